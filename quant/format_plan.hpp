@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/graph/graph.hpp"
+#include "models/graph/sam.hpp"
 #include "quant/settings.hpp"
 
 namespace prelude::quant {
@@ -65,6 +65,9 @@ class SettingsError final : public models::InputError {
   public:
     using InputError::InputError;
 };
+
+/// Linear, convolutions and products of two values: what the PE array executes.
+[[nodiscard]] bool is_contraction(const models::Operator& op) noexcept;
 
 /// Useful maximum of the code width of a logarithmic probability: ceil(log2(cap * tau + tau + 1)).
 [[nodiscard]] int useful_log_bits(int tau, int shift_cap) noexcept;
