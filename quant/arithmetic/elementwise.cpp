@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "quant/arithmetic/rescale.hpp"
+
 namespace prelude::quant {
 
 namespace {
@@ -34,6 +36,18 @@ Tap tap(std::int64_t index, std::int64_t from, std::int64_t to) noexcept {
     const auto first = position / unit;
     const auto rest = static_cast<std::uint64_t>(position - first * unit);
     return {first, std::min(first + 1, from - 1), static_cast<std::int32_t>(rne_divide(rest << kTapBits, static_cast<std::uint64_t>(unit)))};
+}
+
+void relative_position_terms(const RelativePositionOp& op, std::span<const std::int32_t> q, std::int64_t row, std::int64_t col,
+                             std::span<std::int64_t> down, std::span<std::int64_t> across) noexcept {
+    const auto term = [&](const std::vector<std::int32_t>& table, std::int64_t entry, const Rescale& form) {
+        const auto* codes = table.data() + entry * op.head_dim;
+        std::int64_t sum = 0;
+        for (std::size_t d = 0; d < q.size(); ++d) sum += (static_cast<std::int64_t>(q[d]) - op.q_zero_point) * codes[d];
+        return rescale_wide(form, 0, sum);
+    };
+    for (std::int64_t i = 0; i < op.height; ++i) down[static_cast<std::size_t>(i)] = term(op.table_height, row - i + op.height - 1, op.rescale_height);
+    for (std::int64_t i = 0; i < op.width; ++i) across[static_cast<std::size_t>(i)] = term(op.table_width, col - i + op.width - 1, op.rescale_width);
 }
 
 void prompt_row(const PromptOp& op, std::int32_t x16, std::int32_t y16, std::int32_t label, std::span<std::int32_t> out) noexcept {
