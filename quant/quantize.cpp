@@ -293,8 +293,16 @@ class Lowering {
     Operation lower(const Node& node, const models::Gelu&) {
         return table(node, [](double x) { return 0.5 * x * (1.0 + std::erf(x * std::numbers::sqrt2 / 2)); });
     }
+    /// Codes too wide for a direct table: a requantization that clamps at the code of 0, exact at the kink.
     Operation lower(const Node& node, const models::Relu&) {
-        return table(node, [](double x) { return std::max(x, 0.0); });
+        const auto &from = meaning(node.inputs[0]), &to = meaning(node.output);
+        if (format(node.inputs[0]).bits <= kDirectTableBits) return table(node, [](double x) { return std::max(x, 0.0); });
+        const auto scale = from.scale[0];
+        auto form = rescale_to(node.output, static_cast<std::size_t>(graph_.channels(node.output)), 0, [&](std::size_t) { return scale; },
+                               [](std::size_t) { return 0.0; });
+        for (std::size_t c = 0; c < form.offset.size(); ++c) form.offset[c] = -static_cast<std::int64_t>(form.multiplier[c]) * from.zero_point[0];
+        form.lo = to.zero_point[0];
+        return RequantizeOp{std::move(form)};
     }
 
     Operation lower(const Node& node, const models::Add&) {
@@ -345,7 +353,7 @@ class Lowering {
         PromptOp form{.image_size = op.image_size, .num_frequencies = op.num_frequencies, .output_fraction = fraction(node.output),
                       .bits = format(node.output).bits};
         for (const double g : weights_.values(op.gaussian)) {
-            form.frequency.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(g / (8.0 * static_cast<double>(op.image_size)), 24))));
+            form.frequency.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(2.0 * g / static_cast<double>(op.image_size), 32 - kCoordinateFraction))));
         }
         const auto embed = [&](const std::string& tensor) {
             for (const double v : weights_.values(tensor)) form.label_embedding.push_back(static_cast<std::int32_t>(std::nearbyint(std::ldexp(v, 15))));

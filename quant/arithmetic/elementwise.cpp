@@ -11,7 +11,7 @@ namespace prelude::quant {
 
 namespace {
 
-constexpr int kMeanFraction = 8, kPhaseBits = 24, kSineBits = 12, kSineFraction = 15;
+constexpr int kMeanFraction = 8, kFrequencyBits = 32, kPhaseBits = 24, kSineBits = 12, kRestBits = kPhaseBits - kSineBits, kSineFraction = 15;
 
 /// One turn of round(32767 sin): 4096 words. A quarter is rounded from the double sine, the rest is its mirror image.
 std::array<std::int32_t, 1 << kSineBits> make_sine() {
@@ -50,20 +50,22 @@ void relative_position_terms(const RelativePositionOp& op, std::span<const std::
     for (std::int64_t i = 0; i < op.width; ++i) across[static_cast<std::size_t>(i)] = term(op.table_width, col - i + op.width - 1, op.rescale_width);
 }
 
-void prompt_row(const PromptOp& op, std::int32_t x16, std::int32_t y16, std::int32_t label, std::span<std::int32_t> out) noexcept {
+void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept {
     static const auto kSine = make_sine();
-    const auto centre = 8 * op.image_size;
+    constexpr std::int64_t turn = std::int64_t{1} << kPhaseBits, rest_mask = (std::int64_t{1} << kRestBits) - 1, index_mask = (1 << kSineBits) - 1;
+    const auto centre = (op.image_size << kCoordinateFraction) / 2;
     const auto features = static_cast<std::size_t>(op.num_frequencies);
     for (std::size_t f = 0; f < 2 * features; ++f) {
-        std::int64_t sum = op.label_embedding[static_cast<std::size_t>(label + 1) * 2 * features + f];
+        std::int64_t sum = static_cast<std::int64_t>(op.label_embedding[static_cast<std::size_t>(label + 1) * 2 * features + f]) << kRestBits;
         if (label >= 0) {
             const auto column = f % features;
-            const auto phase = (x16 - centre) * op.frequency[column] + (y16 - centre) * op.frequency[features + column];
-            const auto quarter = f < features ? 0 : 1 << (kSineBits - 2);
-            const auto index = (rne_shift(phase, kPhaseBits - kSineBits) + quarter) & ((1 << kSineBits) - 1);
-            sum += kSine[static_cast<std::size_t>(index)];
+            const auto product = (x - centre) * op.frequency[column] + (y - centre) * op.frequency[features + column];
+            const auto phase = (rne_shift(product, kFrequencyBits - kPhaseBits) + (f < features ? 0 : turn / 4)) & (turn - 1);
+            const auto index = phase >> kRestBits;
+            const std::int64_t left = kSine[static_cast<std::size_t>(index)], right = kSine[static_cast<std::size_t>((index + 1) & index_mask)];
+            sum += (left << kRestBits) + (right - left) * (phase & rest_mask);
         }
-        out[f] = static_cast<std::int32_t>(saturate(rne_shift(sum, kSineFraction - op.output_fraction), signed_min(op.bits), signed_max(op.bits)));
+        out[f] = static_cast<std::int32_t>(saturate(rne_shift(sum, kRestBits + kSineFraction - op.output_fraction), signed_min(op.bits), signed_max(op.bits)));
     }
 }
 

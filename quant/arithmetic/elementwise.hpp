@@ -56,10 +56,11 @@ void relative_position_terms(const RelativePositionOp& op, std::span<const std::
 
 /// Fourier features of one prompt token: out [2F] = sat(RNE((sine + label embedding) * 2^(f - 15))).
 ///
-/// Integer   phase = sum_d (X_d - 8 S) g_d mod 2^24; index = RNE(phase * 2^-12) mod 4096; sine table of 4096 words of 16 bits;
-///           features are F sines, then F cosines (a quarter turn ahead). A padding point (label -1) has no sine part.
-/// Units     x16, y16: (pixel + 1/2) in sixteenths; label -1..3
-void prompt_row(const PromptOp& op, std::int32_t x16, std::int32_t y16, std::int32_t label, std::span<std::int32_t> out) noexcept;
+/// Integer   phase = RNE(sum_d (X_d - 128 S) g_d * 2^-8) mod 2^24; i = its top 12 bits, r = the low 12;
+///           sine * 2^12 = T[i] * 2^12 + (T[i+1] - T[i]) * r, T one turn of round(32767 sin) in 4096 words; one rounding in all.
+///           Features are F sines, then F cosines (a quarter turn ahead). A padding point (label -1) has no sine part
+/// Units     x, y: (pixel + 1/2) in 2^-8 pixel; label -1..3
+void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept;
 
 /// B_o of a patch with `valid_rows` x `valid_cols` real pixels: RNE-free of padding, so that padding contributes exactly nothing.
 ///

@@ -270,6 +270,6 @@ Words Engine::run(Words given, std::span<const ValueId> wanted, const WordHook& 
     return live;
 }
 
-std::int32_t coordinate_word(double pixel) noexcept { return static_cast<std::int32_t>(std::nearbyint((pixel + 0.5) * 16.0)); }
+std::int32_t coordinate_word(double pixel) noexcept { return static_cast<std::int32_t>(std::nearbyint(std::ldexp(pixel + 0.5, kCoordinateFraction))); }
 
 }  // namespace prelude::quant

@@ -42,7 +42,7 @@ class Engine {
     mutable std::int64_t overflows_ = 0;
 };
 
-/// Words of the graph's inputs: pixels [1,3,S,S] (0 outside the picture), coordinates in sixteenths of a pixel (+ 1/2), labels.
+/// Words of the graph's inputs: pixels [1,3,S,S] (0 outside the picture), coordinates x + 1/2 in 2^-8 pixel, labels.
 [[nodiscard]] std::int32_t coordinate_word(double pixel) noexcept;
 
 }  // namespace prelude::quant
