@@ -4,8 +4,6 @@
 // The numeric choices of a design point: what the `quant.*` keys resolve to. Plain values; nothing here knows YAML.
 // Defaults equal those of the configuration key table, which documents each key (docs/keys.md).
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -97,28 +95,5 @@ struct Settings {
     std::vector<LayerOverride> layers;
     friend bool operator==(const Settings&, const Settings&) = default;
 };
-
-/// Widest log code that is of use: a code beyond shift_cap encodes as zero, so only cap * tau + 1 shifts and the zero exist.
-[[nodiscard]] constexpr int useful_log_bits(LogBase base, int shift_cap) noexcept {
-    const auto tau = tau_of(base);
-    return static_cast<int>(std::bit_width(static_cast<unsigned>(shift_cap * tau + tau)));  // ceil(log2(cap * tau + tau + 1))
-}
-
-/// Bits of a softmax code: `softmax.bits`, else those of the activations; log codes at most the useful maximum.
-[[nodiscard]] constexpr int softmax_bits(const Settings& settings) noexcept {
-    const int bits = settings.softmax.bits.value_or(settings.activation_bits);
-    if (settings.softmax.scheme == SoftmaxScheme::uniform) return bits;
-    return std::min(bits, useful_log_bits(settings.softmax.log_base, settings.softmax.shift_cap));
-}
-
-/// Bits of a GELU input code when the key leaves it to the activations.
-[[nodiscard]] constexpr int gelu_input_bits(const Settings& settings) noexcept {
-    return settings.gelu_input_bits != 0 ? settings.gelu_input_bits : settings.activation_bits == 8 ? 10 : 8;
-}
-
-/// Bits of the exponential when the key leaves it to the codes.
-[[nodiscard]] constexpr int exp_bits(const Settings& settings) noexcept {
-    return settings.softmax.exp_bits != 0 ? settings.softmax.exp_bits : softmax_bits(settings) <= 8 ? 16 : 20;
-}
 
 }  // namespace prelude::quant

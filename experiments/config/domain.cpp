@@ -60,7 +60,7 @@ std::optional<quant::LayerOverride> read_layer(const Node& node, std::vector<Ref
         std::vector<Refusal> inner;
         if (const auto value = domain.read(member.value, inner)) field = static_cast<int>(std::get<std::int64_t>(*value));
         for (auto& refusal : inner)
-            refusals.push_back({refusal.where, fmt::format("{}: {}", member.name, refusal.found), domain.allowed()});
+            refusals.push_back({refusal.where, fmt::format("{}: {}", member.name, refusal.found), domain.allowed(), refusal.unavailable});
     };
     for (const auto& member : node.members) {
         if (member.name == "match") {
@@ -191,11 +191,14 @@ std::string_view Domain::word_of(std::int64_t value) const noexcept {
 std::optional<std::int64_t> Domain::read_word(const Node& node, std::vector<Refusal>& refusals) const {
     const auto* word = node.kind == Node::Kind::scalar ? find_word(node.text) : nullptr;
     if (word == nullptr) {
-        refuse(refusals, node);
+        std::vector<std::string> names;
+        for (const auto& candidate : words_) names.emplace_back(candidate.name);
+        const auto near = node.kind == Node::Kind::scalar ? closest(node.text, names) : std::string{};
+        refusals.push_back({node.where, fmt::format("got {}{}", node.describe(), near.empty() ? "" : fmt::format(". Did you mean '{}'?", near))});
         return std::nullopt;
     }
     if (!word->available) {
-        refusals.push_back({node.where, fmt::format("{} is not available in this version", word->name)});
+        refusals.push_back({node.where, fmt::format("{} is not available in this version", word->name), {}, true});
         return std::nullopt;
     }
     return word->value;

@@ -43,6 +43,7 @@ struct Refusal {
     Location where;
     std::string found;        ///< "got 9"
     std::string allowed = {};  ///< when it differs from the domain's
+    bool unavailable = false;  ///< a later version will know it
 };
 
 class Domain {

@@ -51,6 +51,7 @@ class Problems {
     void add(Location where, std::string message) { problems_.push_back({std::move(where), {}, std::move(message), {}, {}}); }
     [[nodiscard]] bool empty() const noexcept { return problems_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return problems_.size(); }
+    [[nodiscard]] const std::vector<Problem>& items() const noexcept { return problems_; }
     [[nodiscard]] std::string text() const;
     void throw_if_any() const;
 

@@ -127,6 +127,7 @@ std::string unknown_key_message(std::string_view path) {
 }
 
 std::optional<std::string> explain(std::string_view path) {
+    if (path.starts_with("sweep.axes.")) path = "sweep.axes";
     if (const auto* key = find_key(path)) return explain_key(*key);
     const bool everything = path.empty() || path == "all";
     if (!everything && !is_section(path)) return std::nullopt;

@@ -38,7 +38,7 @@ void declare_config_keys(std::vector<Key>& keys) {
     size("model.config.mlp_width", {1, 32768}, "channels", "Hidden channels of the encoder's MLP.",
          [](auto& s) -> auto& { return s.model.config.mlp_width; });
     size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.", [](auto& s) -> auto& { return s.model.config.depth; });
-    size("model.config.heads", {1, 128}, "heads", "Attention heads of the encoder.", [](auto& s) -> auto& { return s.model.config.heads; });
+    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.", [](auto& s) -> auto& { return s.model.config.num_heads; });
     size("model.config.window_size", {0, 256}, "tokens", "Side of the attention window; 0: every block attends globally.",
          [](auto& s) -> auto& { return s.model.config.window_size; });
     keys.push_back(field({.path = "model.config.global_blocks",
@@ -52,18 +52,20 @@ void declare_config_keys(std::vector<Key>& keys) {
                           .sentence = "Whether attention adds decomposed relative positions.",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.model.config.relative_positions; }));
-    size("model.config.decoder_width", {1, 4096}, "channels", "Channels of prompt and decoder tokens (and of the neck's output).",
-         [](auto& s) -> auto& { return s.model.config.decoder_width; });
-    size("model.config.decoder_mlp_width", {1, 32768}, "channels", "Hidden channels of the decoder's MLP.",
-         [](auto& s) -> auto& { return s.model.config.decoder_mlp_width; });
+    size("model.config.prompt_width", {1, 4096}, "channels", "Channels of prompts, decoder tokens and the neck's output.",
+         [](auto& s) -> auto& { return s.model.config.prompt_width; });
+    size("model.config.mask_in_channels", {1, 1024}, "channels", "Hidden channels of the convolutions that embed a mask prompt.",
+         [](auto& s) -> auto& { return s.model.config.mask_in_channels; });
     size("model.config.decoder_depth", {1, 16}, "blocks", "Two-way blocks of the mask decoder.",
          [](auto& s) -> auto& { return s.model.config.decoder_depth; });
     size("model.config.decoder_heads", {1, 128}, "heads", "Attention heads of the mask decoder; tensors cannot tell it.",
          [](auto& s) -> auto& { return s.model.config.decoder_heads; });
+    size("model.config.decoder_mlp_width", {1, 32768}, "channels", "Hidden channels of the decoder's MLP.",
+         [](auto& s) -> auto& { return s.model.config.decoder_mlp_width; });
     size("model.config.decoder_downsample", {1, 16}, "factor", "By how much the decoder's cross attention narrows its channels.",
          [](auto& s) -> auto& { return s.model.config.decoder_downsample; });
-    size("model.config.num_mask_tokens", {1, 64}, "masks", "Masks per prompt, the single-mask output included.",
-         [](auto& s) -> auto& { return s.model.config.num_mask_tokens; });
+    size("model.config.num_multimask_outputs", {1, 63}, "masks", "Masks per prompt beside the single-mask output.",
+         [](auto& s) -> auto& { return s.model.config.num_multimask_outputs; });
     size("model.config.iou_head_depth", {1, 16}, "layers", "Layers of the head that predicts the mask quality.",
          [](auto& s) -> auto& { return s.model.config.iou_head_depth; });
     size("model.config.iou_head_width", {1, 4096}, "channels", "Hidden channels of that head.",

@@ -96,7 +96,7 @@ void declare_width_keys(std::vector<Key>& keys) {
     keys.push_back(field({.path = "quant.gelu_input_bits",
                           .domain = Domain::integers({{2, 12}, {16, 16}}, {{"auto", 0}}),
                           .unit = "bits",
-                          .sentence = "Width of the code entering GELU; auto: 10 at 8-bit activations, else 8.",
+                          .sentence = "Width of the code entering GELU; auto: 8, 10 where its output codes have 7 or 8 bits, 16 where more.",
                           .because = "up to 12 bits are one table, 16 bits 256 linear segments",
                           .source = "docs/numerics.md section 5",
                           .affects = Affects::numeric,

@@ -4,6 +4,7 @@
 // Everything the configuration keys of one design point resolve to: plain values with their defaults.
 // The key table (keys.hpp) documents each and is the only way in from text.
 
+#include "models/graph/sam_config.hpp"
 #include "quant/settings.hpp"
 #include "sim/design.hpp"
 
@@ -17,12 +18,15 @@ namespace prelude::experiments {
 /// `model.config.*`: what tensors cannot tell, or what differs from the preset. Empty: the preset's, or inferred from the checkpoint.
 struct ModelConfig {
     std::optional<int> image_size, patch_size;
-    std::optional<int> width, mlp_width, depth, heads, window_size;
+    std::optional<int> width, mlp_width, depth, num_heads, window_size;
     std::optional<std::vector<int>> global_blocks;
     std::optional<bool> relative_positions;
-    std::optional<int> decoder_width, decoder_mlp_width, decoder_depth, decoder_heads, decoder_downsample;
-    std::optional<int> num_mask_tokens, iou_head_depth, iou_head_width;
+    std::optional<int> prompt_width, mask_in_channels, decoder_depth, decoder_heads, decoder_mlp_width, decoder_downsample;
+    std::optional<int> num_multimask_outputs, iou_head_depth, iou_head_width;
     friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
+
+    /// Replaces in `config` what is set here.
+    void apply(models::SamConfig& config) const;
 };
 
 struct ModelSettings {
