@@ -20,6 +20,8 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x50524C44;  // "PRLD", in the header of every store
 constexpr std::array<char, 16> kSqliteMark = {'S', 'Q', 'L', 'i', 't', 'e', ' ', 'f', 'o', 'r', 'm', 'a', 't', ' ', '3', '\0'};
 
+constexpr std::string_view kEmptyIt = "\n    allowed   another --out; --fresh empties it";
+
 constexpr std::array<Migration, 1> kMigrations = {
     R"(CREATE TABLE info(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
        CREATE TABLE tasks(key TEXT PRIMARY KEY, kind TEXT NOT NULL, ok INTEGER NOT NULL, reason TEXT NOT NULL, value TEXT NOT NULL,
@@ -44,7 +46,8 @@ std::optional<T> as(const json& value) {
 json to_json(const SweepInfo& info) {
     return {{"source", info.source},           {"resolved_yaml", info.resolved_yaml}, {"num_points", info.num_points}, {"swept", info.swept},
             {"layer_columns", info.layer_columns}, {"maximize", info.maximize},           {"minimize", info.minimize},     {"constraints", info.constraints},
-            {"warnings", info.warnings},       {"seeds", info.seeds}};
+            {"warnings", info.warnings},       {"seeds", info.seeds},
+            {"device", info.device}, {"devices", info.devices}};
 }
 
 std::optional<SweepInfo> info_of(const json& value) {
@@ -60,6 +63,8 @@ std::optional<SweepInfo> info_of(const json& value) {
         value.at("constraints").get_to(info.constraints);
         value.at("warnings").get_to(info.warnings);
         value.at("seeds").get_to(info.seeds);
+        value.at("device").get_to(info.device);
+        value.at("devices").get_to(info.devices);
         return info;
     } catch (const json::exception&) {
         return std::nullopt;
@@ -157,9 +162,11 @@ void Store::connect(std::span<const Migration> steps) {
     try {
         database_ = std::make_unique<Database>(file_);
         database_->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF");
+        auto check = database_->prepare("PRAGMA quick_check(1)");
+        if (check.step() && check.text(0) != "ok") throw StoreError(fmt::format("{}: damaged: {}{}", file_.string(), check.text(0), kEmptyIt));
         migrate(steps);
     } catch (const DatabaseError& error) {
-        throw StoreError(fmt::format("{}: {}{}", file_.string(), error.what(), error.is_damage() ? "\n    allowed   another --out; --fresh empties it" : ""));
+        throw StoreError(fmt::format("{}: {}{}", file_.string(), error.what(), error.is_damage() ? kEmptyIt : ""));
     }
 }
 
@@ -266,7 +273,6 @@ std::vector<std::string> Store::keys_in_rows() const {
 }
 
 void Store::absorb(const Store& other) {
-    Transaction change(*database_);
     auto tasks = other.database_->prepare("SELECT key, kind, ok, reason, value, files, seconds FROM tasks ORDER BY key");
     // A success is never replaced by a failure of another shard.
     auto put_task = database_->prepare("INSERT INTO tasks VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET "
@@ -279,7 +285,6 @@ void Store::absorb(const Store& other) {
     auto put_row = database_->prepare("INSERT OR REPLACE INTO rows VALUES(?, ?, ?, ?, ?)");
     while (rows.step())
         put_row.bind(1, rows.integer(0)).bind(2, rows.text(1)).bind(3, rows.text(2)).bind(4, rows.text(3)).bind(5, rows.text(4)).run();
-    change.commit();
 }
 
 }  // namespace prelude::experiments

@@ -8,6 +8,7 @@
 #include "experiments/store/database.hpp"
 #include "experiments/evaluate/tasks.hpp"
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -37,6 +38,9 @@ struct SweepInfo {
     std::vector<std::string> constraints;
     std::vector<std::string> warnings;
     std::map<std::string, std::string> seeds;  ///< by key
+    std::string device;                        ///< of points that do not sweep it
+    /// By device and resource: how many there are, and the share of them that still closes timing.
+    std::map<std::string, std::map<std::string, std::array<double, 2>>> devices;
     friend bool operator==(const SweepInfo&, const SweepInfo&) = default;
 };
 
@@ -92,7 +96,7 @@ class Store {
     /// Keys of all tasks behind the rows.
     [[nodiscard]] std::vector<std::string> keys_in_rows() const;
 
-    /// Takes over the tasks and rows of another store.
+    /// Takes over the tasks and rows of another store, inside a transaction of the caller's.
     void absorb(const Store& other);
 
     [[nodiscard]] Transaction transaction() const { return Transaction(*database_); }
