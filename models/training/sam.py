@@ -81,7 +81,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = EncoderAttention(dim, heads, window or size)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, mlp_dim, F.gelu)
+        self.mlp = Mlp(dim, mlp_dim, lambda x: F.gelu(x.float()))  # bfloat16 GELU has a slow gradient
 
     def forward(self, x):
         y = self.attn.qkv(self.norm1(x))
@@ -132,9 +132,10 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(x) + self.pos_embed
         for block in self.blocks:
             x = block(x)
-        x = self.neck[1](F.linear(x, self.neck[0].weight.flatten(1)))
-        x = self.neck[2](x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.neck[3](x)
+        with torch.autocast("cpu", enabled=False):  # the gradient of a bfloat16 convolution is slow
+            x = self.neck[1](F.linear(x.float(), self.neck[0].weight.flatten(1)))
+            x = self.neck[2](x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            return self.neck[3](x)
 
 
 class PositionEncoding(nn.Module):

@@ -71,13 +71,14 @@ class Source:
 
 
 def sample_points(weights):
-    """One cell of each map [P, S, S], with probability proportional to its value -> [P, 1, 2] (x, y)"""
+    """A pixel from each map of 2x2 cells [P, S, S], with probability proportional to the cell's value -> [P, 1, 2] (x, y)"""
+    side = weights.shape[-1]
     index = torch.multinomial(weights.flatten(1) + 1e-8, 1)
-    return torch.stack([index % SIDE, index // SIDE], -1).float()
+    return 2.0 * torch.stack([index % side, index // side], -1) + torch.randint(2, (len(weights), 1, 2))
 
 
-def make_prompts(masks, kind):
-    """masks [P, 128, 128] -> positions [P, N, 2], labels [P, N]; `kind` as one of BOX.. for each prompt."""
+def make_prompts(masks, cells, kind):
+    """masks [P, 128, 128], cells [P, 64, 64] (their 2x2 means) -> positions [P, N, 2], labels [P, N]; `kind`: one of BOX.. each"""
     count = len(masks)
     columns, rows = masks.amax(1), masks.amax(2)
     axis = torch.arange(SIDE, dtype=torch.float32)
@@ -88,20 +89,21 @@ def make_prompts(masks, kind):
     deviation = torch.tensor([0.0, 0.03, 0.05, 0.09])[torch.randint(4, (count, 1))]
     boxes = (boxes + sides * deviation * torch.randn(count, 4).clamp(-2.5, 2.5)).clamp(0, SIDE).view(count, 2, 2)
 
-    interior = F.avg_pool2d(masks[:, None], 9, 1, 4)[:, 0] * masks
+    full = (cells > 0.9).float()  # a point drawn from such a cell is inside
+    full = torch.where(full.flatten(1).sum(1)[:, None, None] > 0, full, cells)
+    interior = F.avg_pool2d(full[:, None], 5, 1, 2)[:, 0] * full
     interior = interior / interior.flatten(1).amax(1)[:, None, None].clamp(min=1e-6)
     wide = (torch.rand(count) < 0.3).float()[:, None, None]  # anywhere inside, else deep inside
-    positive = sample_points(wide * masks + (1 - wide) * interior**6)
+    positive = sample_points(wide * full + (1 - wide) * interior**6)
 
-    with_pair = ((kind == PAIR) | (kind == BOX_POINT)).any()
-    corners = torch.tensor([2, 3]).expand(count, 2)
     none = torch.zeros(count, 1, 2)
-    if not with_pair:
+    if not ((kind == PAIR) | (kind == BOX_POINT)).any():
         is_box = (kind == BOX)[:, None]
         positions = torch.where(is_box[..., None], boxes, torch.cat([positive, none], 1))
-        return positions, torch.where(is_box, corners, torch.tensor([1, -1]).expand(count, 2))
-    near = F.max_pool2d(masks[:, None], 17, 1, 8)[:, 0] - masks
-    negative = sample_points(near.clamp(min=0) + 0.02 * (1 - masks))
+        return positions, torch.where(is_box, torch.tensor([2, 3]).expand(count, 2), torch.tensor([1, -1]).expand(count, 2))
+    near = F.max_pool2d(cells[:, None], 9, 1, 4)[:, 0]
+    outside = (cells == 0).float()
+    negative = sample_points((near + 0.02) * outside)
     is_pair = (kind == PAIR)[:, None]
     positions = torch.where(is_pair[..., None], torch.cat([positive, negative, none], 1), torch.cat([positive, boxes], 1))
     labels = torch.where(is_pair, torch.tensor([1, 0, -1]).expand(count, 3), torch.tensor([1, 2, 3]).expand(count, 3))
@@ -146,8 +148,8 @@ def main():
     parser.add_argument("--scene-share", type=float, default=0.6)
     parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments")
     parser.add_argument("--start-step", type=int, default=0, help="with --resume-weights: what the step counter starts at")
-    parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true", help="matrix products of the image encoder in bfloat16")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stop-after", type=int, default=0, help="steps; for timing")
     options = parser.parse_args()
@@ -216,17 +218,16 @@ def main():
             kind = torch.where(choice < 0.7, PAIR, BOX_POINT)
         else:
             kind = torch.where(choice < 0.5, BOX, POINT)
-        positions, labels = make_prompts(masks, kind)
         target = F.avg_pool2d(masks[:, None], 2)[:, 0]
+        positions, labels = make_prompts(masks, target, kind)
         owner = torch.arange(options.batch).repeat_interleave(options.prompts)
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
             embeddings = model.encode(images)
-            logits, iou = model.decode(embeddings, owner, positions, labels)
-        loss, single, actual = losses(logits.float(), iou.float(), target)
+        logits, iou = model.decode(embeddings, owner, positions, labels)
+        loss, single, actual = losses(logits, iou, target)
         if torch.rand(()) < 0.05:  # the answer so far as a mask prompt
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-                again = model.decode(embeddings, owner, positions, labels, logits[:, :1].detach().float())
-            loss = loss + losses(again[0].float(), again[1].float(), target)[0]
+            again = model.decode(embeddings, owner, positions, labels, logits[:, :1].detach())
+            loss = loss + losses(*again, target)[0]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
