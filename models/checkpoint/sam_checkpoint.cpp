@@ -34,7 +34,9 @@ class Inference final {
         encoder();
         decoder();
         problems_.throw_if_any();
-        for (const auto& problem : validate(result_.config)) problems_.add("inferred configuration: " + problem);
+        const auto assumed =
+            result_.assumed.empty() ? "" : fmt::format(" (assumed {}; set model.config)", fmt::join(result_.assumed, ", "));
+        for (const auto& problem : validate(result_.config)) problems_.add("inferred configuration: " + problem + assumed);
         problems_.throw_if_any();
         return std::move(result_);
     }
@@ -155,6 +157,8 @@ class Inference final {
         } else {
             told("num_heads", config.width / head_width, name(sides.front().first));
         }
+
+        if (grid == 0) return;  // no position table: reported already
 
         // The side that most blocks beside the global ones have is the window; any third side belongs to another picture size.
         std::map<std::int64_t, std::int64_t> votes;
