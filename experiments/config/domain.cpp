@@ -38,8 +38,8 @@ std::string join(const std::vector<std::string>& parts) {
 
 bool is_plain_scalar(const Node& node) { return node.kind == Node::Kind::scalar && !node.quoted; }
 
-std::optional<std::string> read_text(const Node& node, std::vector<Refusal>& refusals) {
-    if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > kMaxTextBytes) {
+std::optional<std::string> read_text(const Node& node, std::vector<Refusal>& refusals, bool may_be_empty = false) {
+    if (node.kind != Node::Kind::scalar || (node.text.empty() && !may_be_empty) || node.text.size() > kMaxTextBytes) {
         refuse(refusals, node);
         return std::nullopt;
     }
@@ -285,8 +285,8 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
         case Kind::texts: {
             std::vector<std::string> values;
             if (node.kind != Node::Kind::sequence) break;
-            for (const auto& item : node.items)
-                if (auto text = read_text(item, refusals)) values.push_back(std::move(*text));
+            for (const auto& item : node.items)  // what the texts say, empty ones too, is checked by who uses them
+                if (auto text = read_text(item, refusals, true)) values.push_back(std::move(*text));
             if (refusals.size() == before) return values;
             return std::nullopt;
         }

@@ -26,7 +26,8 @@ std::string advice(const std::vector<const Problem*>& problems) {
                        : fmt::format(" `explore explain {}` lists every key.", parent(problem->key));
         }
     for (const auto* problem : problems)
-        if (!problem->key.empty()) return fmt::format(" `explore explain {}` says more.", problem->key);
+        if (!problem->key.empty())
+            return fmt::format(" `explore explain {}` says more.", problem->key.starts_with("sweep.axes.") ? "sweep.axes" : problem->key);
     return {};
 }
 
@@ -87,7 +88,7 @@ void Problems::throw_if_any() const {
 }
 
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
-    if (word.size() > 64) return {};
+    if (word.size() < 3 || word.size() > 64) return {};
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (const auto& candidate : candidates) {
@@ -97,7 +98,10 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
             best_distance = distance;
         }
     }
-    return best;
+    if (!best.empty()) return best;
+    // Left off at a word boundary: "latency" for latency_ms.
+    const auto begun = std::find_if(candidates.begin(), candidates.end(), [&](const auto& candidate) { return candidate.starts_with(std::string(word) + '_'); });
+    return begun == candidates.end() ? std::string{} : *begun;
 }
 
 std::string shown(std::string_view text, std::size_t limit) {

@@ -116,6 +116,7 @@ std::vector<std::string> names_in(std::string_view section) {
 }
 
 std::string unknown_key_message(std::string_view path) {
+    if (is_section(path)) return fmt::format("is a section, not a key; it has {}", fmt::join(names_in(path), ", "));
     const auto name = leaf(path);
     if (const auto near = closest(name, names_in(parent(path))); !near.empty()) return fmt::format("unknown key. Did you mean '{}'?", near);
     for (const auto& key : table())

@@ -83,6 +83,7 @@ class Section {
         if (node == nullptr) return result;
         Section inner(*node, key(name), problems_);
         if (node->kind != Node::Kind::mapping) return result;
+        const auto before = problems_.size();
         result.value = inner.number("value", low, high);
         result.low = inner.number("low", low, high, result.value);
         result.high = inner.number("high", low, high, result.value);
@@ -92,7 +93,7 @@ class Section {
             if (word == status) result.status = meaning;
         result.source = inner.text("source");
         inner.finish();
-        if (result.low > result.value || result.high < result.value)
+        if (problems_.size() == before && (result.low > result.value || result.high < result.value))
             problems_.add({node->where, {}, fmt::format("{}: got low {}, value {}, high {}", key(name), result.low, result.value, result.high), "low <= value <= high", {}});
         return result;
     }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 
 namespace prelude::experiments {
 
@@ -32,12 +33,12 @@ class TreeBuilder final : public YAML::EventHandler {
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { attach(node(Node::Kind::null, mark)); }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        problems_.add(at(mark), "aliases (*name) are not allowed; write the value out");
+        if (!std::exchange(alias_reported_, true)) problems_.add(at(mark), "aliases (*name) are not allowed; write the value out");
         attach(node(Node::Kind::null, mark));
     }
 
     void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-        problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
+        if (!std::exchange(anchor_reported_, true)) problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
@@ -157,6 +158,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Problems& problems_;
     std::vector<Frame> frames_;
     std::size_t num_nodes_ = 0;
+    bool alias_reported_ = false, anchor_reported_ = false;  // the first of each is enough
     Node root_;
 };
 
@@ -178,13 +180,19 @@ std::size_t utf8_length(std::string_view bytes) {
     return 0;
 }
 
-/// The bytes a parser should never see. One problem per line at most; false when the text must not be parsed.
+/// The bytes a parser should never see. One problem per line and five in all; false when the text must not be parsed.
 bool check_bytes(std::string_view text, const std::string& source, Problems& problems) {
+    constexpr int kMaxReported = 5;
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+        problems.add({source}, "UTF-16 text; a configuration is UTF-8");
+        return false;
+    }
+    int num_reported = 0;
     int line = 1, column = 1, reported_line = 0;
     bool indentation = true, clean = true;
     const auto report = [&](std::string message) {
         clean = false;
-        if (line != reported_line) problems.add({source, line, column}, std::move(message));
+        if (line != reported_line && ++num_reported <= kMaxReported) problems.add({source, line, column}, std::move(message));
         reported_line = line;
     };
     for (std::size_t i = 0; i < text.size();) {
