@@ -152,8 +152,9 @@ Domain Domain::name(std::string_view what) {
     return domain;
 }
 
-Domain Domain::path(std::vector<Word> words) {
+Domain Domain::path(std::vector<Word> words, bool may_be_folder) {
     Domain domain(Kind::path);
+    domain.may_be_folder_ = may_be_folder;
     domain.words_ = std::move(words);
     return domain;
 }
@@ -165,7 +166,7 @@ std::string Domain::allowed() const {
     for (const auto& range : ranges_)
         parts.push_back(range.low == range.high ? fmt::format("{}", range.low) : fmt::format("{}..{}", range.low, range.high));
     if (kind_ == Kind::real) parts.push_back(print_real(low_) + ".." + print_real(high_));
-    if (kind_ == Kind::path) parts.emplace_back("a path");
+    if (kind_ == Kind::path) parts.emplace_back(may_be_folder_ ? "the path of a file or folder" : "the path of a file");
     if (kind_ == Kind::integers) parts[0] = "a list of " + parts[0];
     for (const auto& word : words_) (word.available ? parts : coming).emplace_back(word.name);
     auto text = join(parts);

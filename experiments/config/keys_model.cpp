@@ -119,7 +119,7 @@ void declare_model_keys(std::vector<Key>& keys) {
                           .effective = {"data.kind has phantom or scene", generates}},
                          [](auto& s) -> auto& { return s.data.split; }));
     keys.push_back(field({.path = "data.path",
-                          .domain = Domain::path({{"none", 0}}),
+                          .domain = Domain::path({{"none", 0}}, true),
                           .sentence = "COCO-format annotation file, or the folder that holds `instances.json` and the pictures.",
                           .because = "a relative path is looked up from the working directory, then beside the configuration file",
                           .affects = Affects::numeric,

@@ -144,12 +144,12 @@ class Reader {
         for (const auto& word : key.domain.words())
             if (word.name == text) return text;
         std::error_code failure;
-        if (fs::exists(text, failure)) return text;
-        if (folder_ && fs::path(text).is_relative()) {
-            const auto beside = (*folder_ / text).lexically_normal();
-            if (fs::exists(beside, failure)) return beside.string();
-        }
-        problems_.add({where, std::string(key.path), fmt::format("no such file: {}", shown(text, 200)), allowed_text(key), std::string(key.because)});
+        auto path = fs::path(text);
+        if (!fs::exists(path, failure) && folder_ && path.is_relative()) path = (*folder_ / path).lexically_normal();
+        const auto status = fs::status(path, failure);
+        if (fs::is_regular_file(status) || (fs::is_directory(status) && key.domain.may_be_folder())) return path.string();
+        problems_.add({where, std::string(key.path), fmt::format("{}: {}", fs::exists(status) ? "not a file" : "no such file", shown(text, 200)), allowed_text(key),
+                       std::string(key.because)});
         return std::nullopt;
     }
 
