@@ -105,9 +105,11 @@ PowerEstimate estimate_power(std::span<const SegmentStats> segments, const Resou
     power.processing_system_w.add(design.device.processing_system_w, 1);
     power.dynamic_w = scaled(dynamic, kPicojoule / seconds);
     for (const auto* part : {&power.static_w, &power.processing_system_w, &power.dynamic_w}) power.power_w.add(*part);
-    power.energy_mj = scaled(power.power_w, seconds * 1e3);
     power.dram_power_w = scaled(dram, kPicojoule / seconds);
     power.dram_power_w.add(costs.at("power.dram_background_w", design.device.dram_kind), std::max(1, design.dram.channels));
+    Estimate all = power.power_w;
+    all.add(power.dram_power_w);
+    power.energy_mj = scaled(all, seconds * 1e3);
     return power;
 }
 

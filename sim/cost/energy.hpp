@@ -23,7 +23,7 @@ struct SegmentEnergy {
 
 /// Power and energy of one row (one image, its prompts).
 struct PowerEstimate {
-    Estimate energy_mj;       ///< FPGA chip: static, processing system and dynamic
+    Estimate energy_mj;       ///< chip and external memory
     Estimate static_w, processing_system_w, dynamic_w, power_w, dram_power_w;
 };
 [[nodiscard]] PowerEstimate estimate_power(std::span<const SegmentStats> segments, const ResourceEstimate& resources, const Design& design, double clock_mhz,
