@@ -23,7 +23,7 @@ constexpr double kMacPerDspLow = 0.37, kMacPerDspHigh = 1.95, kGopsPerWattLow = 
 
 std::string number(double value) { return fmt::format("{}", value); }
 std::string number(std::int64_t value) { return fmt::format("{}", value); }
-const char* name_of(sim::Provenance status) { return kProvenanceNames[static_cast<std::size_t>(status)]; }
+const char* provenance_name(sim::Provenance status) { return kProvenanceNames[static_cast<std::size_t>(status)]; }
 
 void estimate_cells(const std::string& name, const sim::Estimate& estimate, Cells& cells) {
     cells[name] = number(estimate.value);
@@ -66,7 +66,7 @@ void resource_cells(const DesignPoint& point, Cells& cells) {
     cells["limiting_resource"] = r.limiting_resource;
     auto status = r.lut.status;
     for (const auto* estimate : {&r.ff, &r.dsp, &r.bram36, &r.uram}) status = std::max(status, estimate->status);
-    cells["resource_status"] = name_of(status);
+    cells["resource_status"] = provenance_name(status);
 }
 
 void hardware_cells(const json& timing, const DesignPoint& point, const WorkloadSettings&, const sim::CostTable& costs, Cells& cells,
@@ -122,8 +122,8 @@ void hardware_cells(const json& timing, const DesignPoint& point, const Workload
     const auto& device = point.design.device;
     auto latency_status = std::max(point.clock_status, band.status);
     if (point.design.dram.gb_per_s == 0) latency_status = std::max(latency_status, device.dram_gb_per_s.status);
-    cells["latency_status"] = name_of(latency_status);
-    cells["power_status"] = name_of(std::max(power.power_w.status, latency_status));
+    cells["latency_status"] = provenance_name(latency_status);
+    cells["power_status"] = provenance_name(std::max(power.power_w.status, latency_status));
     if (roofline > 0 && cycles > 3 * roofline) {
         warnings.push_back(fmt::format("latency is {:.1f} times its roofline bound", static_cast<double>(cycles) / static_cast<double>(roofline)));
     }
