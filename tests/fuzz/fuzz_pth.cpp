@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/checkpoint/pth.hpp"
+
+#include <span>
+
+#include "fuzz_reader.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    try {
+        prelude::fuzz::use(prelude::models::read_pth("input", std::as_bytes(std::span(bytes, size))));
+    } catch (const prelude::models::CheckpointError&) {
+    }
+    return 0;
+}
