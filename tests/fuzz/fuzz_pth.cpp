@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/checkpoint/pth.hpp"
-
 #include <span>
 
 #include "fuzz_reader.hpp"
 #include "models/checkpoint/pickle.hpp"
+#include "models/checkpoint/pth.hpp"
 
 /// An input is tried as a whole archive and as the pickle inside one: the archive's checksum would stop every changed pickle.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/checkpoint/safetensors.hpp"
-
 #include <span>
 
 #include "fuzz_reader.hpp"
+#include "models/checkpoint/safetensors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     try {
