@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Pictures, masks and boxes, and the files they come from (PNG and JPEG are read, PNG is written).
+// A file is judged by its header before a byte of it is decoded: its sides and pixel count are bounded.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace prelude::models {
+
+/// 8-bit RGB picture, rows top to bottom, channels interleaved (HWC).
+struct Image {
+    int width = 0;
+    int height = 0;
+    std::vector<std::uint8_t> rgb;
+
+    friend bool operator==(const Image&, const Image&) = default;
+};
+
+/// Binary picture: 1 belongs to the region, 0 does not.
+struct Mask {
+    int width = 0;
+    int height = 0;
+    std::vector<std::uint8_t> values;
+
+    Mask() = default;
+    Mask(int w, int h) : width(w), height(h), values(static_cast<std::size_t>(w) * static_cast<std::size_t>(h)) {}
+    [[nodiscard]] bool contains(int x, int y) const noexcept {
+        return x >= 0 && y >= 0 && x < width && y < height && values[static_cast<std::size_t>(y) * width + x] != 0;
+    }
+    friend bool operator==(const Mask&, const Mask&) = default;
+};
+
+/// Half-open box in pixels: a mask of the one pixel (2, 3) has the box (2, 3, 3, 4).
+struct Box {
+    double x0 = 0;
+    double y0 = 0;
+    double x1 = 0;
+    double y1 = 0;
+
+    friend bool operator==(const Box&, const Box&) = default;
+};
+
+/// Position in pixels; the centre of the first pixel is (0.5, 0.5).
+struct Point {
+    double x = 0;
+    double y = 0;
+
+    friend bool operator==(const Point&, const Point&) = default;
+};
+
+[[nodiscard]] std::int64_t area(const Mask& mask) noexcept;
+
+/// The smallest box around the mask; all zero for an empty mask.
+[[nodiscard]] Box tight_box(const Mask& mask) noexcept;
+
+/// What a picture file may be; beyond it the file is refused before decoding.
+struct ImageLimits {
+    std::int64_t max_file_bytes = 256LL << 20;
+    int max_side = 16384;
+    std::int64_t max_pixels = 1LL << 26;
+};
+
+/// Throws DataError when the bytes are neither PNG nor JPEG, exceed the limits or do not decode.
+[[nodiscard]] Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits = {});
+[[nodiscard]] Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});
+
+[[nodiscard]] std::vector<std::uint8_t> encode_png(const Image& image);
+[[nodiscard]] std::vector<std::uint8_t> encode_png(const Mask& mask);  ///< grey, 0 and 255
+
+/// Throws DataError when the file cannot be written.
+void write_png(const std::filesystem::path& path, const Image& image);
+void write_png(const std::filesystem::path& path, const Mask& mask);
+
+}  // namespace prelude::models
