@@ -207,7 +207,8 @@ void paint_parts(Painting& p, const Mask& mask, const Texture& body, const Rect&
     Random& random = p.random;
     for (int i = random.integer(1, 3); i > 0; --i) {
         const Point centre{.x = random.uniform(where.x0, where.x1), .y = random.uniform(where.y0, where.y1)};
-        Mask part = draw_shape(random, random.chance(0.5) ? ShapeKind::blob : ShapeKind::superellipse, p.width, p.height, centre, radius * random.uniform(0.15, 0.5));
+        const ShapeKind kind = random.chance(0.5) ? ShapeKind::blob : ShapeKind::superellipse;
+        Mask part = draw_shape(random, kind, p.width, p.height, centre, radius * random.uniform(0.15, 0.5));
         for (std::size_t at = 0; at < part.values.size(); ++at) part.values[at] &= mask.values[at];
         Colour colour = random_colour(random);
         const auto share = float(random.uniform(0.15, 0.9));
@@ -251,7 +252,8 @@ void paint_object(Painting& p, Point centre, double radius, bool annotated) {
         Mask glint(p.width, p.height);
         const Point spot{.x = centre.x + random.normal() * radius * 0.3, .y = centre.y - random.uniform(0, radius * 0.5)};
         const double rx = radius * random.uniform(0.08, 0.35);
-        fill_polygon(glint, ellipse(spot, rx, rx * random.uniform(0.5, 1.0), random.uniform(0, kTwoPi)));
+        const double ry = rx * random.uniform(0.5, 1.0);
+        fill_polygon(glint, ellipse(spot, rx, ry, random.uniform(0, kTwoPi)));
         for (std::size_t at = 0; at < glint.values.size(); ++at) glint.values[at] &= mask.values[at];
         Plane shine = softened(glint);
         blur(shine);

@@ -116,7 +116,8 @@ Texture random_texture(Random& random, const Colour& base, double contrast, Poin
     if (texture.pattern == Pattern::cells) kind = NoiseKind::cells;
     if (texture.pattern == Pattern::speckle) kind = NoiseKind::grain;
     texture.plane = &noise_plane(kind, random.integer(0, kNumNoiseVariants - 1));
-    texture.relief_plane = &noise_plane(random.chance(0.5) ? NoiseKind::pink : NoiseKind::rough, random.integer(0, kNumNoiseVariants - 1));
+    const NoiseKind relief_kind = random.chance(0.5) ? NoiseKind::pink : NoiseKind::rough;
+    texture.relief_plane = &noise_plane(relief_kind, random.integer(0, kNumNoiseVariants - 1));
     texture.relief = random.chance(0.75) ? float(contrast * random.uniform(0.02, 0.3)) : 0.0F;
     texture.relief_step = float(random.log_uniform(0.3, 2.0));
     if (random.chance(0.6))
