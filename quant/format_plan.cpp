@@ -24,7 +24,7 @@ using models::ValueId;
 
 namespace {
 
-constexpr int kPixelBits = 8, kWideScoreBits = 32, kCoordinateBits = 16, kResizedBits = 22;
+constexpr int kPixelBits = 8, kWideScoreBits = 32, kCoordinateBits = 24, kResizedBits = 22;
 constexpr int kWordBits = 63;
 
 int ceil_log2(std::int64_t v) noexcept { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }

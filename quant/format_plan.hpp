@@ -20,7 +20,7 @@ enum class FormatKind {
     fixed,        ///< signed fixed point, value = q * 2^-f: residual stream, embeddings, logits
     score,        ///< signed fixed point in log2 units: attention scores
     probability,  ///< softmax output code: uniform, or logarithmic of base 2^(1/tau)
-    coordinate,   ///< prompt coordinate in sixteenths of a pixel, or a label
+    coordinate,   ///< prompt coordinate x + 1/2 in 2^-8 pixel, or a label
 };
 
 struct Format {

@@ -146,10 +146,13 @@ struct ConstantOp {
     friend bool operator==(const ConstantOp&, const ConstantOp&) = default;
 };
 
+/// Fraction bits of a prompt coordinate in pixels.
+inline constexpr int kCoordinateFraction = 8;
+
 /// Fourier features by integer phase and a sine table, plus label embeddings, rounded once.
 struct PromptOp {
     std::int64_t image_size = 0, num_frequencies = 0;
-    std::vector<std::int64_t> frequency;      ///< [2, F] turns per sixteenth of a pixel, in 2^-24
+    std::vector<std::int64_t> frequency;      ///< [2, F] turns per 2^-8 pixel, in 2^-32
     std::vector<std::int32_t> label_embedding;  ///< [5, 2F] in 2^-15: not-a-point, labels 0..3
     int output_fraction = 0, bits = 16;
     friend bool operator==(const PromptOp&, const PromptOp&) = default;

@@ -34,10 +34,12 @@ struct MatMul {
     double scale = 1.0;
 };
 
-/// 2-d convolution on [B,C,H,W], zero padding, square kernel; weight [O,C,k,k].
+/// 2-d convolution on [B,C,H,W], zero padding, square kernel; weight [O,C,k,k]. Of a picture only the top left
+/// `content` is real (0 = all); the rest holds the real value 0, whatever its words are.
 struct Conv {
     std::string weight, bias;
     std::int64_t in_channels = 0, out_channels = 0, kernel = 1, stride = 1, padding = 0;
+    std::int64_t content_height = 0, content_width = 0;
 };
 
 /// 2-d transposed convolution with kernel = stride (no overlap); weight [C,O,k,k].

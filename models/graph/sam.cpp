@@ -124,7 +124,7 @@ ValueId encoder_block(Scope scope, const SamConfig& config, int index, ValueId x
     return scope.add("add2", Add{}, {middle, scope.linear("lin2", tensors + "mlp.lin2", scope.add("gelu", Gelu{}, {hidden}), config.width)});
 }
 
-ValueId encoder(Graph& graph, const SamConfig& config) {
+ValueId encoder(Graph& graph, const SamConfig& config, const SamWorkload& workload) {
     const auto side = config.image_size / config.patch_size;
     Scope scope(graph, Part::encoder, "encoder");
     const auto image = graph.add_input(std::string(sam_values::kImage), Shape{1, 3, config.image_size, config.image_size}, 1);
@@ -134,7 +134,9 @@ ValueId encoder(Graph& graph, const SamConfig& config) {
                                         .in_channels = 3,
                                         .out_channels = config.width,
                                         .kernel = config.patch_size,
-                                        .stride = config.patch_size},
+                                        .stride = config.patch_size,
+                                        .content_height = workload.input_height,
+                                        .content_width = workload.input_width},
                                    {image});
     const auto tokens = scope.to_tokens("patch_tokens", patches);
     const auto position = scope.parameter("pos_embed", "image_encoder.pos_embed", Shape{1, side * side, config.width}, 2);
@@ -353,7 +355,7 @@ void postprocess(Graph& graph, const SamConfig& config, const SamWorkload& workl
 
 Graph build_sam(const SamConfig& config, const SamWorkload& workload) {
     Graph graph;
-    const auto embedding = encoder(graph, config);
+    const auto embedding = encoder(graph, config, workload);
     const auto prompt = prompt_encoder(graph, config, workload);
     postprocess(graph, config, workload, decoder(graph, config, embedding, prompt));
     return graph;

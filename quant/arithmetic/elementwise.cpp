@@ -5,11 +5,13 @@
 #include <cmath>
 #include <numbers>
 
+#include "quant/arithmetic/rescale.hpp"
+
 namespace prelude::quant {
 
 namespace {
 
-constexpr int kMeanFraction = 8, kPhaseBits = 24, kSineBits = 12, kSineFraction = 15;
+constexpr int kMeanFraction = 8, kFrequencyBits = 32, kPhaseBits = 24, kSineBits = 12, kRestBits = kPhaseBits - kSineBits, kSineFraction = 15;
 
 /// One turn of round(32767 sin): 4096 words. A quarter is rounded from the double sine, the rest is its mirror image.
 std::array<std::int32_t, 1 << kSineBits> make_sine() {
@@ -36,20 +38,34 @@ Tap tap(std::int64_t index, std::int64_t from, std::int64_t to) noexcept {
     return {first, std::min(first + 1, from - 1), static_cast<std::int32_t>(rne_divide(rest << kTapBits, static_cast<std::uint64_t>(unit)))};
 }
 
-void prompt_row(const PromptOp& op, std::int32_t x16, std::int32_t y16, std::int32_t label, std::span<std::int32_t> out) noexcept {
+void relative_position_terms(const RelativePositionOp& op, std::span<const std::int32_t> q, std::int64_t row, std::int64_t col,
+                             std::span<std::int64_t> down, std::span<std::int64_t> across) noexcept {
+    const auto term = [&](const std::vector<std::int32_t>& table, std::int64_t entry, const Rescale& form) {
+        const auto* codes = table.data() + entry * op.head_dim;
+        std::int64_t sum = 0;
+        for (std::size_t d = 0; d < q.size(); ++d) sum += (static_cast<std::int64_t>(q[d]) - op.q_zero_point) * codes[d];
+        return rescale_wide(form, 0, sum);
+    };
+    for (std::int64_t i = 0; i < op.height; ++i) down[static_cast<std::size_t>(i)] = term(op.table_height, row - i + op.height - 1, op.rescale_height);
+    for (std::int64_t i = 0; i < op.width; ++i) across[static_cast<std::size_t>(i)] = term(op.table_width, col - i + op.width - 1, op.rescale_width);
+}
+
+void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept {
     static const auto kSine = make_sine();
-    const auto centre = 8 * op.image_size;
+    constexpr std::int64_t turn = std::int64_t{1} << kPhaseBits, rest_mask = (std::int64_t{1} << kRestBits) - 1, index_mask = (1 << kSineBits) - 1;
+    const auto centre = (op.image_size << kCoordinateFraction) / 2;
     const auto features = static_cast<std::size_t>(op.num_frequencies);
     for (std::size_t f = 0; f < 2 * features; ++f) {
-        std::int64_t sum = op.label_embedding[static_cast<std::size_t>(label + 1) * 2 * features + f];
+        std::int64_t sum = static_cast<std::int64_t>(op.label_embedding[static_cast<std::size_t>(label + 1) * 2 * features + f]) << kRestBits;
         if (label >= 0) {
             const auto column = f % features;
-            const auto phase = (x16 - centre) * op.frequency[column] + (y16 - centre) * op.frequency[features + column];
-            const auto quarter = f < features ? 0 : 1 << (kSineBits - 2);
-            const auto index = (rne_shift(phase, kPhaseBits - kSineBits) + quarter) & ((1 << kSineBits) - 1);
-            sum += kSine[static_cast<std::size_t>(index)];
+            const auto product = (x - centre) * op.frequency[column] + (y - centre) * op.frequency[features + column];
+            const auto phase = (rne_shift(product, kFrequencyBits - kPhaseBits) + (f < features ? 0 : turn / 4)) & (turn - 1);
+            const auto index = phase >> kRestBits;
+            const std::int64_t left = kSine[static_cast<std::size_t>(index)], right = kSine[static_cast<std::size_t>((index + 1) & index_mask)];
+            sum += (left << kRestBits) + (right - left) * (phase & rest_mask);
         }
-        out[f] = static_cast<std::int32_t>(saturate(rne_shift(sum, kSineFraction - op.output_fraction), signed_min(op.bits), signed_max(op.bits)));
+        out[f] = static_cast<std::int32_t>(saturate(rne_shift(sum, kRestBits + kSineFraction - op.output_fraction), signed_min(op.bits), signed_max(op.bits)));
     }
 }
 

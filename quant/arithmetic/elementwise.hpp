@@ -38,12 +38,29 @@ struct Tap {
 inline constexpr int kTapBits = 11;
 [[nodiscard]] Tap tap(std::int64_t index, std::int64_t from, std::int64_t to) noexcept;
 
+/// One output of a bilinear resize: RNE(sum of the four taps * 2^-(22 - guard)), saturated. `top`, `bottom`: the two source rows.
+[[nodiscard]] inline std::int32_t interpolate(const ResizeOp& op, const std::int32_t* top, const std::int32_t* bottom, std::int32_t down,
+                                              const Tap& across) noexcept {
+    constexpr std::int64_t kOne = 1 << kTapBits;
+    const auto blend = [&](const std::int32_t* row) { return (kOne - across.weight) * row[across.first] + std::int64_t{across.weight} * row[across.second]; };
+    const auto sum = (kOne - down) * blend(top) + down * blend(bottom);
+    return static_cast<std::int32_t>(saturate(rne_shift(sum, 2 * kTapBits - op.guard_bits), signed_min(op.bits), signed_max(op.bits)));
+}
+
+/// What relative positions add to one query's scores: q.Rh for every key row and q.Rw for every key column, rescaled, not clamped.
+///
+/// Integer   down[i] = RNE(M RNE(sum_d (q_d - z) Rh[row - i + H - 1, d] 2^-r) 2^-n); across likewise with Rw
+/// Shapes    q [d]; down [H]; across [W]
+void relative_position_terms(const RelativePositionOp& op, std::span<const std::int32_t> q, std::int64_t row, std::int64_t col,
+                             std::span<std::int64_t> down, std::span<std::int64_t> across) noexcept;
+
 /// Fourier features of one prompt token: out [2F] = sat(RNE((sine + label embedding) * 2^(f - 15))).
 ///
-/// Integer   phase = sum_d (X_d - 8 S) g_d mod 2^24; index = RNE(phase * 2^-12) mod 4096; sine table of 4096 words of 16 bits;
-///           features are F sines, then F cosines (a quarter turn ahead). A padding point (label -1) has no sine part.
-/// Units     x16, y16: (pixel + 1/2) in sixteenths; label -1..3
-void prompt_row(const PromptOp& op, std::int32_t x16, std::int32_t y16, std::int32_t label, std::span<std::int32_t> out) noexcept;
+/// Integer   phase = RNE(sum_d (X_d - 128 S) g_d * 2^-8) mod 2^24; i = its top 12 bits, r = the low 12;
+///           sine * 2^12 = T[i] * 2^12 + (T[i+1] - T[i]) * r, T one turn of round(32767 sin) in 4096 words; one rounding in all.
+///           Features are F sines, then F cosines (a quarter turn ahead). A padding point (label -1) has no sine part
+/// Units     x, y: (pixel + 1/2) in 2^-8 pixel; label -1..3
+void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept;
 
 /// B_o of a patch with `valid_rows` x `valid_cols` real pixels: RNE-free of padding, so that padding contributes exactly nothing.
 ///
