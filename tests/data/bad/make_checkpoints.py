@@ -335,7 +335,7 @@ def make_zips():
     write("zip-not-pytorch.pth", archive([("readme.txt", b"hello")]))
     write("zip-two-pickles.pth", archive([("a/data.pkl", one), ("b/data.pkl", one)]))
     write("zip-torchscript.pth", pth(one, more=[("m/constants.pkl", pickled(b")")), ("m/code/__torch__.py", b"")]))
-    write("zip-path-traversal.pth", pth(one, more=[("../../../tmp/owned", b"x"), ("/etc/passwd", b"x"), ("m/..\\..\\owned", b"x"), ("m/../../x", b"x")]))
+    write("zip-path-traversal.pth", pth(one, more=[("../../../tmp/prelude-owned", b"x"), ("/etc/passwd", b"x"), ("m/..\\..\\owned", b"x"), ("m/../../x", b"x")]))
     twice = archive([("m/data.pkl", one), ("m/data/0", STORAGE), ("m/data/1", STORAGE)])
     write("zip-member-twice.pth", patched(twice, b"m/data/1", b"m/data/0"))
     encrypted = whole

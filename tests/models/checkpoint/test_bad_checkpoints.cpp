@@ -73,10 +73,10 @@ TEST_CASE("every message stands beside a broken checkpoint") {
 TEST_CASE("reading a broken checkpoint writes and executes nothing") {
     const auto marker = std::filesystem::path("/tmp/prelude-executed-a-pickle");  // what the hostile pickles would create
     std::filesystem::remove(marker);
-    std::filesystem::remove("/tmp/owned");
+    std::filesystem::remove("/tmp/prelude-owned");
     for (const auto& path : bad_files()) (void)message_of(path);
     CHECK_FALSE(std::filesystem::exists(marker));
-    CHECK_FALSE(std::filesystem::exists("/tmp/owned"));
+    CHECK_FALSE(std::filesystem::exists("/tmp/prelude-owned"));
 }
 
 // The sanitizers' own memory and time would be measured.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <regex>
 #include <set>
 
 #include "models/checkpoint/sam_names.hpp"
@@ -15,32 +14,40 @@ namespace {
 /// from the reader's anchored table.
 std::string replaced_in_order(std::string name) {
     const std::vector<std::pair<std::string, std::string>> replacements = {
-        {"iou_prediction_head\\.layers\\.0\\.", "iou_prediction_head.proj_in."},
-        {"iou_prediction_head\\.layers\\.1\\.", "iou_prediction_head.layers.0."},
-        {"iou_prediction_head\\.layers\\.2\\.", "iou_prediction_head.proj_out."},
-        {"mask_decoder\\.output_upscaling\\.0\\.", "mask_decoder.upscale_conv1."},
-        {"mask_decoder\\.output_upscaling\\.1\\.", "mask_decoder.upscale_layer_norm."},
-        {"mask_decoder\\.output_upscaling\\.3\\.", "mask_decoder.upscale_conv2."},
-        {"mask_downscaling\\.0\\.", "mask_embed.conv1."},
-        {"mask_downscaling\\.1\\.", "mask_embed.layer_norm1."},
-        {"mask_downscaling\\.3\\.", "mask_embed.conv2."},
-        {"mask_downscaling\\.4\\.", "mask_embed.layer_norm2."},
-        {"mask_downscaling\\.6\\.", "mask_embed.conv3."},
+        {"iou_prediction_head.layers.0.", "iou_prediction_head.proj_in."},
+        {"iou_prediction_head.layers.1.", "iou_prediction_head.layers.0."},
+        {"iou_prediction_head.layers.2.", "iou_prediction_head.proj_out."},
+        {"mask_decoder.output_upscaling.0.", "mask_decoder.upscale_conv1."},
+        {"mask_decoder.output_upscaling.1.", "mask_decoder.upscale_layer_norm."},
+        {"mask_decoder.output_upscaling.3.", "mask_decoder.upscale_conv2."},
+        {"mask_downscaling.0.", "mask_embed.conv1."},
+        {"mask_downscaling.1.", "mask_embed.layer_norm1."},
+        {"mask_downscaling.3.", "mask_embed.conv2."},
+        {"mask_downscaling.4.", "mask_embed.layer_norm2."},
+        {"mask_downscaling.6.", "mask_embed.conv3."},
         {"point_embeddings", "point_embed"},
-        {"pe_layer\\.positional_encoding_gaussian_matrix", "shared_embedding.positional_embedding"},
+        {"pe_layer.positional_encoding_gaussian_matrix", "shared_embedding.positional_embedding"},
         {"image_encoder", "vision_encoder"},
-        {"neck\\.0\\.", "neck.conv1."},
-        {"neck\\.1\\.", "neck.layer_norm1."},
-        {"neck\\.2\\.", "neck.conv2."},
-        {"neck\\.3\\.", "neck.layer_norm2."},
-        {"patch_embed\\.proj\\.", "patch_embed.projection."},
-        {"\\.norm", ".layer_norm"},
+        {"neck.0.", "neck.conv1."},
+        {"neck.1.", "neck.layer_norm1."},
+        {"neck.2.", "neck.conv2."},
+        {"neck.3.", "neck.layer_norm2."},
+        {"patch_embed.proj.", "patch_embed.projection."},
+        {".norm", ".layer_norm"},
         {"blocks", "layers"},
     };
-    for (const auto& [from, to] : replacements) name = std::regex_replace(name, std::regex(from), to);
-    name = std::regex_replace(name, std::regex("(output_hypernetworks_mlps\\.\\d+)\\.layers\\.0\\."), "$1.proj_in.");
-    name = std::regex_replace(name, std::regex("(output_hypernetworks_mlps\\.\\d+)\\.layers\\.1\\."), "$1.layers.0.");
-    return std::regex_replace(name, std::regex("(output_hypernetworks_mlps\\.\\d+)\\.layers\\.2\\."), "$1.proj_out.");
+    auto replace = [&name](const std::string& from, const std::string& to) {
+        const auto at = name.find(from);  // no part occurs twice in a name
+        if (at != std::string::npos) name.replace(at, from.size(), to);
+    };
+    for (const auto& [from, to] : replacements) replace(from, to);
+    for (int mask = 0; mask < 4; ++mask) {
+        const auto mlp = "output_hypernetworks_mlps." + std::to_string(mask) + ".";
+        replace(mlp + "layers.0.", mlp + "proj_in.");
+        replace(mlp + "layers.1.", mlp + "layers.0.");
+        replace(mlp + "layers.2.", mlp + "proj_out.");
+    }
+    return name;
 }
 
 std::vector<std::string> meta_names(const SamConfig& config) {
