@@ -53,8 +53,9 @@ std::vector<Case> find_checkpoints(Directory& directory) {
     std::vector<Case> cases;
     for (const auto& [archive, twin, same_stem] : pairs) {
         archive->claimed = twin->claimed = true;
-        cases.push_back({"checkpoint", without_extension(archive->name),
-                         [archive = archive, twin = twin, same_stem = same_stem] { return compare(*archive->tensors, *twin->tensors, same_stem); }});
+        cases.push_back({"checkpoint", without_extension(archive->name), [archive = archive, twin = twin, same_stem = same_stem] {
+                             return compare(*archive->tensors, *twin->tensors, same_stem);
+                         }});
     }
     return cases;
 }

@@ -43,7 +43,9 @@ File read(const fs::path& path, const fs::path& root) {
     return file;
 }
 
-bool belongs_to(const File& file, const std::string& stem) { return file.name.starts_with(stem + "."); }
+bool belongs_to(const File& file, const std::string& stem) {
+    return file.name.starts_with(stem + ".");
+}
 
 }  // namespace
 
@@ -97,7 +99,9 @@ void Report::require(bool holds, const std::string& what) {
     if (!holds) problems_.push_back(what);
 }
 
-std::string without_extension(const std::string& name) { return fs::path(name).replace_extension().generic_string(); }
+std::string without_extension(const std::string& name) {
+    return fs::path(name).replace_extension().generic_string();
+}
 
 bool has_keys(const Json& document, std::initializer_list<std::string_view> keys) {
     return document.is_object() && std::ranges::all_of(keys, [&](auto key) { return document.contains(key); });
@@ -117,7 +121,9 @@ std::vector<std::string> References::names() const {
     return result;
 }
 
-const models::Shape& References::shape(const std::string& name) const { return tensors_.at(name).file->tensor(name).shape; }
+const models::Shape& References::shape(const std::string& name) const {
+    return tensors_.at(name).file->tensor(name).shape;
+}
 
 std::vector<std::string> References::unused() const {
     std::vector<std::string> result;

@@ -82,7 +82,7 @@ class Report final {
 
 struct Case {
     std::string kind;
-    std::string path;  ///< stem, relative to the directory
+    std::string path;             ///< stem, relative to the directory
     std::function<Report()> run;  ///< empty: recognised, not supported yet
 };
 

@@ -42,7 +42,8 @@ Status run(const Case& test) {
         std::string remarks = fmt::format("{} comparisons", report.num_comparisons());
         if (!report.worst_tensor().empty()) remarks += ", worst: " + report.worst_tensor();
         for (const auto& note : report.notes()) remarks += "; " + note;
-        print(report.status(), test.kind, test.path, fmt::format("{:.1e}", report.worst()), fmt::format("{:.0e}", report.tolerance()), remarks);
+        print(report.status(), test.kind, test.path, fmt::format("{:.1e}", report.worst()), fmt::format("{:.0e}", report.tolerance()),
+              remarks);
         for (const auto& problem : report.problems()) fmt::print(stderr, "  {}: {}\n", test.path, problem);
         return report.status();
     } catch (const std::exception& error) {

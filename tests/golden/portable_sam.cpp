@@ -74,7 +74,8 @@ Tensor make_image(const Json& document, std::int64_t side, Report& report) {
     for (std::int64_t c = 0; c < 3; ++c) {
         for (std::int64_t y = 0; y < side; ++y) {
             for (std::int64_t x = 0; x < side; ++x) {
-                const auto cell = static_cast<std::uint64_t>((c * 32 + y / 32) * 32 + x / 32), pixel = static_cast<std::uint64_t>((c * side + y) * side + x);
+                const auto cell = static_cast<std::uint64_t>((c * 32 + y / 32) * 32 + x / 32),
+                           pixel = static_cast<std::uint64_t>((c * side + y) * side + x);
                 *value++ = 2.0F * coarse(cell) + 0.5F * fine(pixel);
             }
         }
@@ -96,7 +97,8 @@ double peak_memory_gb() {
 
 class PortableTest final {
   public:
-    PortableTest(const Json& document, References& references, Report& report) : document_(document), references_(references), report_(report) {}
+    PortableTest(const Json& document, References& references, Report& report)
+        : document_(document), references_(references), report_(report) {}
 
     void run() {
         const auto weights = make_weights(document_, report_);
@@ -140,7 +142,8 @@ class PortableTest final {
         const auto graph = models::build_sam(config);
         const ReferenceExecutor executor(graph, weights);
         std::map<std::string, std::string> watched{{"encoder.patch_tokens.out", "patch_embed"}};
-        for (std::int64_t block = 0; block < config.depth; ++block) watched.emplace(fmt::format("encoder.block{}.add2.out", block), fmt::format("block{}", block));
+        for (std::int64_t block = 0; block < config.depth; ++block)
+            watched.emplace(fmt::format("encoder.block{}.add2.out", block), fmt::format("block{}", block));
         const auto tokens = references_.view<std::int64_t>("token_index");
         const models::EdgeHook watch = [&](const models::Node*, models::ValueId id, Tensor& value) {
             const auto found = watched.find(graph.value(id).name);
@@ -181,20 +184,24 @@ class PortableTest final {
             if (is_box) {
                 prompt.box = models::Box{c[0], c[1], c[2], c[3]};
             } else {
-                const auto labels = references_.view<std::int64_t>("prompt." + name + ".labels").subspan(static_cast<std::size_t>(index) * stride / 2);
+                const auto labels =
+                    references_.view<std::int64_t>("prompt." + name + ".labels").subspan(static_cast<std::size_t>(index) * stride / 2);
                 for (std::size_t point = 0; point < stride / 2; ++point) {
                     prompt.points.push_back({{c[2 * point], c[2 * point + 1]}, static_cast<int>(labels[point])});
                 }
             }
             const int side = static_cast<int>(config.image_size);
-            const auto graph = models::build_sam(config, models::workload_of(prompt, models::frame_of(side, side, side), models::MaskSelection::multi, config));
+            const auto graph = models::build_sam(
+                config, models::workload_of(prompt, models::frame_of(side, side, side), models::MaskSelection::multi, config));
             const ReferenceExecutor executor(graph, weights);
             auto given = models::prompt_values(graph, prompt);
             given.emplace(*graph.find_value(models::sam_values::kImageEmbedding), embedding);
-            const auto low_res = *graph.find_value(models::sam_values::kLowResLogits), quality = *graph.find_value(models::sam_values::kIou),
-                       tokens = *graph.find_value(models::sam_values::kSparse);
+            const auto low_res = *graph.find_value(models::sam_values::kLowResLogits),
+                       quality = *graph.find_value(models::sam_values::kIou), tokens = *graph.find_value(models::sam_values::kSparse);
             const auto results = executor.run(std::move(given), std::vector{low_res, quality, tokens});
-            const auto append = [](std::vector<float>& target, std::span<const float> values) { target.insert(target.end(), values.begin(), values.end()); };
+            const auto append = [](std::vector<float>& target, std::span<const float> values) {
+                target.insert(target.end(), values.begin(), values.end());
+            };
             const auto all = results.at(low_res).values();
             append(sparse, results.at(tokens).values());
             append(iou, results.at(quality).values().subspan(1));

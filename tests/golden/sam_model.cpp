@@ -69,8 +69,9 @@ TensorFile renamed_to_huggingface(const TensorFile& file) {
 
 /// Where a tensor of the reference data is in the graph. Empty: it is not an inner value.
 std::string encoder_value(const std::string& name) {
-    static const std::map<std::string, std::string> kInBlock{{"norm1", "norm1"},   {"attn_qkv", "qkv"}, {"attn", "proj"}, {"norm2", "norm2"},
-                                                             {"mlp_lin1", "lin1"}, {"mlp_act", "gelu"}, {"mlp", "lin2"},  {"out", "add2"}};
+    static const std::map<std::string, std::string> kInBlock{{"norm1", "norm1"}, {"attn_qkv", "qkv"},  {"attn", "proj"},
+                                                             {"norm2", "norm2"}, {"mlp_lin1", "lin1"}, {"mlp_act", "gelu"},
+                                                             {"mlp", "lin2"},    {"out", "add2"}};
     static const std::map<std::string, std::string> kOutside{{"patch_embed", "encoder.patch_tokens.out"},
                                                              {"neck.0", "encoder.neck.conv1.out"},
                                                              {"neck.1", "encoder.neck.norm1.out"},
@@ -122,7 +123,9 @@ class ModelTest final {
         const auto values = references_.view<float>(name);
         return {references_.shape(name), {values.begin(), values.end()}};
     }
-    void compare(const std::string& name, std::span<const float> actual) { report_.compare(prefix_ + name, references_.view<float>(name), actual); }
+    void compare(const std::string& name, std::span<const float> actual) {
+        report_.compare(prefix_ + name, references_.view<float>(name), actual);
+    }
     void compare_if_there(const std::string& name, std::span<const float> actual) {
         if (references_.contains(name)) compare(name, actual);
     }
@@ -135,9 +138,11 @@ class ModelTest final {
         const auto [input, frame] = models::preprocess(image, static_cast<int>(config_.image_size));
         frame_ = frame;
         const auto resized = models::resize_bilinear(image, frame.input_width, frame.input_height);
-        report_.require(std::ranges::equal(resized.rgb, references_.view<std::uint8_t>("image_resized_u8_hwc")), "image_resized_u8_hwc: other pixels");
+        report_.require(std::ranges::equal(resized.rgb, references_.view<std::uint8_t>("image_resized_u8_hwc")),
+                        "image_resized_u8_hwc: other pixels");
         const auto size = [&](const std::string& name) { return references_.view<std::int64_t>(name); };
-        report_.require(size("original_size_hw")[0] == frame.original_height && size("original_size_hw")[1] == frame.original_width, "original_size_hw");
+        report_.require(size("original_size_hw")[0] == frame.original_height && size("original_size_hw")[1] == frame.original_width,
+                        "original_size_hw");
         report_.require(size("input_size_hw")[0] == frame.input_height && size("input_size_hw")[1] == frame.input_width, "input_size_hw");
         compare("preprocessed", input.values());
         if (!references_.contains("prompt_original_frame.point_coords")) return;
@@ -164,7 +169,8 @@ class ModelTest final {
             const auto found = watched.find(graph.value(id).name);
             if (found != watched.end()) compare(found->second, value.values());
         };
-        auto embedding = executor.run_one({{*graph.find_value(models::sam_values::kImage), tensor(input)}}, models::sam_values::kImageEmbedding, watch);
+        auto embedding =
+            executor.run_one({{*graph.find_value(models::sam_values::kImage), tensor(input)}}, models::sam_values::kImageEmbedding, watch);
         compare(output, embedding.values());
         if (references_.contains("dense_pe")) compare("dense_pe", executor.run_one({}, "decoder.position.out").values());
         return embedding;
@@ -176,7 +182,8 @@ class ModelTest final {
         models::Prompt prompt;
         if (references_.contains(key + "point_coords")) {
             const auto num_points = references_.shape(key + "point_labels")[1];
-            const auto coordinates = references_.view<float>(key + "point_coords").subspan(static_cast<std::size_t>(index * num_points * 2));
+            const auto coordinates =
+                references_.view<float>(key + "point_coords").subspan(static_cast<std::size_t>(index * num_points * 2));
             const auto labels = references_.view<std::int64_t>(key + "point_labels").subspan(static_cast<std::size_t>(index * num_points));
             for (std::size_t point = 0; point < static_cast<std::size_t>(num_points); ++point) {
                 prompt.points.push_back({{coordinates[2 * point], coordinates[2 * point + 1]}, static_cast<int>(labels[point])});
@@ -269,9 +276,11 @@ class ModelTest final {
 
 void compare_config(const Json& entries, const SamConfig& config, Report& report) {
     for (const auto& [entry, field] : kConfigEntries) {
-        if (entries.contains(entry)) report.require(entries[entry] == config.*field, fmt::format("config: {} was read as {}", entry, config.*field));
+        if (entries.contains(entry))
+            report.require(entries[entry] == config.*field, fmt::format("config: {} was read as {}", entry, config.*field));
     }
-    if (entries.contains("mlp_ratio")) report.require(entries["mlp_ratio"].get<std::int64_t>() * config.width == config.mlp_width, "config: mlp_ratio");
+    if (entries.contains("mlp_ratio"))
+        report.require(entries["mlp_ratio"].get<std::int64_t>() * config.width == config.mlp_width, "config: mlp_ratio");
     if (entries.contains("global_attn_indexes")) {
         report.require(entries["global_attn_indexes"] == Json(config.global_blocks), "config: global_attn_indexes");
     }
@@ -298,7 +307,8 @@ Report test_model(const Json& document, const std::vector<File*>& weight_files, 
         const auto renamed = Weights::from(renamed_to_huggingface(*file->tensors));
         bool identical = renamed.names() == weights.names();
         for (const auto& name : weights.names()) {
-            identical = identical && renamed.shape(name) == weights.shape(name) && std::ranges::equal(renamed.values(name), weights.values(name));
+            identical =
+                identical && renamed.shape(name) == weights.shape(name) && std::ranges::equal(renamed.values(name), weights.values(name));
         }
         report.require(identical, file->name + ": other tensors when renamed to Hugging Face's names");
         ModelTest(file->path.extension().string() + " renamed", renamed, config, references, report).run();
@@ -312,7 +322,8 @@ Report test_model(const Json& document, const std::vector<File*>& weight_files, 
 std::vector<Case> find_sam_models(Directory& directory) {
     std::vector<Case> cases;
     for (auto* file : directory.unclaimed()) {
-        if (!file->document || !has_keys(*file->document, {"config"}) || !has_keys(file->document->at("config"), {"img_size", "embed_dim"})) continue;
+        if (!file->document || !has_keys(*file->document, {"config"}) || !has_keys(file->document->at("config"), {"img_size", "embed_dim"}))
+            continue;
         std::vector<File*> weights, references;
         for (auto* sibling : directory.siblings(*file)) {
             if (!sibling->tensors) continue;

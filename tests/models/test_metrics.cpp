@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/metrics.hpp"
-
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "models/data/random.hpp"
+#include "models/metrics.hpp"
 
 using namespace prelude::models;
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/overlay.hpp"
-
 #include <catch2/catch.hpp>
+
+#include "models/overlay.hpp"
 
 using namespace prelude::models;
 
 namespace {
 
-Image grey(int width, int height) { return {width, height, std::vector<std::uint8_t>(std::size_t(width * height * 3), 100)}; }
+Image grey(int width, int height) {
+    return {width, height, std::vector<std::uint8_t>(std::size_t(width * height * 3), 100)};
+}
 Colour at(const Image& image, int x, int y) {
     const auto* pixel = image.rgb.data() + (y * image.width + x) * 3;
     return {pixel[0], pixel[1], pixel[2]};

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/predictor.hpp"
-
 #include <catch2/catch.hpp>
 
 #include "models/checkpoint/safetensors.hpp"
 #include "models/checkpoint/sam_checkpoint.hpp"
 #include "models/error.hpp"
 #include "models/metrics.hpp"
+#include "models/predictor.hpp"
 
 using namespace prelude::models;
 
@@ -16,8 +15,10 @@ const std::string kFolder = PRELUDE_SOURCE_DIR "/tests/data/golden/sam/";
 
 /// The golden model tiny-a, its picture, and its first prompt in the picture's own frame.
 struct Fixture {
-    SamCheckpoint checkpoint = open_sam(kFolder + "tiny-a.safetensors", {.values = {{"decoder_heads", 4}}, .global_blocks = {}, .relative_positions = {}});
-    TensorFile inputs = read_safetensors(kFolder + "tiny-a.inputs.safetensors"), outputs = read_safetensors(kFolder + "tiny-a.outputs.safetensors");
+    SamCheckpoint checkpoint =
+        open_sam(kFolder + "tiny-a.safetensors", {.values = {{"decoder_heads", 4}}, .global_blocks = {}, .relative_positions = {}});
+    TensorFile inputs = read_safetensors(kFolder + "tiny-a.inputs.safetensors"),
+               outputs = read_safetensors(kFolder + "tiny-a.outputs.safetensors");
     Predictor predictor{checkpoint.config, checkpoint.weights};
 
     [[nodiscard]] Image image() const {

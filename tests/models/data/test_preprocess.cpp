@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/data/preprocess.hpp"
-
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <string>
 
+#include "models/data/preprocess.hpp"
 #include "models/error.hpp"
 
 using namespace prelude::models;
@@ -18,7 +17,9 @@ Image pattern(const std::string& kind, int width, int height) {
         for (int x = 0; x < width; ++x) {
             for (int c = 0; c < 3; ++c) {
                 const auto noise = static_cast<std::uint32_t>(x * 3 + c) * 2654435761U ^ static_cast<std::uint32_t>(y) * 2246822519U;
-                const int value = kind == "noise" ? static_cast<int>((noise * 3266489917U) >> 24) : kind == "checker" ? (x + y) % 2 * 255 : (x * 7 + y * 3 + c * 50) % 256;
+                const int value = kind == "noise"     ? static_cast<int>((noise * 3266489917U) >> 24)
+                                  : kind == "checker" ? (x + y) % 2 * 255
+                                                      : (x * 7 + y * 3 + c * 50) % 256;
                 image.rgb.push_back(static_cast<std::uint8_t>(value));
             }
         }
@@ -56,7 +57,8 @@ TEST_CASE("the longest side becomes the model's and the other is rounded half up
     CHECK(frame_of(1, 1, 128) == Frame{1, 1, 128, 128, 128});
     CHECK(frame_of(256, 5, 128).input_height == 3);  // 2.5
     CHECK(frame_of(255, 1, 128).input_height == 1);  // 0.502
-    CHECK_THROWS_WITH(frame_of(1, 257, 128), "a picture of 1 x 257 pixels is too thin: resized to a longest side of 128, nothing is left of the other");
+    CHECK_THROWS_WITH(frame_of(1, 257, 128),
+                      "a picture of 1 x 257 pixels is too thin: resized to a longest side of 128, nothing is left of the other");
     CHECK_THROWS_AS(frame_of(0, 10, 128), DataError);
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/reference/executor.hpp"
-
 #include <catch2/catch.hpp>
 #include <set>
 
 #include "models/data/random.hpp"
 #include "models/graph/sam.hpp"
+#include "models/reference/executor.hpp"
 
 using namespace prelude::models;
 
@@ -13,8 +12,10 @@ namespace {
 
 SamConfig small_config() {
     SamConfig config;
-    config.image_size = 56, config.patch_size = 8, config.width = 24, config.mlp_width = 40, config.depth = 3, config.num_heads = 3, config.window_size = 3;
-    config.global_blocks = {1}, config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 20, config.iou_head_width = 12;
+    config.image_size = 56, config.patch_size = 8, config.width = 24, config.mlp_width = 40, config.depth = 3, config.num_heads = 3,
+    config.window_size = 3;
+    config.global_blocks = {1}, config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 20,
+    config.iou_head_width = 12;
     return config;
 }
 
@@ -39,7 +40,8 @@ struct Fixture {
         return image;
     }
     [[nodiscard]] ReferenceExecutor::Values prompt() const {
-        return {{id(sam_values::kPromptCoordinates), Tensor(Shape{2, 2}, {5, 6, 40, 30})}, {id(sam_values::kPromptLabels), Tensor(Shape{2}, {2, 3})}};
+        return {{id(sam_values::kPromptCoordinates), Tensor(Shape{2, 2}, {5, 6, 40, 30})},
+                {id(sam_values::kPromptLabels), Tensor(Shape{2}, {2, 3})}};
     }
     [[nodiscard]] ReferenceExecutor::Values everything() const {
         auto given = prompt();
