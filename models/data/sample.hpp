@@ -15,7 +15,7 @@ namespace prelude::models {
 enum class DataKind { phantom, scene };
 enum class Split { train, dev, test };
 
-/// What a user gives the model for one instance, in pixels of the picture.
+/// What a user gives the model for one instance. Points are in SAM's frame: (0, 0) is the centre of the first pixel.
 struct Prompts {
     Box box;          ///< the tight box with 4 % deviation a side, as detectors draw it
     Point point;      ///< well inside the visible part

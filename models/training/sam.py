@@ -19,6 +19,22 @@ SAM_NANO = dict(img_size=128, patch_size=8, embed_dim=128, depth=6, num_heads=4,
                 iou_head_hidden_dim=64, mask_in_chans=16)
 
 
+class ContiguousGradient(torch.autograd.Function):
+    """Identity. The gradient of GELU in PyTorch 1.13 with Debian's oneDNN is wrong for an incoming gradient that is not contiguous."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.contiguous()
+
+
+def gelu(x):
+    return ContiguousGradient.apply(F.gelu(x.float()))  # float: in bfloat16 its gradient is slow
+
+
 class LayerNorm2d(nn.Module):
     """LayerNorm over channels; here the channels are the last axis, so that it is an ordinary one."""
 
@@ -81,7 +97,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = EncoderAttention(dim, heads, window or size)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, mlp_dim, lambda x: F.gelu(x.float()))  # bfloat16 GELU has a slow gradient
+        self.mlp = Mlp(dim, mlp_dim, gelu)
 
     def forward(self, x):
         y = self.attn.qkv(self.norm1(x))
@@ -173,8 +189,11 @@ class PromptEncoder(nn.Module):
         if mask is None:
             return self.no_mask_embed.weight[None]
         x = mask
-        for i, layer in enumerate(self.mask_downscaling):
-            x = layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) if isinstance(layer, LayerNorm2d) else layer(x)
+        for layer in self.mask_downscaling:
+            if isinstance(layer, LayerNorm2d):
+                x = layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            else:
+                x = gelu(x) if isinstance(layer, nn.GELU) else layer(x)
         return x.flatten(2).transpose(1, 2)
 
     def grid(self, size):  # position code of every image token [1, n*n, dim]
@@ -279,8 +298,8 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([own.expand(prompts, -1, -1), sparse], 1)
         tokens, keys = self.transformer(tokens, keys, key_code)
         x = upscale(keys.view(prompts, size, size, dim), self.output_upscaling[0])
-        x = upscale(F.gelu(self.output_upscaling[1](x)), self.output_upscaling[3])
-        x = F.gelu(x).view(prompts, 16 * cells, dim // 8)
+        x = upscale(gelu(self.output_upscaling[1](x)), self.output_upscaling[3])
+        x = gelu(x).view(prompts, 16 * cells, dim // 8)
         weights = torch.stack([head(tokens[:, 1 + i]) for i, head in enumerate(self.output_hypernetworks_mlps)], 1)
         logits = torch.bmm(weights, x.transpose(1, 2))
         return logits.view(prompts, self.num_tokens, 4 * size, 4 * size), self.iou_prediction_head(tokens[:, 0])

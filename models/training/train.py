@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--warm-up", type=float, default=0.04, help="share of the time")
     parser.add_argument("--scene-share", type=float, default=0.6)
-    parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments")
+    parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments, if OUT has no checkpoint yet")
     parser.add_argument("--start-step", type=int, default=0, help="with --resume-weights: what the step counter starts at")
     parser.add_argument("--bf16", action="store_true", help="matrix products of the image encoder in bfloat16")
     parser.add_argument("--threads", type=int, default=1)
@@ -161,7 +161,8 @@ def main():
     model = Sam(**SAM_NANO)
     model.initialise()
     step, samples, elapsed = options.start_step, options.start_step * options.batch, 0.0
-    if options.resume_weights:
+    checkpoint = out / "checkpoint.pt"
+    if options.resume_weights and not checkpoint.exists():
         model.load_state_dict({k: torch.from_numpy(v).float() for k, v in read_safetensors(options.resume_weights)[0].items()})
     decayed = [p for n, p in model.named_parameters() if p.dim() >= 2 and "embed" not in n and "rel_pos" not in n and "token.weight" not in n]
     known = {id(p) for p in decayed}
@@ -169,8 +170,7 @@ def main():
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": other, "weight_decay": 0.0}], lr=options.rate,
                                   betas=(0.9, 0.98), foreach=True)
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() and not options.resume_weights:
+    if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
