@@ -9,4 +9,7 @@ struct Overloaded : Cases... {
     using Cases::operator()...;
 };
 
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 has no deduction for aggregates
+
 }  // namespace prelude::models
