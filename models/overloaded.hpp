@@ -8,6 +8,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 (fuzzers, tidy) does not deduce aggregates
 
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 has no deduction for aggregates

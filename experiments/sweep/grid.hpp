@@ -33,6 +33,7 @@ class Grid {
     /// `configuration` must outlive the grid.
     explicit Grid(const Configuration& configuration);
 
+    [[nodiscard]] const Configuration& configuration() const noexcept { return *configuration_; }
     /// Points to evaluate, and combinations in the whole grid.
     [[nodiscard]] std::int64_t size() const noexcept;
     [[nodiscard]] std::int64_t num_combinations() const noexcept { return num_combinations_; }
