@@ -11,7 +11,4 @@ struct Overloaded : Cases... {
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 (fuzzers, tidy) does not deduce aggregates
 
-template <class... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 has no deduction for aggregates
-
 }  // namespace prelude::models
