@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/arithmetic/dot.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "quant/arithmetic/rescale.hpp"
+#include "quant/arithmetic/rounding.hpp"
+
+namespace prelude::quant {
+
+namespace {
+
+/// `sum` narrowed to the accumulator's width; counts what did not fit.
+std::int64_t narrowed(const Accumulator& form, std::int64_t sum, std::int64_t& overflows) noexcept {
+    const auto fitted = form.overflow == AccumulatorOverflow::wrap ? wrap(sum, form.bits)
+                                                                   : saturate(sum, signed_min(form.bits), signed_max(form.bits));
+    overflows += fitted != sum;
+    return fitted;
+}
+
+/// Running sum of one term when the accumulator is narrower than the sum: applied after every `chunk` products and at the term's end.
+struct Narrowing {
+    const Accumulator& form;
+    void step(std::int64_t& term_sum, std::int64_t& chunk_sum, std::int64_t& overflows) const noexcept {
+        term_sum = narrowed(form, term_sum + chunk_sum, overflows);
+        chunk_sum = 0;
+    }
+};
+
+}  // namespace
+
+TermOrder term_order(const Contraction& contraction) {
+    TermOrder order;
+    order.k_of.resize(static_cast<std::size_t>(contraction.depth));
+    std::iota(order.k_of.begin(), order.k_of.end(), 0);
+    order.begin.assign(contraction.terms.size() + 1, 0);
+    if (contraction.term_of.empty()) {
+        order.begin.back() = contraction.depth;
+        return order;
+    }
+    std::ranges::stable_sort(order.k_of, {}, [&](std::int32_t k) { return contraction.term_of[static_cast<std::size_t>(k)]; });
+    for (auto term : contraction.term_of) ++order.begin[static_cast<std::size_t>(term) + 1];
+    std::partial_sum(order.begin.begin(), order.begin.end(), order.begin.begin());
+    return order;
+}
+
+void accumulate(const Contraction& contraction, const TermOrder& order, std::span<const std::int32_t> codes, std::span<const std::int32_t> weights,
+                std::int64_t begin, std::int64_t end, OutputAccumulator& output) noexcept {
+    const Narrowing narrowing{contraction.accumulator};
+    const bool exact = contraction.accumulator.overflow == AccumulatorOverflow::exact;
+    auto term = static_cast<std::size_t>(std::upper_bound(order.begin.begin(), order.begin.end(), begin) - order.begin.begin()) - 1;
+    for (auto position = begin; position < end; ++term) {
+        const auto& constant = contraction.terms[term];
+        const auto term_end = order.begin[term + 1];
+        const auto stop = std::min(end, term_end);
+        for (; position < stop; ++position) {
+            const auto k = static_cast<std::size_t>(order.k_of[static_cast<std::size_t>(position)]);
+            const auto product = (static_cast<std::int64_t>(codes[k]) - constant.zero_point) * weights[k];
+            if (exact) {
+                output.term_sum += product;
+                continue;
+            }
+            output.chunk_sum += product;
+            if (++output.chunk_count == contraction.accumulator.chunk) {
+                narrowing.step(output.term_sum, output.chunk_sum, output.overflows);
+                output.chunk_count = 0;
+            }
+        }
+        if (position == term_end) {
+            if (!exact) narrowing.step(output.term_sum, output.chunk_sum, output.overflows);
+            output.accumulator += (output.term_sum * constant.multiplier) << constant.exponent;
+            output.term_sum = 0;
+            output.chunk_count = 0;
+        }
+    }
+}
+
+void accumulate(const Product& product, std::span<const std::int32_t> left, const std::int32_t* right, std::int64_t right_stride, std::int64_t begin,
+                std::int64_t end, ProductAccumulator& output) noexcept {
+    const bool exact = product.accumulator.overflow == AccumulatorOverflow::exact;
+    auto& sums = exact ? output.term_sum : output.chunk_sum;
+    for (auto k = begin; k < end; ++k) {
+        const auto [factor, term] = decode_left(product, left[static_cast<std::size_t>(k)]);
+        sums[static_cast<std::size_t>(term)] += factor * (static_cast<std::int64_t>(right[k * right_stride]) - product.right_zero_point);
+        if (!exact && ++output.chunk_count == product.accumulator.chunk) {
+            for (std::size_t t = 0; t < product.terms.size(); ++t) {
+                Narrowing{product.accumulator}.step(output.term_sum[t], output.chunk_sum[t], output.overflows);
+            }
+            output.chunk_count = 0;
+        }
+    }
+}
+
+std::int64_t combine(const Product& product, ProductAccumulator& sums) noexcept {
+    std::int64_t acc = 0;
+    for (std::size_t t = 0; t < product.terms.size(); ++t) {
+        if (product.accumulator.overflow != AccumulatorOverflow::exact) {
+            Narrowing{product.accumulator}.step(sums.term_sum[t], sums.chunk_sum[t], sums.overflows);
+        }
+        acc += (sums.term_sum[t] * product.terms[t].multiplier) << product.terms[t].exponent;
+    }
+    return acc;
+}
+
+std::uint64_t row_sum(const Product& product, std::span<const std::int32_t> left) noexcept {
+    std::uint64_t sum = 0;
+    for (auto code : left) {
+        const auto [factor, term] = decode_left(product, code);
+        const auto& constant = product.terms[static_cast<std::size_t>(term)];
+        sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
+    }
+    return std::max<std::uint64_t>(sum, 1);
+}
+
+std::int32_t finish(const Product& product, std::int64_t acc, const Reciprocal& divisor) noexcept {
+    if (!product.row_normalised) return rescale(product.rescale, 0, acc);
+    const auto operand = rne_shift(acc, product.rescale.operand_shift);
+    const auto normalised = rne_shift(operand * static_cast<std::int64_t>(divisor.mantissa),
+                                      16 + divisor.exponent - product.rescale.operand_shift - product.normalised_fraction);
+    const auto& form = product.rescale;
+    const auto y = rne_shift(form.multiplier[0] * normalised + form.offset[0], form.shift[0]);
+    return static_cast<std::int32_t>(saturate(form.zero_point[0] + y, form.lo, form.hi));
+}
+
+}  // namespace prelude::quant

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Exact sums of products, in the order hardware accumulates them: term by term, positions of k ascending inside a term.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "quant/operations.hpp"
+
+namespace prelude::quant {
+
+/// The order of accumulation of a contraction: position p holds k = k_of[p]; term t owns [begin[t], begin[t+1]).
+struct TermOrder {
+    std::vector<std::int32_t> k_of;
+    std::vector<std::int64_t> begin;
+};
+[[nodiscard]] TermOrder term_order(const Contraction& contraction);
+
+/// One output while its products arrive: the running A_t of the current term and the exact Acc of the finished ones.
+struct OutputAccumulator {
+    std::int64_t term_sum = 0, chunk_sum = 0;
+    std::int64_t accumulator = 0;
+    std::int64_t overflows = 0;
+    int chunk_count = 0;
+};
+
+/// Adds positions [begin, end) of one output; a term that ends here is flushed: Acc += m_t * 2^x_t * A_t.
+///
+/// Integer   A_t += (codes[k] - z_t) * weights[k], exact, or narrowed as contraction.accumulator says
+/// Shapes    codes [K] in channel order; weights: the output's row [K]
+/// Limits    positions arrive in ascending order without gaps; the result does not depend on how [0, K) is cut
+void accumulate(const Contraction& contraction, const TermOrder& order, std::span<const std::int32_t> codes, std::span<const std::int32_t> weights,
+                std::int64_t begin, std::int64_t end, OutputAccumulator& output) noexcept;
+
+/// One output of a product of two values: a sum per term (residue of a log operand).
+struct ProductAccumulator {
+    std::array<std::int64_t, 4> term_sum{}, chunk_sum{};
+    std::int64_t overflows = 0;
+    int chunk_count = 0;
+};
+
+/// What a left code contributes: `factor` in term `term`.
+struct Decoded {
+    std::int64_t factor = 0;
+    int term = 0;
+};
+/// Log operand: c = tau*e + f -> 2^(E - e) in term f; the zero code -> 0. Otherwise q - z.
+[[nodiscard]] inline Decoded decode_left(const Product& product, std::int32_t code) noexcept {
+    if (product.log_tau == 0) return {code - product.left_zero_point, 0};
+    if (code == product.zero_code) return {0, 0};
+    return {std::int64_t{1} << (product.shift_cap - code / product.log_tau), code % product.log_tau};
+}
+
+/// Adds products k in [begin, end): left[k] decoded, right[k * right_stride] - z.
+void accumulate(const Product& product, std::span<const std::int32_t> left, const std::int32_t* right, std::int64_t right_stride, std::int64_t begin,
+                std::int64_t end, ProductAccumulator& output) noexcept;
+
+/// Acc = sum_t m_t * 2^x_t * A_t.
+[[nodiscard]] std::int64_t combine(const Product& product, ProductAccumulator& sums) noexcept;
+
+/// Exact sum of a row's decoded left codes, with the same term constants: the divisor of a row-normalised product. At least 1.
+[[nodiscard]] std::uint64_t row_sum(const Product& product, std::span<const std::int32_t> left) noexcept;
+
+/// Acc -> output word of a product; `divisor` is used when the product is row-normalised.
+///
+/// Integer   Z = RNE(P * R * 2^-(16 + L - r - F)), 1/divisor = R * 2^-(16+L), then the ordinary rescale of Z (r = 0 there)
+[[nodiscard]] std::int32_t finish(const Product& product, std::int64_t acc, const struct Reciprocal& divisor) noexcept;
+
+}  // namespace prelude::quant

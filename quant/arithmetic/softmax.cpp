@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/arithmetic/softmax.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "quant/arithmetic/rescale.hpp"
+#include "quant/arithmetic/rounding.hpp"
+
+namespace prelude::quant {
+
+namespace {
+
+constexpr int kTableBits = 6;
+constexpr int kMaxCodeBits = 8;  ///< wider probabilities are multiplied, not compared
+
+/// Log codes relative to the row maximum: c = round(tau d), half down, straight on the score grid.
+void log_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::int32_t top, std::span<std::int32_t> codes) {
+    const int shift = op.score_fraction + 1;
+    const std::int64_t bias = (std::int64_t{1} << op.score_fraction) - 1;  // -2^F + 2^(F+1) - 1
+    const std::int32_t beyond = op.zero_code >= 0 ? op.zero_code : op.num_levels - 1;
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+        const std::int64_t distance = static_cast<std::int64_t>(top) - scores[k];
+        const std::int64_t code = (2 * op.tau * distance + bias) >> shift;
+        codes[k] = code < op.num_levels ? static_cast<std::int32_t>(code) : beyond;
+    }
+}
+
+/// Smallest e that lies at or above (`inclusive`) or strictly above mantissa * 2^exponent * reference.
+std::int64_t first_at(std::int64_t mantissa, int exponent, std::int64_t reference, bool inclusive) noexcept {
+    const std::int64_t scaled = mantissa * reference;  // compared with e * 2^-exponent
+    const std::int64_t floor = scaled >> -exponent;
+    const bool whole = (floor << -exponent) == scaled;
+    return inclusive && whole ? floor : floor + 1;
+}
+
+/// Codes by comparison with thresholds scaled to `reference` (EXP(0) in row scale, the sum otherwise).
+void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int64_t reference, std::span<std::int32_t> codes) {
+    const bool log = op.tau != 0;
+    std::vector<std::int64_t> bound(op.threshold_mantissa.size());
+    for (std::size_t c = 0; c < bound.size(); ++c) bound[c] = first_at(op.threshold_mantissa[c], op.threshold_exponent[c], reference, log);
+    const std::int32_t beyond = op.zero_code >= 0 ? op.zero_code : op.num_levels - 1;
+    for (std::size_t k = 0; k < e.size(); ++k) {
+        if (log) {  // bounds descend: the code is the first whose bound is reached
+            const auto found = std::lower_bound(bound.begin(), bound.end(), e[k], [](std::int64_t b, std::int32_t v) { return b > v; });
+            codes[k] = found == bound.end() ? beyond : static_cast<std::int32_t>(found - bound.begin());
+        } else {  // bounds ascend: the code is their number at or below e
+            codes[k] = static_cast<std::int32_t>(std::upper_bound(bound.begin(), bound.end(), static_cast<std::int64_t>(e[k])) - bound.begin());
+        }
+    }
+}
+
+}  // namespace
+
+std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept {
+    const auto whole = d >> op.score_fraction;
+    if (whole > op.exp_bits) return 0;
+    const auto fraction = d - (whole << op.score_fraction);
+    const int rest_bits = std::max(op.score_fraction - kTableBits, 0);
+    const auto index = static_cast<std::size_t>(op.score_fraction >= kTableBits ? fraction >> rest_bits : fraction << (kTableBits - op.score_fraction));
+    const auto rest = fraction - ((fraction >> rest_bits) << rest_bits);
+    const std::int64_t left = op.exp_table[index], right = op.exp_table[std::min<std::size_t>(index + 1, 64)];
+    return static_cast<std::int32_t>(rne_shift((left << rest_bits) - (left - right) * rest, rest_bits + static_cast<int>(whole)));
+}
+
+void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes) {
+    const auto top = *std::ranges::max_element(scores);
+    if (op.tau != 0 && op.scale == ScaleMode::row) return log_row(op, scores, top, codes);
+
+    std::vector<std::int32_t> e(scores.size());
+    std::int64_t sum = 0;
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+        e[k] = exp2_neg(op, static_cast<std::int64_t>(top) - scores[k]);
+        sum += e[k];
+    }
+    if (op.bits > kMaxCodeBits) {
+        const auto inverse = reciprocal(static_cast<std::uint64_t>(sum));
+        const int shift = 16 + inverse.exponent - (op.bits - 1);
+        for (std::size_t k = 0; k < e.size(); ++k) codes[k] = static_cast<std::int32_t>(rne_shift(e[k] * static_cast<std::int64_t>(inverse.mantissa), shift));
+        return;
+    }
+    compare_row(op, e, op.scale == ScaleMode::row ? op.exp_table[0] : sum, codes);
+}
+
+}  // namespace prelude::quant

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "quant/operations.hpp"
+
+namespace prelude::quant {
+
+/// 2^-d for d >= 0 in 2^-F units, as an `exp_bits` integer with EXP(0) = 2^exp_bits - 1.
+///
+/// Integer   d = I * 2^F + f; i = the top 6 bits of f, g = the remaining F - 6 bits;
+///           RNE((T[i] * 2^(F-6) - (T[i] - T[i+1]) * g) * 2^-(F - 6 + I));  F < 6: i = f * 2^(6-F), g = 0
+/// Limits    0 once I exceeds exp_bits
+[[nodiscard]] std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept;
+
+/// Codes of one row of scores (docs/numerics.md section 4).
+///
+/// Meaning   p_k = 2^(score_k) / sum, as codes of the format; in row scale relative to the row's maximum
+/// Shapes    scores [N], codes [N]
+/// Limits    N <= 4096 for the stated widths; ties go to the lower code
+void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes);
+
+}  // namespace prelude::quant

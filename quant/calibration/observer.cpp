@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/calibration/observer.hpp"
+
+#include <algorithm>
+#include <boost/math/tools/minima.hpp>
+#include <cmath>
+
+namespace prelude::quant {
+
+namespace {
+
+constexpr std::size_t kSamplesPerObservation = 512, kMaxSample = 1u << 15;
+
+/// Extremes of every channel of a tensor, real 0 included.
+std::vector<Range> channel_ranges(const models::Value& value, const models::Tensor& tensor) {
+    const auto& shape = tensor.shape();
+    const std::int64_t channels = shape.rank() == 0 ? 1 : shape[value.channel_axis];
+    std::int64_t inner = 1;
+    for (std::size_t axis = value.channel_axis + 1; axis < shape.rank(); ++axis) inner *= shape[axis];
+    const std::int64_t outer = channels * inner == 0 ? 0 : tensor.num_elements() / (channels * inner);
+    std::vector<float> lo(static_cast<std::size_t>(channels), 0.0f), hi(lo);
+    const float* x = tensor.data();
+    for (std::int64_t o = 0; o < outer; ++o) {
+        if (inner == 1) {
+            for (std::int64_t c = 0; c < channels; ++c) {
+                lo[static_cast<std::size_t>(c)] = std::min(lo[static_cast<std::size_t>(c)], x[c]);
+                hi[static_cast<std::size_t>(c)] = std::max(hi[static_cast<std::size_t>(c)], x[c]);
+            }
+            x += channels;
+            continue;
+        }
+        for (std::size_t c = 0; c < lo.size(); ++c, x += inner) {
+            const auto [least, most] = std::minmax_element(x, x + inner);
+            lo[c] = std::min(lo[c], *least);
+            hi[c] = std::max(hi[c], *most);
+        }
+    }
+    std::vector<Range> ranges(lo.size());
+    for (std::size_t c = 0; c < lo.size(); ++c) ranges[c] = {lo[c], hi[c]};
+    return ranges;
+}
+
+}  // namespace
+
+Range ValueRanges::whole() const noexcept {
+    Range range;
+    for (const auto& channel : channels) range.include(channel);
+    return range;
+}
+
+void RangeObserver::observe(const models::Value& value, const models::Tensor& tensor) {
+    if (tensor.num_elements() == 0) return;
+    auto& record = records_[value.name];
+    auto seen = channel_ranges(value, tensor);
+    if (!record.touched || record.image.size() != seen.size()) {
+        record.image = std::move(seen);
+        record.touched = true;
+    } else {
+        for (std::size_t c = 0; c < seen.size(); ++c) record.image[c].include(seen[c]);
+    }
+    if (kind_ != Observer::mse) return;
+    const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(tensor.num_elements()) / kSamplesPerObservation);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.num_elements()) && record.sample.size() < kMaxSample; i += step) {
+        record.sample.push_back(tensor[i]);
+    }
+}
+
+void RangeObserver::end_image() {
+    for (auto& [name, record] : records_) {
+        if (!record.touched) continue;
+        record.touched = false;
+        ++record.num_images;
+        if (record.total.size() != record.image.size()) {
+            record.total = record.image;
+            continue;
+        }
+        for (std::size_t c = 0; c < record.total.size(); ++c) {
+            if (kind_ != Observer::moving_average) {
+                record.total[c].include(record.image[c]);
+                continue;
+            }
+            const auto share = 1.0 / static_cast<double>(record.num_images);
+            record.total[c].lo += (record.image[c].lo - record.total[c].lo) * share;
+            record.total[c].hi += (record.image[c].hi - record.total[c].hi) * share;
+        }
+    }
+}
+
+Ranges RangeObserver::ranges(double margin) const {
+    Ranges result;
+    for (const auto& [name, record] : records_) {
+        ValueRanges ranges{record.total, record.sample};
+        for (auto& channel : ranges.channels) channel = {channel.lo * margin, channel.hi * margin};
+        result.emplace(name, std::move(ranges));
+    }
+    return result;
+}
+
+Range search_range(const Range& full, const std::vector<float>& sample, int bits) {
+    if (sample.empty() || full.hi - full.lo <= 0) return full;
+    const double levels = std::ldexp(1.0, bits) - 1.0;
+    const auto loss = [&](double shrink) {
+        const double scale = std::max((full.hi - full.lo) * shrink / levels, 1e-12);
+        const double zero = std::clamp(std::nearbyint(-full.lo * shrink / scale), 0.0, levels);
+        double sum = 0;
+        for (const double x : sample) {
+            const double code = std::clamp(std::nearbyint(x / scale) + zero, 0.0, levels);
+            sum += std::pow(std::abs((code - zero) * scale - x), 2.4);
+        }
+        return sum;
+    };
+    const auto [best, least] = boost::math::tools::brent_find_minima(loss, 0.1, 1.0, 20);
+    const double shrink = least < loss(1.0) ? best : 1.0;
+    return {full.lo * shrink, full.hi * shrink};
+}
+
+}  // namespace prelude::quant

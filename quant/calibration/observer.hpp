@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What calibration saw: the range of every value, per channel, over the calibration pictures.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/graph/graph.hpp"
+#include "quant/settings.hpp"
+
+namespace prelude::quant {
+
+struct Range {
+    double lo = 0, hi = 0;
+    [[nodiscard]] double max_abs() const noexcept { return std::max(-lo, hi); }
+    void include(const Range& other) noexcept { lo = std::min(lo, other.lo), hi = std::max(hi, other.hi); }
+    friend bool operator==(const Range&, const Range&) = default;
+};
+
+/// The observed ranges of one value. Real 0 is inside every range: padding and ReLU need it exact.
+struct ValueRanges {
+    std::vector<Range> channels;  ///< along the value's channel axis
+    std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
+    [[nodiscard]] Range whole() const noexcept;
+};
+
+using Ranges = std::map<std::string, ValueRanges, std::less<>>;
+
+/// Collects ranges through the reference walk's hook.
+///
+/// Meaning   min_max: extremes over all pictures; moving_average: mean over pictures of each picture's extremes
+///           (running mean, as the reference projects do); mse: extremes, and a sample for the range search
+/// Contract
+///  - observe() may be called any number of times per picture (several prompts); end_image() closes the picture.
+///  - the result depends on the order of pictures only in rounding, and is the same for equal input.
+class RangeObserver {
+  public:
+    explicit RangeObserver(Observer kind) : kind_(kind) {}
+
+    void observe(const models::Value& value, const models::Tensor& tensor);
+    void end_image();
+    /// All ranges, widened by `margin`.
+    [[nodiscard]] Ranges ranges(double margin) const;
+
+  private:
+    struct Record {
+        std::vector<Range> image, total;
+        std::vector<float> sample;
+        std::int64_t num_images = 0;
+        bool touched = false;
+    };
+    Observer kind_;
+    std::map<std::string, Record, std::less<>> records_;
+};
+
+/// Range of uniform b-bit codes that minimises mean |x^ - x|^2.4 over the sample: bounded Brent search over a common
+/// shrink factor of both ends in [0.1, 1].
+/// Source    quant_methods: MSE observers of the PTQ4SAM family (exponent 2.4); search interval ours
+[[nodiscard]] Range search_range(const Range& full, const std::vector<float>& sample, int bits);
+
+}  // namespace prelude::quant

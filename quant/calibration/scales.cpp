@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/calibration/scales.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "quant/arithmetic/rounding.hpp"
+#include "quant/calibration/grouping.hpp"
+#include "quant/value_classes.hpp"
+
+namespace prelude::quant {
+
+using models::Graph;
+using models::Node;
+using models::ValueId;
+
+namespace {
+
+constexpr int kMaxFraction = 30, kMinFraction = -8;
+
+/// Most fraction bits f with bound * 2^f <= 2^(bits-1) - 1.
+int fraction_for(double bound, int bits) {
+    if (bound <= 0) return std::min(bits - 1, kMaxFraction);
+    const double limit = static_cast<double>(signed_max(bits));
+    int f = static_cast<int>(std::floor(std::log2(limit / bound)));
+    while (std::ldexp(bound, f) > limit) --f;
+    return std::clamp(f, kMinFraction, kMaxFraction);
+}
+
+class Settler {
+  public:
+    Settler(const Graph& graph, const Settings& settings, const Ranges& ranges, QuantizedGraph& target)
+        : graph_(graph), settings_(settings), ranges_(ranges), target_(target), classes_(graph) {}
+
+    void run() {
+        for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
+            if (classes_.root(id) == id && !classes_.is_composite(id)) settle(id);
+        }
+        for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
+            if (classes_.is_composite(id)) compose(id);
+        }
+        if (!unseen_.empty()) throw SettingsError(fmt::format("calibration saw no values of: {}", fmt::join(unseen_, ", ")));
+        target_.plan.assumed = false;
+    }
+
+  private:
+    [[nodiscard]] const Format& format(ValueId id) const { return target_.plan.format(graph_.value(id).name); }
+
+    /// Union of what was seen of the class's members.
+    Range class_range(ValueId root) {
+        Range range;
+        bool seen = false;
+        for (auto member : classes_.members(root)) {
+            const auto found = ranges_.find(graph_.value(member).name);
+            if (found == ranges_.end()) continue;
+            seen = true;
+            range.include(found->second.whole());
+        }
+        if (!seen) unseen_.push_back(graph_.value(root).name);
+        return range;
+    }
+
+    void settle(ValueId root) {
+        switch (format(root).kind) {
+            case FormatKind::pixel:
+            case FormatKind::coordinate: return share(root, Meaning{});
+            case FormatKind::probability: return share(root, probability(root));
+            case FormatKind::code: return settle_codes(root);
+            case FormatKind::score: return share(root, power_of_two(score_fraction(root)));
+            case FormatKind::fixed: return share(root, power_of_two(fixed_fraction(root)));
+        }
+    }
+
+    void share(ValueId root, const Meaning& meaning) {
+        for (auto member : classes_.members(root)) target_.meanings[graph_.value(member).name] = meaning;
+    }
+
+    static Meaning power_of_two(int fraction) { return Meaning{.scale = {std::ldexp(1.0, -fraction)}}; }
+
+    /// Scores are in log2 units; the sum with relative positions and the plain product share a grid.
+    int score_fraction(ValueId root) {
+        double bound = class_range(root).max_abs();
+        const auto* producer = graph_.producer(root);
+        const auto other = [&](ValueId id) { bound = std::max(bound, class_range(classes_.root(id)).max_abs()); };
+        if (std::holds_alternative<models::RelativePosition>(producer->op)) other(producer->inputs[0]);
+        for (auto user : graph_.consumers(root)) {
+            if (std::holds_alternative<models::RelativePosition>(graph_.node(user).op)) other(graph_.node(user).output);
+        }
+        return std::clamp(fraction_for(bound * std::numbers::log2e, settings_.score_bits), 0, 14);
+    }
+
+    int fixed_fraction(ValueId root) {
+        const auto& form = format(root);
+        if (const auto* producer = graph_.producer(root); producer && std::holds_alternative<models::Resize>(producer->op)) {
+            const auto& input = producer->inputs[0];
+            return fraction_of(input) + form.bits - format(input).bits;
+        }
+        int fraction = fraction_for(class_range(root).max_abs(), form.bits);
+        const auto* producer = graph_.producer(root);
+        if (producer && is_contraction(producer->op)) {
+            for (auto member : classes_.members(root)) {
+                for (auto user : graph_.consumers(member)) {
+                    if (std::holds_alternative<models::Add>(graph_.node(user).op)) {
+                        fraction = std::min(fraction, fixed_fraction(classes_.root(graph_.node(user).output)));
+                    }
+                }
+            }
+        }
+        return fraction;
+    }
+
+    [[nodiscard]] int fraction_of(ValueId id) const { return -std::ilogb(target_.meanings.at(graph_.value(id).name).scale[0]); }
+
+    void settle_codes(ValueId root) {
+        const auto& form = format(root);
+        const auto& name = graph_.value(root).name;
+        const auto found = ranges_.find(name);
+        Grouping grouping;
+        if (form.group_sizes.empty()) {
+            Range range = class_range(root);
+            if (settings_.calibration.observer == Observer::mse && found != ranges_.end()) range = search_range(range, found->second.sample, form.bits);
+            grouping.ranges = {range};
+        } else if (found == ranges_.end()) {
+            unseen_.push_back(name);
+            return;
+        } else {
+            grouping = group_channels(found->second.channels, form.num_groups());
+        }
+        Meaning meaning{.scale = {}, .zero_point = {}, .group_of = grouping.group_of};
+        const double levels = std::ldexp(1.0, form.bits) - 1.0;
+        for (const auto& range : grouping.ranges) {
+            const double scale = std::max((range.hi - range.lo) / levels, 1e-8);
+            meaning.scale.push_back(scale);
+            meaning.zero_point.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(-range.lo / scale), 0.0, levels)));
+        }
+        share(root, meaning);
+        if (form.group_sizes.empty()) return;
+        std::vector<std::int64_t> sizes(grouping.ranges.size(), 0);
+        for (auto g : grouping.group_of) ++sizes[static_cast<std::size_t>(g)];
+        for (auto member : classes_.members(root)) {
+            target_.plan.formats.find(graph_.value(member).name)->second.group_sizes = sizes;
+            for (auto user : graph_.consumers(member)) record_terms(graph_.node(user), sizes);
+        }
+    }
+
+    void record_terms(const Node& user, const std::vector<std::int64_t>& sizes) {
+        const auto found = target_.plan.contractions.find(user.name);
+        if (found == target_.plan.contractions.end() || found->second.term_sizes.empty()) return;
+        const auto positions = found->second.depth / std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+        for (std::size_t g = 0; g < sizes.size(); ++g) found->second.term_sizes[g] = sizes[g] * positions;
+    }
+
+    Meaning probability(ValueId root) {
+        const auto& form = format(root);
+        double largest = 1.0;
+        if (form.scale == ScaleMode::tensor) largest = std::clamp(class_range(root).hi, 1e-4, 1.0);
+        if (form.tau > 0) return Meaning{.scale = {largest}};
+        if (form.bits > 8) return Meaning{.scale = {std::ldexp(1.0, 1 - form.bits)}};
+        return Meaning{.scale = {largest / (std::ldexp(1.0, form.bits) - 1.0)}};
+    }
+
+    /// q, k, v side by side: every channel takes the scale of its part.
+    void compose(ValueId id) {
+        Meaning meaning{.scale = {}, .zero_point = {}, .group_of = std::vector<std::int32_t>(static_cast<std::size_t>(graph_.channels(id)), 0)};
+        for (auto user : graph_.consumers(id)) {
+            const auto& node = graph_.node(user);
+            const auto& op = std::get<models::Rearrange>(node.op);
+            const auto& part = target_.meanings.at(graph_.value(node.output).name);
+            const auto size = graph_.channels(id) / op.view[*op.slice_axis];
+            const auto group = static_cast<std::int32_t>(meaning.scale.size());
+            for (auto c = op.slice_begin * size; c < (op.slice_begin + op.slice_count) * size; ++c) meaning.group_of[static_cast<std::size_t>(c)] = group;
+            meaning.scale.push_back(part.scale[0]);
+            meaning.zero_point.push_back(part.zero_point[0]);
+        }
+        target_.meanings[graph_.value(id).name] = std::move(meaning);
+    }
+
+    const Graph& graph_;
+    const Settings& settings_;
+    const Ranges& ranges_;
+    QuantizedGraph& target_;
+    ValueClasses classes_;
+    std::vector<std::string> unseen_;
+};
+
+}  // namespace
+
+void settle_scales(const Graph& graph, const Settings& settings, const Ranges& ranges, QuantizedGraph& target) {
+    Settler(graph, settings, ranges, target).run();
+}
+
+}  // namespace prelude::quant

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The integer walk: whole layers at a time, integers only. What sweeps use for accuracy; the SystemC datapath computes the same bits.
+
+#include <functional>
+#include <map>
+#include <span>
+
+#include "quant/integer_gemm.hpp"
+#include "quant/quantized_graph.hpp"
+
+namespace prelude::quant {
+
+using Words = std::map<models::ValueId, IntTensor>;
+
+/// May observe or replace the words of a value.
+using WordHook = std::function<void(const models::Graph&, models::ValueId, IntTensor&)>;
+
+/// Contract
+///  - the graph is one of the model the QuantizedGraph was made for (any prompt, any picture size); both outlive the engine.
+///  - output words depend on the given words alone: not on the product path, the machine or the slice that was run.
+///  - accumulator overflows (`wrap`, `saturate`) are counted, never silent.
+class Engine {
+  public:
+    /// Throws SettingsError naming the nodes the QuantizedGraph has no integers for.
+    Engine(const models::Graph& graph, const QuantizedGraph& quantized, ProductPath path = ProductPath::automatic);
+
+    /// Runs any slice: given values in -> wanted values out.
+    [[nodiscard]] Words run(Words given, std::span<const models::ValueId> wanted, const WordHook& hook = {}) const;
+
+    /// Words of one node, inputs given.
+    [[nodiscard]] IntTensor run_node(const models::Node& node, std::span<const IntTensor* const> inputs) const;
+
+    [[nodiscard]] std::int64_t num_overflows() const noexcept { return overflows_; }
+    [[nodiscard]] const models::Graph& graph() const noexcept { return graph_; }
+
+  private:
+    const models::Graph& graph_;
+    const QuantizedGraph& quantized_;
+    ProductPath path_;
+    mutable std::int64_t overflows_ = 0;
+};
+
+/// Words of the graph's inputs: pixels [1,3,S,S] (0 outside the picture), coordinates x + 1/2 in 2^-8 pixel, labels.
+[[nodiscard]] std::int32_t coordinate_word(double pixel) noexcept;
+
+}  // namespace prelude::quant

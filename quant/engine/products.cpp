@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/engine/products.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "quant/arithmetic/dot.hpp"
+#include "quant/arithmetic/rescale.hpp"
+#include "quant/arithmetic/rounding.hpp"
+
+namespace prelude::quant {
+
+namespace {
+
+constexpr std::size_t kMaxSeparateTerms = 16;
+constexpr int kDoubleBits = 53;
+
+OperandRange range_of(std::span<const std::int32_t> values) {
+    if (values.empty()) return {};
+    const auto [lo, hi] = std::ranges::minmax(values);
+    return {lo, hi};
+}
+
+/// One output at a time by the definition: narrowed accumulators, and constants too wide for the fast paths.
+std::vector<std::int64_t> by_definition(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t& overflows) {
+    const auto order = term_order(form);
+    const auto depth = static_cast<std::size_t>(form.depth);
+    std::vector<std::int64_t> acc;
+    acc.reserve(static_cast<std::size_t>(num_rows * form.num_outputs));
+    for (std::int64_t row = 0; row < num_rows; ++row) {
+        const auto operands = codes.subspan(static_cast<std::size_t>(row) * depth, depth);
+        for (std::int64_t o = 0; o < form.num_outputs; ++o) {
+            OutputAccumulator output;
+            accumulate(form, order, operands, std::span(form.weights).subspan(static_cast<std::size_t>(o) * depth, depth), 0, form.depth, output);
+            overflows += output.overflows;
+            acc.push_back(output.accumulator);
+        }
+    }
+    return acc;
+}
+
+/// Raw codes times weights, the zero point taken out by the column sums: one term, or a few one after the other.
+std::vector<std::int64_t> by_terms(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
+    const auto order = term_order(form);
+    const auto outputs = static_cast<std::size_t>(form.num_outputs), depth = static_cast<std::size_t>(form.depth), rows = static_cast<std::size_t>(num_rows);
+    std::vector<std::int64_t> acc(rows * outputs, 0), sums(rows * outputs);
+    std::vector<std::int32_t> left, right;
+    for (std::size_t t = 0; t < form.terms.size(); ++t) {
+        const auto begin = static_cast<std::size_t>(order.begin[t]), size = static_cast<std::size_t>(order.begin[t + 1]) - begin;
+        std::span<const std::int32_t> a = codes, w = form.weights;
+        if (form.terms.size() > 1) {
+            const auto gather = [&](std::span<const std::int32_t> from, std::size_t count, std::vector<std::int32_t>& to) {
+                to.resize(count * size);
+                for (std::size_t row = 0; row < count; ++row) {
+                    for (std::size_t i = 0; i < size; ++i) to[row * size + i] = from[row * depth + static_cast<std::size_t>(order.k_of[begin + i])];
+                }
+            };
+            gather(codes, rows, left);
+            gather(form.weights, outputs, right);
+            a = left, w = right;
+        }
+        multiply({.m = num_rows, .n = form.num_outputs, .k = static_cast<std::int64_t>(size)}, a, range_of(a), w, range_of(w), sums, path);
+        const auto& term = form.terms[t];
+        std::vector<std::int64_t> correction(outputs, 0);
+        if (term.zero_point != 0) {
+            for (std::size_t o = 0; o < outputs; ++o) {
+                for (std::size_t i = 0; i < size; ++i) correction[o] += static_cast<std::int64_t>(term.zero_point) * w[o * size + i];
+            }
+        }
+        for (std::size_t row = 0; row < rows; ++row) {
+            for (std::size_t o = 0; o < outputs; ++o) {
+                acc[row * outputs + o] += ((sums[row * outputs + o] - correction[o]) * term.multiplier) << term.exponent;
+            }
+        }
+    }
+    return acc;
+}
+
+/// Many terms: constants folded into the weights, exact in double precision or 64-bit integers.
+std::vector<std::int64_t> by_folding(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
+    const auto depth = static_cast<std::size_t>(form.depth);
+    std::vector<std::int32_t> left(codes.begin(), codes.end()), right(form.weights.size());
+    const auto term = [&](std::size_t k) -> const Term& { return form.terms[static_cast<std::size_t>(form.term_of[k])]; };
+    for (std::size_t i = 0; i < left.size(); ++i) left[i] -= term(i % depth).zero_point;
+    for (std::size_t i = 0; i < right.size(); ++i) {
+        const auto& constant = term(i % depth);
+        right[i] = static_cast<std::int32_t>((static_cast<std::int64_t>(form.weights[i]) * constant.multiplier) << constant.exponent);
+    }
+    std::vector<std::int64_t> acc(static_cast<std::size_t>(num_rows * form.num_outputs));
+    multiply({.m = num_rows, .n = form.num_outputs, .k = form.depth}, left, range_of(left), right, range_of(right), acc, path);
+    return acc;
+}
+
+bool folds_into_int32(const Contraction& form) {
+    std::int64_t widest = 0;
+    for (const auto& term : form.terms) widest = std::max(widest, static_cast<std::int64_t>(term.multiplier) << term.exponent);
+    return widest < (std::int64_t{1} << 31) / ((std::int64_t{1} << form.weight_bits) + 1);
+}
+
+}  // namespace
+
+std::vector<std::int64_t> accumulate_rows(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path,
+                                          std::int64_t& overflows) {
+    if (form.accumulator.overflow != AccumulatorOverflow::exact) return by_definition(form, codes, num_rows, overflows);
+    if (form.terms.size() <= kMaxSeparateTerms) return by_terms(form, codes, num_rows, path);
+    if (form.accumulator_bits <= kDoubleBits && folds_into_int32(form)) return by_folding(form, codes, num_rows, path);
+    return by_definition(form, codes, num_rows, overflows);
+}
+
+std::vector<std::int32_t> convolution_rows(const models::Conv& op, const IntTensor& in, const Contraction& form) {
+    const auto batch = in.shape()[0], channels = in.shape()[1], height = in.shape()[2], width = in.shape()[3];
+    const auto out_height = (height + 2 * op.padding - op.kernel) / op.stride + 1, out_width = (width + 2 * op.padding - op.kernel) / op.stride + 1;
+    std::vector<std::int32_t> padding(static_cast<std::size_t>(channels));
+    const auto positions = op.kernel * op.kernel;
+    for (std::size_t c = 0; c < padding.size(); ++c) {
+        const auto term = form.term_of.empty() ? 0 : form.term_of[c * static_cast<std::size_t>(positions)];
+        padding[c] = form.terms[static_cast<std::size_t>(term)].zero_point;
+    }
+    std::vector<std::int32_t> rows;
+    rows.reserve(static_cast<std::size_t>(batch * out_height * out_width * channels * positions));
+    for (std::int64_t b = 0; b < batch; ++b) {
+        for (std::int64_t oy = 0; oy < out_height; ++oy) {
+            for (std::int64_t ox = 0; ox < out_width; ++ox) {
+                for (std::int64_t c = 0; c < channels; ++c) {
+                    const auto* plane = in.data() + (b * channels + c) * height * width;
+                    for (std::int64_t ky = 0; ky < op.kernel; ++ky) {
+                        const auto y = oy * op.stride + ky - op.padding;
+                        for (std::int64_t kx = 0; kx < op.kernel; ++kx) {
+                            const auto x = ox * op.stride + kx - op.padding;
+                            const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+                            rows.push_back(inside ? plane[y * width + x] : padding[static_cast<std::size_t>(c)]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    return rows;
+}
+
+namespace {
+
+/// Exact Acc of every output of a product, by matrix products of raw codes and their corrections.
+class ProductRunner {
+  public:
+    ProductRunner(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path)
+        : form_(form), left_(left), right_(right), path_(path) {
+        const auto& a = left.shape();
+        const auto& b = right.shape();
+        shape_ = {.batch = a[0], .m = a[1], .n = form.transpose_right ? b[1] : b[2], .k = a[2], .right_is_transposed = form.transpose_right};
+    }
+
+    [[nodiscard]] const BatchedProduct& shape() const noexcept { return shape_; }
+
+    std::vector<std::int64_t> run() {
+        centre_right();
+        std::vector<std::int64_t> acc(static_cast<std::size_t>(shape_.batch * shape_.m * shape_.n), 0);
+        if (form_.log_tau == 0) {
+            codes(acc);
+        } else {
+            for (int f = 0; f < form_.log_tau; ++f) residue(f, acc);
+        }
+        return acc;
+    }
+
+  private:
+    static constexpr std::int32_t kHalfByte = 128;
+
+    /// Right codes of up to 8 bits as signed bytes r - 128; wider ones relative to their zero point.
+    void centre_right() {
+        shift_ = form_.right_bits <= 8 ? kHalfByte : form_.right_zero_point;
+        centred_.assign(right_.values().begin(), right_.values().end());
+        for (auto& word : centred_) word -= shift_;
+        right_range_ = range_of(centred_);
+        offset_ = shift_ - form_.right_zero_point;  // r - z = centred + offset
+    }
+
+    /// acc += (products of `left` with right - z) * constant.
+    void add_product(std::span<const std::int32_t> left, std::int64_t factor, int shift, std::vector<std::int64_t>& acc) {
+        sums_.resize(acc.size());
+        multiply(shape_, left, range_of(left), centred_, right_range_, sums_, path_);
+        const auto k = static_cast<std::size_t>(shape_.k), n = static_cast<std::size_t>(shape_.n);
+        const auto rows = static_cast<std::size_t>(shape_.batch * shape_.m);
+        for (std::size_t row = 0; row < rows; ++row) {
+            std::int64_t row_sum = 0;
+            if (offset_ != 0) {
+                for (std::size_t i = 0; i < k; ++i) row_sum += left[row * k + i];
+            }
+            for (std::size_t j = 0; j < n; ++j) acc[row * n + j] += ((sums_[row * n + j] + offset_ * row_sum) * factor) << shift;
+        }
+    }
+
+    void codes(std::vector<std::int64_t>& acc) {
+        add_product(left_.values(), 1, 0, acc);
+        if (form_.left_zero_point == 0) return;
+        // - z_left * sum_k (right - z)
+        const auto k = shape_.k, n = shape_.n;
+        std::vector<std::int64_t> column(static_cast<std::size_t>(n));
+        for (std::int64_t b = 0; b < shape_.batch; ++b) {
+            const auto* words = centred_.data() + b * n * k;
+            for (std::int64_t j = 0; j < n; ++j) {
+                std::int64_t sum = k * offset_;
+                for (std::int64_t i = 0; i < k; ++i) sum += words[shape_.right_is_transposed ? j * k + i : i * n + j];
+                column[static_cast<std::size_t>(j)] = sum * form_.left_zero_point;
+            }
+            for (std::int64_t m = 0; m < shape_.m; ++m) {
+                for (std::int64_t j = 0; j < n; ++j) acc[static_cast<std::size_t>((b * shape_.m + m) * n + j)] -= column[static_cast<std::size_t>(j)];
+            }
+        }
+    }
+
+    /// The positions of residue f, in byte planes of the shifted operand 2^(E - e).
+    void residue(int f, std::vector<std::int64_t>& acc) {
+        const auto& term = form_.terms[static_cast<std::size_t>(f)];
+        const auto planes = form_.shift_cap / 8 + 1;
+        std::vector<std::int32_t> plane(left_.values().size());
+        for (int p = 0; p < planes; ++p) {
+            bool any = false;
+            for (std::size_t i = 0; i < plane.size(); ++i) {
+                const auto [factor, residue] = decode_left(form_, left_[i]);
+                const auto byte = residue == f ? static_cast<std::int32_t>((factor >> (8 * p)) & 255) : 0;
+                any |= byte != 0;
+                plane[i] = byte;
+            }
+            if (any) add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, 8 * p, acc);
+        }
+    }
+
+    const Product& form_;
+    const IntTensor &left_, &right_;
+    ProductPath path_;
+    BatchedProduct shape_;
+    std::vector<std::int32_t> centred_;
+    std::vector<std::int64_t> sums_;
+    OperandRange right_range_;
+    std::int32_t shift_ = 0;
+    std::int64_t offset_ = 0;
+};
+
+std::vector<std::int64_t> product_by_definition(const Product& form, const BatchedProduct& shape, const IntTensor& left, const IntTensor& right,
+                                                std::int64_t& overflows) {
+    std::vector<std::int64_t> acc;
+    const auto stride = shape.right_is_transposed ? 1 : shape.n;
+    for (std::int64_t b = 0; b < shape.batch; ++b) {
+        for (std::int64_t m = 0; m < shape.m; ++m) {
+            const auto row = left.values().subspan(static_cast<std::size_t>((b * shape.m + m) * shape.k), static_cast<std::size_t>(shape.k));
+            for (std::int64_t n = 0; n < shape.n; ++n) {
+                ProductAccumulator output;
+                accumulate(form, row, right.data() + b * shape.n * shape.k + (shape.right_is_transposed ? n * shape.k : n), stride, 0, shape.k, output);
+                acc.push_back(combine(form, output));
+                overflows += output.overflows;
+            }
+        }
+    }
+    return acc;
+}
+
+}  // namespace
+
+IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows) {
+    ProductRunner runner(form, left, right, path);
+    const auto shape = runner.shape();
+    const auto acc = form.accumulator.overflow == AccumulatorOverflow::exact ? runner.run() : product_by_definition(form, shape, left, right, overflows);
+    IntTensor out(Shape{shape.batch, shape.m, shape.n});
+    std::size_t index = 0;
+    for (std::int64_t row = 0; row < shape.batch * shape.m; ++row) {
+        const auto divisor = form.row_normalised ? reciprocal(row_sum(form, left.row(row))) : Reciprocal{};
+        for (std::int64_t n = 0; n < shape.n; ++n, ++index) out[index] = finish(form, acc[index], divisor);
+    }
+    return out;
+}
+
+}  // namespace prelude::quant

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/format_plan.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <optional>
+
+#include "models/overloaded.hpp"
+#include "quant/glob.hpp"
+#include "quant/value_classes.hpp"
+
+namespace prelude::quant {
+
+using models::Graph;
+using models::Node;
+using models::NodeId;
+using models::Overloaded;
+using models::Part;
+using models::ValueId;
+
+namespace {
+
+constexpr int kPixelBits = 8, kWideScoreBits = 32, kCoordinateBits = 24, kResizedBits = 22;
+constexpr int kWordBits = 63;
+
+int ceil_log2(std::int64_t v) noexcept { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
+
+bool ends_with_layer(std::string_view node, std::initializer_list<std::string_view> layers) {
+    return std::ranges::any_of(layers, [&](std::string_view layer) {
+        return node.ends_with(layer) && node.size() > layer.size() && node[node.size() - layer.size() - 1] == '.';
+    });
+}
+
+/// Upscaling, hypernetworks, IoU head and mask prompts: small, and every mask depends on them.
+bool is_tail(std::string_view node) {
+    return node.starts_with("decoder.upscaling.") || node.starts_with("decoder.hyper") || node.starts_with("decoder.iou_head.") ||
+           node == "decoder.mask_products" || node.starts_with("prompt.mask_downscaling.");
+}
+
+class Planner {
+  public:
+    Planner(const Graph& graph, const Settings& settings) : graph_(graph), settings_(settings), classes_(graph) { plan_.assumed = true; }
+
+    FormatPlan make() {
+        for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
+            if (!classes_.is_composite(id)) plan_.formats.emplace(graph_.value(id).name, format_of(classes_.root(id)));
+        }
+        for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
+            if (classes_.is_composite(id)) plan_.formats.emplace(graph_.value(id).name, composite_format(id));
+        }
+        for (const auto& node : graph_.nodes()) plan_contraction(node);
+        if (!problems_.empty()) throw SettingsError(fmt::format("{}", fmt::join(problems_, "\n")));
+        return std::move(plan_);
+    }
+
+  private:
+    /// Widths of a contraction node: settings, kept at `edge_bits` on the edges of the network, then overrides by name.
+    LayerBits bits_of(const Node& node) const {
+        LayerBits bits{settings_.weight_bits, settings_.activation_bits};
+        const bool edge = node.part != Part::encoder || node.name == "encoder.patch_embed";
+        if (edge) bits.weight_bits = std::max(bits.weight_bits, settings_.edge_bits);
+        if (is_tail(node.name)) bits.activation_bits = std::max(bits.activation_bits, settings_.edge_bits);
+        for (const auto& entry : settings_.layers) {
+            if (!glob_matches(entry.match, node.name)) continue;
+            bits.weight_bits = entry.weight_bits.value_or(bits.weight_bits);
+            bits.activation_bits = entry.activation_bits.value_or(bits.activation_bits);
+        }
+        return bits;
+    }
+
+    int groups_of(const Node& node) const {
+        int groups = ends_with_layer(node.name, {"qkv", "lin1", "q_proj", "k_proj", "v_proj"}) && !is_tail(node.name) ? settings_.groups : 1;
+        for (const auto& entry : settings_.layers) {
+            if (entry.groups && glob_matches(entry.match, node.name)) groups = *entry.groups;
+        }
+        return groups;
+    }
+
+    /// The format every value of a class shares, decided by what produces and what consumes its members.
+    Format format_of(ValueId root) {
+        std::optional<Format> format;
+        const auto decide = [&](Format candidate) {
+            if (!format || (candidate.kind == FormatKind::code && format->kind == FormatKind::code && candidate.bits > format->bits)) format = candidate;
+        };
+        for (auto member : classes_.members(root)) {
+            if (const auto* producer = graph_.producer(member)) {
+                if (auto made = format_made_by(*producer)) return *made;
+            } else if (auto given = format_given(graph_.value(member).name)) {
+                return *given;
+            }
+            for (auto user : graph_.consumers(member)) {
+                if (auto wanted = format_wanted_by(graph_.node(user), member)) decide(*wanted);
+            }
+        }
+        return format.value_or(Format{.kind = FormatKind::fixed, .bits = settings_.residual_bits});
+    }
+
+    static std::optional<Format> format_given(const std::string& input) {
+        if (input == models::sam_values::kImage) return Format{.kind = FormatKind::pixel, .bits = kPixelBits};
+        if (input == models::sam_values::kPromptCoordinates || input == models::sam_values::kPromptLabels) {
+            return Format{.kind = FormatKind::coordinate, .bits = kCoordinateBits};
+        }
+        return std::nullopt;
+    }
+
+    std::optional<Format> format_made_by(const Node& producer) const {
+        if (std::holds_alternative<models::Softmax>(producer.op)) return probability_format(producer);
+        if (std::holds_alternative<models::RelativePosition>(producer.op)) return Format{.kind = FormatKind::score, .bits = settings_.score_bits};
+        if (std::holds_alternative<models::Resize>(producer.op)) return Format{.kind = FormatKind::fixed, .bits = kResizedBits};
+        if (std::holds_alternative<models::MatMul>(producer.op)) {
+            for (auto user : graph_.consumers(producer.output)) {
+                if (std::holds_alternative<models::RelativePosition>(graph_.node(user).op)) {
+                    return Format{.kind = FormatKind::score, .bits = kWideScoreBits};
+                }
+                if (std::holds_alternative<models::Softmax>(graph_.node(user).op)) {
+                    return Format{.kind = FormatKind::score, .bits = settings_.score_bits};
+                }
+            }
+        }
+        return std::nullopt;
+    }
+
+    Format probability_format(const Node&) const {
+        const auto& softmax = settings_.softmax;
+        const int wanted = softmax.bits.value_or(settings_.activation_bits);
+        Format format{.kind = FormatKind::probability, .bits = wanted, .scale = softmax.scale};
+        if (softmax.scheme == SoftmaxScheme::log) {
+            format.tau = tau_of(softmax.log_base);
+            format.bits = std::min(wanted, useful_log_bits(format.tau, softmax.shift_cap));
+            const int levels = std::min((1 << format.bits) - (softmax.zero_code == ZeroCode::reuse_top), (softmax.shift_cap + 1) * format.tau);
+            format.shift_cap = (levels - 1) / format.tau;
+        }
+        return format;
+    }
+
+    std::optional<Format> format_wanted_by(const Node& user, ValueId value) {
+        if (std::holds_alternative<models::Gelu>(user.op) || std::holds_alternative<models::Relu>(user.op)) {
+            return Format{.kind = FormatKind::code, .bits = table_input_bits(user)};
+        }
+        if (!is_contraction(user.op)) return std::nullopt;
+        Format format{.kind = FormatKind::code, .bits = bits_of(user).activation_bits};
+        const auto groups = groups_of(user);
+        if (groups != 1) format.group_sizes = even_groups(user, graph_.channels(value), groups);
+        return format;
+    }
+
+    /// The table of GELU or ReLU is addressed by its input code: wider inputs where the output codes are finer.
+    int table_input_bits(const Node& node) const {
+        if (settings_.gelu_input_bits > 0) return settings_.gelu_input_bits;
+        int output_bits = settings_.activation_bits;
+        for (auto member : classes_.members(classes_.root(node.output))) {
+            for (auto user : graph_.consumers(member)) {
+                if (is_contraction(graph_.node(user).op)) output_bits = bits_of(graph_.node(user)).activation_bits;
+            }
+        }
+        return output_bits > 8 ? 16 : output_bits >= 7 ? 10 : 8;
+    }
+
+    std::vector<std::int64_t> even_groups(const Node& user, std::int64_t channels, int groups) {
+        const std::int64_t count = groups == 0 ? channels : groups;
+        if (count > channels) {
+            problems_.push_back(fmt::format("quant.groups: {} groups asked for, but {} has {} channels", groups, user.name, channels));
+            return {};
+        }
+        std::vector<std::int64_t> sizes(static_cast<std::size_t>(count), channels / count);
+        for (std::int64_t g = 0; g < channels % count; ++g) ++sizes[static_cast<std::size_t>(g)];
+        return sizes;
+    }
+
+    /// A projection that holds several results side by side: one group per part.
+    Format composite_format(ValueId id) {
+        Format format{.kind = FormatKind::code, .bits = 0};
+        for (auto user : graph_.consumers(id)) {
+            const auto& part = plan_.formats.at(graph_.value(graph_.node(user).output).name);
+            const auto& slice = std::get<models::Rearrange>(graph_.node(user).op);
+            format.bits = std::max(format.bits, part.bits);
+            format.group_sizes.push_back(graph_.channels(id) * slice.slice_count / slice.view[*slice.slice_axis]);
+        }
+        return format;
+    }
+
+    void plan_contraction(const Node& node) {
+        const auto bits = bits_of(node);
+        const auto left = [&] { return plan_.format(graph_.value(node.inputs[0]).name); };
+        const auto weights = [&](std::int64_t channels, std::int64_t positions) {
+            const Format format = left();
+            ContractionPlan plan{.left_bits = format.bits, .right_bits = bits.weight_bits, .depth = channels * positions};
+            for (auto size : format.group_sizes) plan.term_sizes.push_back(size * positions);
+            finish(node, std::move(plan), settings_.weight_symmetric);
+        };
+        std::visit(Overloaded{[&](const models::Linear& op) { weights(op.in_features, 1); },
+                              [&](const models::Conv& op) { weights(op.in_channels, op.kernel * op.kernel); },
+                              [&](const models::ConvTranspose& op) { weights(op.in_channels, 1); },
+                              [&](const models::MatMul&) { plan_product(node); },
+                              [&](const models::RelativePosition& op) {
+                                  const auto& q = plan_.format(graph_.value(node.inputs[1]).name);
+                                  finish(node, {.left_bits = q.bits, .right_bits = settings_.rel_pos_bits, .depth = op.head_dim}, true);
+                              },
+                              [](const auto&) {}},
+                   node.op);
+    }
+
+    void plan_product(const Node& node) {
+        const auto& left = plan_.format(graph_.value(node.inputs[0]).name);
+        const auto& right = plan_.format(graph_.value(node.inputs[1]).name);
+        ContractionPlan plan{.left_bits = left.bits, .right_bits = right.bits, .depth = graph_.value(node.inputs[0]).shape[2]};
+        if (left.kind == FormatKind::probability && left.tau > 0) {
+            plan.shift = left.shift_cap;
+            plan.term_sizes.assign(left.tau > 1 ? static_cast<std::size_t>(left.tau) : 0, plan.depth);
+        }
+        finish(node, std::move(plan), false);
+    }
+
+    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric) {
+        const bool log = plan.shift > 0;
+        plan.product_bits = product_width(log ? 0 : plan.left_bits, plan.right_bits, right_is_symmetric, plan.depth, plan.shift);
+        plan.accumulator_bits = plan.product_bits;
+        if (plan.term_sizes.size() > 1) {
+            // Residue constants of a log operand lie in [1/2, 1]: no exponents there.
+            plan.accumulator_bits += settings_.rescale.term_bits + (log ? 0 : max_term_exponent(plan.product_bits, settings_.rescale.term_bits));
+        }
+        if (plan.accumulator_bits > kWordBits) {
+            problems_.push_back(fmt::format("{}: {} x {} bits over {} products need a {}-bit accumulator; at most {} are supported", node.name,
+                                            plan.left_bits, plan.right_bits, plan.depth, plan.accumulator_bits, kWordBits));
+        }
+        plan_.contractions.emplace(node.name, std::move(plan));
+    }
+
+    const Graph& graph_;
+    const Settings& settings_;
+    ValueClasses classes_;
+    FormatPlan plan_;
+    std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+bool is_contraction(const models::Operator& op) noexcept {
+    return std::holds_alternative<models::Linear>(op) || std::holds_alternative<models::Conv>(op) ||
+           std::holds_alternative<models::ConvTranspose>(op) || std::holds_alternative<models::MatMul>(op);
+}
+
+const Format& FormatPlan::format(std::string_view value) const {
+    const auto found = formats.find(value);
+    models::check(found != formats.end(), fmt::format("format plan: no format for {}", value));
+    return found->second;
+}
+
+const ContractionPlan& FormatPlan::contraction(std::string_view node) const {
+    const auto found = contractions.find(node);
+    models::check(found != contractions.end(), fmt::format("format plan: no contraction {}", node));
+    return found->second;
+}
+
+FormatPlan make_plan(const Graph& graph, const Settings& settings) { return Planner(graph, settings).make(); }
+
+int useful_log_bits(int tau, int shift_cap) noexcept { return ceil_log2(shift_cap * tau + tau + 1); }
+
+int product_width(int left_bits, int right_bits, bool right_is_symmetric, std::int64_t depth, int shift) noexcept {
+    return 1 + left_bits + right_bits - (right_is_symmetric ? 1 : 0) + ceil_log2(depth) + shift;
+}
+
+int max_term_exponent(int product_bits, int term_bits) noexcept { return std::clamp(kWordBits - product_bits - term_bits, 0, 6); }
+
+}  // namespace prelude::quant

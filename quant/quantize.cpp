@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/quantize.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "models/overloaded.hpp"
+#include "quant/arithmetic/rescale.hpp"
+#include "quant/arithmetic/rounding.hpp"
+#include "quant/calibration/scales.hpp"
+#include "quant/calibration/weights.hpp"
+
+namespace prelude::quant {
+
+using models::Graph;
+using models::Node;
+using models::Overloaded;
+
+namespace {
+
+constexpr int kNormalisedFraction = 20;  ///< most fraction bits of a row-normalised operand
+constexpr int kMaxComparedBits = 8;      ///< wider probabilities are multiplied, not compared with thresholds
+constexpr int kSegments = 256;
+constexpr int kDirectTableBits = 10;
+constexpr int kSegmentGuard = 8;
+constexpr double kLog2E = std::numbers::log2e;
+constexpr std::array<double, 3> kPixelMean{123.675, 116.28, 103.53}, kPixelDeviation{58.395, 57.12, 57.375};
+
+/// Lowers node by node; the scales of all values are settled before (ValueScales).
+class Lowering {
+  public:
+    Lowering(const Graph& graph, const models::Weights& weights, const Settings& settings, QuantizedGraph& target)
+        : graph_(graph), weights_(weights), settings_(settings), target_(target) {}
+
+    void run() {
+        for (const auto& node : graph_.nodes()) {
+            auto operation = std::visit([&](const auto& op) -> Operation { return lower(node, op); }, node.op);
+            target_.operations.emplace(node.name, std::move(operation));
+        }
+    }
+
+  private:
+    [[nodiscard]] const std::string& name(models::ValueId id) const { return graph_.value(id).name; }
+    [[nodiscard]] const Format& format(models::ValueId id) const { return target_.plan.format(name(id)); }
+    [[nodiscard]] const Meaning& meaning(models::ValueId id) const { return target_.meanings.at(name(id)); }
+    [[nodiscard]] int fraction(models::ValueId id) const { return -std::ilogb(meaning(id).scale[0]); }
+    [[nodiscard]] static std::size_t group(const Meaning& meaning, std::size_t channel) {
+        return meaning.group_of.empty() ? 0 : static_cast<std::size_t>(meaning.group_of[channel]);
+    }
+
+    /// Rescale onto the format of `output`; `ratio(c)` is the real value of one step of the operand, `bias(c)` is real.
+    template <class Ratio, class Bias>
+    [[nodiscard]] Rescale rescale_to(models::ValueId output, std::size_t channels, int operand_shift, Ratio ratio, Bias bias) const {
+        const auto& out = format(output);
+        const auto& real = meaning(output);
+        Rescale form{.operand_shift = operand_shift};
+        const bool is_unsigned = out.kind == FormatKind::code;
+        form.lo = is_unsigned ? 0 : static_cast<std::int32_t>(signed_min(out.bits));
+        form.hi = is_unsigned ? static_cast<std::int32_t>((1 << out.bits) - 1) : static_cast<std::int32_t>(signed_max(out.bits));
+        for (std::size_t c = 0; c < channels; ++c) {
+            const auto g = channels == 1 ? 0 : group(real, c);
+            const auto factor = scale_factor(ratio(c) * std::ldexp(1.0, operand_shift) / real.scale[g]);
+            form.multiplier.push_back(factor.multiplier);
+            form.shift.push_back(factor.shift);
+            form.offset.push_back(offset_word(bias(c) / real.scale[g], factor.shift, out.bits));
+            form.zero_point.push_back(real.zero_point[g]);
+        }
+        return form;
+    }
+
+    [[nodiscard]] static int operand_shift(int accumulator_bits, const Settings& settings) {
+        return std::max(0, accumulator_bits - settings.rescale.operand_bits);
+    }
+
+    [[nodiscard]] Accumulator accumulator() const {
+        return {settings_.accumulator.overflow, settings_.accumulator.bits, settings_.accumulator.chunk};
+    }
+
+    [[nodiscard]] std::span<const float> optional_values(const std::string& tensor) const {
+        return tensor.empty() ? std::span<const float>{} : weights_.values(tensor);
+    }
+
+    /// The common part of linear, convolution and transposed convolution. `repeat`: positions of k per channel.
+    [[nodiscard]] Contraction contraction(const Node& node, const QuantizedWeights& weights, std::span<const float> bias, std::size_t repeat,
+                                          std::size_t outputs_per_channel = 1) {
+        const auto& plan = target_.plan.contraction(node.name);
+        const auto& in = meaning(node.inputs[0]);
+        const bool pixels = format(node.inputs[0]).kind == FormatKind::pixel;
+        Contraction form{.num_outputs = weights.num_outputs, .depth = plan.depth, .weights = weights.codes, .weight_bits = plan.right_bits,
+                         .weight_symmetric = settings_.weight_symmetric, .product_bits = plan.product_bits, .accumulator_bits = plan.accumulator_bits,
+                         .accumulator = accumulator()};
+        const auto constants = term_constants(pixels ? std::vector<double>{1.0} : in.scale, plan.product_bits);
+        for (std::size_t g = 0; g < constants.terms.size(); ++g) {
+            form.terms.push_back(constants.terms[g]);
+            form.terms.back().zero_point = pixels ? 0 : in.zero_point[g];
+        }
+        if (form.terms.size() > 1) {
+            for (std::size_t k = 0; k < static_cast<std::size_t>(plan.depth); ++k) form.term_of.push_back(in.group_of[k / repeat]);
+        }
+        const auto outputs = static_cast<std::size_t>(weights.num_outputs) / outputs_per_channel;
+        form.rescale = rescale_to(
+            node.output, outputs, operand_shift(plan.accumulator_bits, settings_),
+            [&](std::size_t o) { return constants.unit * weights.scale[o * outputs_per_channel]; },
+            [&](std::size_t o) { return bias.empty() ? 0.0 : static_cast<double>(bias[o]); });
+        return form;
+    }
+
+    struct TermConstants {
+        std::vector<Term> terms;
+        double unit = 1;  ///< real value of one step of Acc, the weight's scale apart
+    };
+    /// scale_g = unit * m_g * 2^x_g with 16-bit m_g; one group keeps m = 1.
+    [[nodiscard]] TermConstants term_constants(const std::vector<double>& scales, int product_bits) const {
+        if (scales.size() == 1) return {{Term{}}, scales[0]};
+        const int bits = settings_.rescale.term_bits;
+        const int headroom = max_term_exponent(product_bits, bits);
+        const double largest = *std::ranges::max_element(scales);
+        TermConstants constants{.terms = {}, .unit = largest / std::ldexp(std::ldexp(1.0, bits) - 1.0, headroom)};
+        for (const double scale : scales) {
+            const double wanted = scale / constants.unit;
+            const int exponent = std::clamp(std::ilogb(std::max(wanted, 1.0)) + 1 - bits, 0, headroom);
+            const double mantissa = std::clamp(std::nearbyint(std::ldexp(wanted, -exponent)), 1.0, std::ldexp(1.0, bits) - 1.0);
+            constants.terms.push_back({.multiplier = static_cast<std::uint32_t>(mantissa), .exponent = exponent});
+        }
+        return constants;
+    }
+
+    Operation lower(const Node& node, const models::Linear& op) {
+        const auto& plan = target_.plan.contraction(node.name);
+        const auto weights = quantize_weights(weights_.values(op.weight), op.out_features, plan.depth, 1, plan.right_bits, settings_);
+        return contraction(node, weights, optional_values(op.bias), 1);
+    }
+
+    Operation lower(const Node& node, const models::Conv& op) {
+        const auto& plan = target_.plan.contraction(node.name);
+        const auto positions = static_cast<std::size_t>(op.kernel * op.kernel);
+        const auto values = weights_.values(op.weight);
+        if (format(node.inputs[0]).kind != FormatKind::pixel) {
+            const auto weights = quantize_weights(values, op.out_channels, plan.depth, 1, plan.right_bits, settings_);
+            return contraction(node, weights, optional_values(op.bias), positions);
+        }
+        std::vector<float> folded(values.begin(), values.end());
+        for (std::size_t i = 0; i < folded.size(); ++i) folded[i] = static_cast<float>(folded[i] / kPixelDeviation[i / positions % 3]);
+        const auto weights = quantize_weights(folded, op.out_channels, plan.depth, 1, plan.right_bits, settings_);
+        PatchEmbedding embedding{.contraction = contraction(node, weights, optional_values(op.bias), positions), .patch = op.kernel};
+        for (std::size_t c = 0; c < 3; ++c) embedding.mean_q8[c] = static_cast<std::int64_t>(std::nearbyint(kPixelMean[c] * 256.0));
+        return embedding;
+    }
+
+    Operation lower(const Node& node, const models::ConvTranspose& op) {
+        const auto& plan = target_.plan.contraction(node.name);
+        const auto positions = static_cast<std::size_t>(op.kernel * op.kernel);
+        const auto outputs = static_cast<std::size_t>(op.out_channels) * positions, depth = static_cast<std::size_t>(op.in_channels);
+        const auto values = weights_.values(op.weight);  // [C, O*k*k]
+        std::vector<float> turned(values.size());
+        for (std::size_t k = 0; k < depth; ++k) {
+            for (std::size_t n = 0; n < outputs; ++n) turned[n * depth + k] = values[k * outputs + n];
+        }
+        const auto weights = quantize_weights(turned, static_cast<std::int64_t>(outputs), plan.depth, positions, plan.right_bits, settings_);
+        return contraction(node, weights, optional_values(op.bias), 1, positions);
+    }
+
+    Operation lower(const Node& node, const models::MatMul& op) {
+        const auto& plan = target_.plan.contraction(node.name);
+        const auto& left = format(node.inputs[0]);
+        const auto &left_meaning = meaning(node.inputs[0]), &right_meaning = meaning(node.inputs[1]);
+        Product form{.transpose_right = op.transpose_right, .left_bits = plan.left_bits, .right_bits = plan.right_bits,
+                     .right_zero_point = right_meaning.zero_point[0], .terms = {Term{}}, .product_bits = plan.product_bits,
+                     .accumulator_bits = plan.accumulator_bits, .accumulator = accumulator()};
+        double unit = op.scale * left_meaning.scale[0] * right_meaning.scale[0];
+        if (left.kind == FormatKind::probability) {
+            form.row_normalised = left.scale == ScaleMode::row && left.bits <= kMaxComparedBits;
+            if (left.tau > 0) {
+                form.log_tau = left.tau;
+                form.shift_cap = left.shift_cap;
+                form.zero_code = settings_.softmax.zero_code == ZeroCode::reuse_top ? (1 << left.bits) - 1 : -1;
+                unit *= std::ldexp(1.0, -left.shift_cap);
+                if (left.tau > 1) unit *= residue_terms(left.tau, form.terms);
+            }
+            if (form.row_normalised) {  // the row's own sum divides: one step is a step of the right operand
+                form.normalised_fraction = std::min(kNormalisedFraction, 29 - plan.right_bits);
+                unit = op.scale * right_meaning.scale[0] * std::ldexp(1.0, -form.normalised_fraction);
+            }
+        } else {
+            form.left_zero_point = left_meaning.zero_point[0];
+        }
+        if (format(node.output).kind == FormatKind::score) unit *= kLog2E;
+        const int shift = operand_shift(plan.accumulator_bits, settings_);
+        form.rescale = rescale_to(node.output, 1, form.row_normalised ? 0 : shift, [&](std::size_t) { return unit; }, [](std::size_t) { return 0.0; });
+        form.rescale.operand_shift = shift;
+        return form;
+    }
+
+    /// m_f = RNE((2^16 - 1) * 2^(-f/tau)); returns the real value of one step.
+    [[nodiscard]] double residue_terms(int tau, std::vector<Term>& terms) const {
+        const double top = std::ldexp(1.0, settings_.rescale.term_bits) - 1.0;
+        terms.clear();
+        for (int f = 0; f < tau; ++f) {
+            terms.push_back({.multiplier = static_cast<std::uint32_t>(std::nearbyint(top * std::exp2(-static_cast<double>(f) / tau)))});
+        }
+        return 1.0 / top;
+    }
+
+    Operation lower(const Node& node, const models::RelativePosition& op) {
+        const auto& q = format(node.inputs[1]);
+        const auto& real = meaning(node.inputs[1]);
+        RelativePositionOp form{.height = op.height, .width = op.width, .head_dim = op.head_dim, .q_zero_point = real.zero_point[0], .q_bits = q.bits,
+                                .table_bits = settings_.rel_pos_bits, .score_bits = format(node.output).bits};
+        const auto table = [&](const std::string& tensor, std::vector<std::int32_t>& codes, Rescale& rescale) {
+            const auto values = weights_.values(tensor);
+            Settings whole = settings_;
+            whole.weight_per_channel = false;
+            whole.weight_symmetric = true;
+            const auto rows = static_cast<std::int64_t>(values.size()) / op.head_dim;
+            auto quantized = quantize_weights(values, rows, op.head_dim, 1, settings_.rel_pos_bits, whole);
+            codes = std::move(quantized.codes);
+            const int shift = operand_shift(target_.plan.contraction(node.name).accumulator_bits, settings_);
+            rescale = rescale_to(node.output, 1, shift, [&](std::size_t) { return real.scale[0] * quantized.scale[0] * kLog2E; },
+                                 [](std::size_t) { return 0.0; });
+        };
+        table(op.table_height, form.table_height, form.rescale_height);
+        table(op.table_width, form.table_width, form.rescale_width);
+        return form;
+    }
+
+    Operation lower(const Node& node, const models::Softmax&) {
+        const auto& out = format(node.output);
+        const auto& softmax = settings_.softmax;
+        SoftmaxOp form{.score_fraction = fraction(node.inputs[0]), .bits = out.bits, .tau = out.tau, .scale = out.scale};
+        form.exp_bits = softmax.exp_bits > 0 ? softmax.exp_bits : out.bits <= kMaxComparedBits ? 16 : 20;
+        const double top = std::ldexp(1.0, form.exp_bits) - 1.0;
+        for (std::size_t i = 0; i < form.exp_table.size(); ++i) {
+            form.exp_table[i] = static_cast<std::int32_t>(std::nearbyint(top * std::exp2(-static_cast<double>(i) / 64.0)));
+        }
+        const double largest = out.scale == ScaleMode::tensor ? probability_limit(node.output) : 1.0;
+        const auto threshold = [&](double theta) {
+            const int exponent = std::ilogb(theta) - 15;
+            form.threshold_mantissa.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(theta, -exponent))));
+            form.threshold_exponent.push_back(exponent);
+        };
+        if (form.tau > 0) {
+            const bool reuse = softmax.zero_code == ZeroCode::reuse_top;
+            form.num_levels = std::min((1 << form.bits) - (reuse ? 1 : 0), (softmax.shift_cap + 1) * form.tau);
+            form.zero_code = reuse ? (1 << form.bits) - 1 : -1;
+            if (form.scale == ScaleMode::row) return form;
+            for (int c = 0; c < form.num_levels; ++c) threshold(largest * std::exp2(-(c + 0.5) / form.tau));
+        } else if (form.bits <= kMaxComparedBits) {
+            const int levels = (1 << form.bits) - 1;
+            for (int c = 1; c <= levels; ++c) threshold(largest * (c - 0.5) / levels);
+        }
+        return form;
+    }
+
+    [[nodiscard]] double probability_limit(models::ValueId output) const {
+        const auto& form = format(output);
+        return meaning(output).scale[0] * (form.tau > 0 ? 1.0 : std::ldexp(1.0, form.bits) - 1.0);
+    }
+
+    Operation lower(const Node& node, const models::LayerNorm& op) {
+        const auto channels = graph_.channels(node.inputs[0]);
+        const auto gamma = weights_.values(op.gamma), beta = weights_.values(op.beta);
+        const double squared = static_cast<double>(channels) * static_cast<double>(channels);
+        LayerNormOp form{.channels = channels};
+        form.epsilon = static_cast<std::int64_t>(std::nearbyint(std::ldexp(op.eps * squared, 2 * fraction(node.inputs[0]))));
+        // |t| <= sqrt(D - 1): 20 signed bits leave this many for the fraction.
+        form.normalised_fraction = 19 - static_cast<int>(std::ceil(0.5 * std::log2(static_cast<double>(channels))));
+        form.rescale = rescale_to(node.output, static_cast<std::size_t>(channels), 0,
+                                  [&](std::size_t c) { return std::ldexp(static_cast<double>(gamma[c]), -form.normalised_fraction); },
+                                  [&](std::size_t c) { return static_cast<double>(beta[c]); });
+        return form;
+    }
+
+    template <class Function>
+    [[nodiscard]] TableOp table(const Node& node, Function function) const {
+        const auto &in = format(node.inputs[0]), &out = format(node.output);
+        const auto &from = meaning(node.inputs[0]), &to = meaning(node.output);
+        TableOp form{.input_bits = in.bits, .lo = 0, .hi = (1 << out.bits) - 1};
+        const auto image = [&](double code) { return to.zero_point[0] + function((code - from.zero_point[0]) * from.scale[0]) / to.scale[0]; };
+        if (in.bits <= kDirectTableBits) {
+            for (int code = 0; code < 1 << in.bits; ++code) {
+                form.table.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(image(code)), 0.0, static_cast<double>(form.hi))));
+            }
+            return form;
+        }
+        form.guard_bits = kSegmentGuard;
+        const double step = std::ldexp(1.0, in.bits - 8);
+        for (int i = 0; i <= kSegments; ++i) form.table.push_back(static_cast<std::int32_t>(std::nearbyint(std::ldexp(image(i * step), kSegmentGuard))));
+        return form;
+    }
+
+    Operation lower(const Node& node, const models::Gelu&) {
+        return table(node, [](double x) { return 0.5 * x * (1.0 + std::erf(x * std::numbers::sqrt2 / 2)); });
+    }
+    /// Codes too wide for a direct table: a requantization that clamps at the code of 0, exact at the kink.
+    Operation lower(const Node& node, const models::Relu&) {
+        const auto &from = meaning(node.inputs[0]), &to = meaning(node.output);
+        if (format(node.inputs[0]).bits <= kDirectTableBits) return table(node, [](double x) { return std::max(x, 0.0); });
+        const auto scale = from.scale[0];
+        auto form = rescale_to(node.output, static_cast<std::size_t>(graph_.channels(node.output)), 0, [&](std::size_t) { return scale; },
+                               [](std::size_t) { return 0.0; });
+        for (std::size_t c = 0; c < form.offset.size(); ++c) form.offset[c] = -static_cast<std::int64_t>(form.multiplier[c]) * from.zero_point[0];
+        form.lo = to.zero_point[0];
+        return RequantizeOp{std::move(form)};
+    }
+
+    Operation lower(const Node& node, const models::Add&) {
+        const int left = fraction(node.inputs[0]), right = fraction(node.inputs[1]), finest = std::max(left, right);
+        return AddOp{.left_shift = finest - left, .right_shift = finest - right, .output_shift = finest - fraction(node.output),
+                     .bits = format(node.output).bits};
+    }
+
+    Operation lower(const Node& node, const models::Requantize&) {
+        const double step = meaning(node.inputs[0]).scale[0];
+        return RequantizeOp{rescale_to(node.output, static_cast<std::size_t>(graph_.channels(node.inputs[0])), 0, [&](std::size_t) { return step; },
+                                       [](std::size_t) { return 0.0; })};
+    }
+
+    [[nodiscard]] std::int32_t fixed_word(models::ValueId id, double value) const {
+        const auto& form = format(id);
+        return static_cast<std::int32_t>(
+            std::clamp(std::nearbyint(value / meaning(id).scale[0]), static_cast<double>(signed_min(form.bits)), static_cast<double>(signed_max(form.bits))));
+    }
+
+    Operation lower(const Node& node, const models::Parameter& op) {
+        IntTensor words(graph_.value(node.output).shape);
+        const auto values = weights_.values(op.tensor);
+        models::check(static_cast<std::int64_t>(values.size()) == words.num_elements(), "parameter size");
+        for (std::size_t i = 0; i < values.size(); ++i) words[i] = fixed_word(node.output, values[i]);
+        return ConstantOp{std::move(words)};
+    }
+
+    Operation lower(const Node& node, const models::DensePositionCode& op) {
+        IntTensor words(graph_.value(node.output).shape);
+        const auto gaussian = weights_.values(op.gaussian);
+        const auto features = static_cast<std::size_t>(op.num_frequencies);
+        std::size_t index = 0;
+        for (std::size_t f = 0; f < 2 * features; ++f) {
+            for (std::int64_t y = 0; y < op.height; ++y) {
+                for (std::int64_t x = 0; x < op.width; ++x) {
+                    const auto centred = [](std::int64_t i, std::int64_t n) { return 2.0 * (static_cast<double>(i) + 0.5) / static_cast<double>(n) - 1.0; };
+                    const double phase = 2.0 * std::numbers::pi *
+                                         (centred(x, op.width) * gaussian[f % features] + centred(y, op.height) * gaussian[features + f % features]);
+                    words[index++] = fixed_word(node.output, f < features ? std::sin(phase) : std::cos(phase));
+                }
+            }
+        }
+        return ConstantOp{std::move(words)};
+    }
+
+    Operation lower(const Node& node, const models::PromptEmbedding& op) {
+        PromptOp form{.image_size = op.image_size, .num_frequencies = op.num_frequencies, .output_fraction = fraction(node.output),
+                      .bits = format(node.output).bits};
+        for (const double g : weights_.values(op.gaussian)) {
+            form.frequency.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(2.0 * g / static_cast<double>(op.image_size), 32 - kCoordinateFraction))));
+        }
+        const auto embed = [&](const std::string& tensor) {
+            for (const double v : weights_.values(tensor)) form.label_embedding.push_back(static_cast<std::int32_t>(std::nearbyint(std::ldexp(v, 15))));
+        };
+        embed(op.not_a_point);
+        for (const auto& label : op.labels) embed(label);
+        return form;
+    }
+
+    Operation lower(const Node& node, const models::WindowPartition&) {
+        MoveOp form;
+        const auto& real = meaning(node.output);
+        for (std::size_t c = 0; c < static_cast<std::size_t>(graph_.channels(node.output)); ++c) form.padding.push_back(real.zero_point[group(real, c)]);
+        return form;
+    }
+    Operation lower(const Node&, const models::WindowUnpartition&) { return MoveOp{}; }
+    Operation lower(const Node&, const models::Rearrange&) { return MoveOp{}; }
+    Operation lower(const Node&, const models::Concat&) { return MoveOp{}; }
+
+    Operation lower(const Node& node, const models::Resize&) {
+        return ResizeOp{.guard_bits = format(node.output).bits - format(node.inputs[0]).bits, .bits = format(node.output).bits};
+    }
+
+    const Graph& graph_;
+    const models::Weights& weights_;
+    const Settings& settings_;
+    QuantizedGraph& target_;
+};
+
+}  // namespace
+
+QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, const models::Weights& weights, const Settings& settings,
+                        const Ranges& ranges) {
+    QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
+    settle_scales(graph, settings, ranges, target);
+    Lowering(graph, weights, settings, target).run();
+    return target;
+}
+
+}  // namespace prelude::quant

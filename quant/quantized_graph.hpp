@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Graph + FormatPlan + integers: the unit of reproducibility. Given this, every output bit is the same on every machine.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/graph/sam.hpp"
+#include "quant/format_plan.hpp"
+#include "quant/operations.hpp"
+
+namespace prelude::quant {
+
+/// The real meaning of a value's words: value = scale[g(c)] * (q - zero_point[g(c)]). Used to read results, never to compute them.
+struct Meaning {
+    std::vector<double> scale{1.0};
+    std::vector<std::int32_t> zero_point{0};
+    std::vector<std::int32_t> group_of{};  ///< per channel; empty = one group
+};
+
+struct QuantizedGraph {
+    models::SamConfig config;
+    Settings settings;
+    FormatPlan plan;
+    std::map<std::string, Operation, std::less<>> operations;  ///< by node name
+    std::map<std::string, Meaning, std::less<>> meanings;      ///< by value name
+    std::vector<std::string> warnings;
+
+    [[nodiscard]] const Operation& operation(std::string_view node) const;
+    /// Real numbers of an integer tensor of value `name`, whose channel axis is `channel_axis`.
+    [[nodiscard]] models::Tensor dequantize(std::string_view name, const IntTensor& words, std::size_t channel_axis) const;
+};
+
+/// Writes `prelude.qgraph/1`: a safetensors file of integer tensors with JSON metadata. Atomic.
+void save(const QuantizedGraph& graph, const std::filesystem::path& path);
+
+/// Reads what save() wrote. Throws CheckpointError listing every problem; an unknown major version is refused.
+[[nodiscard]] QuantizedGraph load(const std::filesystem::path& path);
+
+}  // namespace prelude::quant

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The numeric choices of a design point: what the `quant.*` keys resolve to. Plain values; nothing here knows YAML.
+// Defaults equal those of the configuration key table, which documents each key (docs/keys.md).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace prelude::quant {
+
+enum class Datatype { integer, fp16, fp32 };
+enum class Observer { min_max, moving_average, mse };
+enum class SoftmaxScheme { uniform, log };
+enum class LogBase { two, sqrt_two, fourth_root_two };  ///< tau = 1, 2, 4
+enum class ScaleMode { row, tensor, one };
+enum class ZeroCode { reuse_top, saturate };
+enum class AccumulatorOverflow { exact, wrap, saturate };
+
+/// tau of base 2^(1/tau).
+[[nodiscard]] constexpr int tau_of(LogBase base) noexcept {
+    return base == LogBase::two ? 1 : base == LogBase::sqrt_two ? 2 : 4;
+}
+
+struct SoftmaxSettings {
+    SoftmaxScheme scheme = SoftmaxScheme::log;
+    LogBase log_base = LogBase::sqrt_two;
+    std::optional<int> bits;  ///< empty: follows activation_bits, lowered to the useful maximum of the base
+    int shift_cap = 15;
+    ScaleMode scale = ScaleMode::row;
+    int exp_bits = 0;  ///< 0: 16 for codes up to 8 bits, else 20
+    ZeroCode zero_code = ZeroCode::reuse_top;
+    friend bool operator==(const SoftmaxSettings&, const SoftmaxSettings&) = default;
+};
+
+struct CalibrationSettings {
+    Observer observer = Observer::min_max;
+    int num_images = 16;
+    std::uint64_t seed = 1;
+    double margin = 1.0;  ///< observed ranges are widened by this factor
+    bool on_evaluated_images = false;  ///< isolation studies: calibrate on the images that are evaluated
+    friend bool operator==(const CalibrationSettings&, const CalibrationSettings&) = default;
+};
+
+struct AccumulatorSettings {
+    int bits = 63;  ///< width studied when overflow is not `exact`
+    AccumulatorOverflow overflow = AccumulatorOverflow::exact;
+    int chunk = 64;
+    friend bool operator==(const AccumulatorSettings&, const AccumulatorSettings&) = default;
+};
+
+struct RescaleSettings {
+    int term_bits = 16;     ///< width of the per-tensor term constants m_t
+    int operand_bits = 32;  ///< width of the accumulator operand P of the output multiplication
+    friend bool operator==(const RescaleSettings&, const RescaleSettings&) = default;
+};
+
+/// Widths of one contraction; `layers` overrides replace them by node name.
+struct LayerBits {
+    int weight_bits = 8;
+    int activation_bits = 8;
+    friend bool operator==(const LayerBits&, const LayerBits&) = default;
+};
+
+/// One entry of `quant.layers`: a glob over node names and what it overrides.
+struct LayerOverride {
+    std::string match;
+    std::optional<int> weight_bits;
+    std::optional<int> activation_bits;
+    std::optional<int> groups;
+    friend bool operator==(const LayerOverride&, const LayerOverride&) = default;
+};
+
+struct Settings {
+    std::string method = "custom";
+    Datatype datatype = Datatype::integer;
+    int weight_bits = 8;
+    int activation_bits = 8;
+    /// Activation groups of edges entering qkv, lin1 and the decoder's q/k/v and lin1: 1 = per tensor, 0 = per channel.
+    int groups = 1;
+    bool weight_symmetric = true;
+    bool weight_per_channel = true;
+    /// Patch embedding, decoder weights and the decoder tail keep at least this many bits.
+    int edge_bits = 8;
+    int gelu_input_bits = 0;  ///< 0: 8, or 10 at 8-bit activations
+    int residual_bits = 16;
+    int score_bits = 16;
+    int rel_pos_bits = 8;
+    AccumulatorSettings accumulator;
+    RescaleSettings rescale;
+    SoftmaxSettings softmax;
+    CalibrationSettings calibration;
+    std::vector<LayerOverride> layers;
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+}  // namespace prelude::quant

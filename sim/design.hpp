@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The hardware choices of a design point: what the `hw.*` keys resolve to, and the device it is built on.
+// No field here may change an output bit (a property test varies every one).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace prelude::sim {
+
+enum class PePrecision { fixed, packed, fused };
+enum class PeSize { given, fill };
+enum class Multiplier { dsp, lut };
+enum class ZeroPoint { correct, subtract };
+enum class WeightPlacement { stream, resident, automatic };
+enum class Dataflow { output_stationary, weight_stationary, automatic };
+enum class AttentionFusion { unfused, fused_row, automatic };
+
+/// Where a figure comes from; the worst status of the terms used becomes the row's status.
+enum class Provenance { measured, calibrated, published, assumed };
+
+struct Figure {
+    double value = 0;
+    Provenance status = Provenance::assumed;
+    std::string unit;
+    std::string source;
+    double low = value;  ///< 80 % band
+    double high = value;
+    friend bool operator==(const Figure&, const Figure&) = default;
+};
+
+/// What a platform takes of the device before the accelerator is placed: memory controllers, shell.
+struct Reserved {
+    std::int64_t lut = 0, ff = 0, dsp = 0, bram36 = 0, uram = 0;
+    std::string source;
+    friend bool operator==(const Reserved&, const Reserved&) = default;
+};
+
+/// One file of arch_configs/devices; the file gives unit, status and source of every figure.
+struct Device {
+    std::string name;  ///< "zcu102"
+    std::string part;
+    std::string family;          ///< 7series | ultrascale_plus | versal
+    std::string dsp_generation;  ///< dsp48e1 | dsp48e2 | dsp58
+    std::int64_t lut = 0, ff = 0, dsp = 0, bram36 = 0, uram = 0;
+    double max_utilization_lut = 0.70, max_utilization_ff = 0.50, max_utilization_dsp = 0.80, max_utilization_bram = 0.80, max_utilization_uram = 0.80;
+    double max_mean_utilization = 0.70;  ///< of the mean over BRAM, URAM and DSP
+    Reserved reserved;
+    Provenance capacity_status = Provenance::assumed;  ///< the worst among the five counts
+    Figure fmax_mhz;
+    Figure static_w;
+    Figure processing_system_w;
+    Figure dram_gb_per_s;
+    std::string dram_kind;  ///< ddr3 | ddr4 | lpddr4 | hbm2
+    int num_dies = 1;
+    friend bool operator==(const Device&, const Device&) = default;
+};
+
+struct PeArray {
+    int rows = 16, cols = 16, depth = 8;  ///< output rows (tokens) x output columns x dot-product length per cycle
+    int weight_bits = 0, activation_bits = 0;  ///< 0: auto = widest used
+    PePrecision precision = PePrecision::packed;
+    PeSize size = PeSize::given;
+    Multiplier multiplier = Multiplier::dsp;
+    ZeroPoint zero_point = ZeroPoint::correct;
+};
+
+struct Buffers {
+    int weight_kib = 256, activation_kib = 256, partial_sum_kib = 128, score_kib = 256;
+};
+
+struct Dram {
+    double gb_per_s = 0;  ///< 0: the device's
+    int channels = 1;
+};
+
+struct Axi {
+    int ports = 4, data_bits = 128, outstanding = 8, max_burst = 16;  ///< burst length in beats
+};
+
+struct Design {
+    Device device;
+    double clock_mhz = 0;  ///< 0: auto = the device's fmax
+    PeArray pe;
+    Buffers buffers;
+    int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
+    Dram dram;
+    Axi axi;
+    WeightPlacement weights = WeightPlacement::stream;
+    bool double_buffer = true;
+    bool layer_overlap = false;  ///< prefetch of the next segment's first weights
+    Dataflow dataflow = Dataflow::automatic;
+    AttentionFusion attention = AttentionFusion::automatic;
+    std::string mapping_file;  ///< empty: the mapper chooses
+};
+
+}  // namespace prelude::sim
