@@ -100,11 +100,9 @@ Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t ind
         layout = kind == DataKind::phantom ? make_phantom(random, size) : make_scene(random, size);
     }
     Random random = root.split(1000);
-    if (layout.regions.size() > std::size_t(kMaxInstances)) {  // a random choice, not the largest
-        for (std::size_t i = 0; i < std::size_t(kMaxInstances); ++i)
-            std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
-        layout.regions.resize(std::size_t(kMaxInstances));
-    }
+    // Shuffled, so that the first few of a sample are as good a choice as any.
+    for (std::size_t i = 0; i + 1 < layout.regions.size(); ++i) std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
+    if (layout.regions.size() > std::size_t(kMaxInstances)) layout.regions.resize(std::size_t(kMaxInstances));
     Sample sample;
     sample.image = std::move(layout.image);
     sample.id = index;

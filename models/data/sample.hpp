@@ -51,7 +51,7 @@ inline constexpr int kMaxInstances = 10;
 /// cannot share a sample. Needs 0 <= index < 2^48.
 [[nodiscard]] std::uint64_t sample_key(DataKind kind, Split split, std::uint64_t seed, std::int64_t index) noexcept;
 
-/// Longest side `size` (32..1024); at least one instance, at most kMaxInstances.
+/// Longest side `size` (32..1024); at least one instance, at most kMaxInstances, in random order.
 [[nodiscard]] Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t index, int size);
 
 }  // namespace prelude::models

@@ -72,7 +72,7 @@ class EncoderAttention(nn.Module):
         by_row = by_row.view(s, -1, s, s).transpose(0, 1).reshape(-1, s * s, s)
         by_column = torch.bmm(grid.permute(2, 0, 1, 3).reshape(s, -1, d), relative_positions(self.rel_pos_w, s).transpose(1, 2))
         by_column = by_column.view(s, -1, s, s).permute(1, 2, 0, 3).reshape(-1, s * s, s)
-        one = torch.eye(s).to(k.dtype)
+        one = torch.eye(s, device=k.device).to(k.dtype)
         places = torch.cat([one.repeat_interleave(s, 0), one.repeat(s, 1)], 1).expand(len(k), -1, -1)
         scores = torch.bmm(torch.cat([q * d**-0.5, by_row.to(q.dtype), by_column.to(q.dtype)], 2), torch.cat([k, places], 2).transpose(1, 2))
         out = torch.bmm(scores.softmax(-1, dtype=q.dtype), v)
@@ -148,7 +148,7 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(x) + self.pos_embed
         for block in self.blocks:
             x = block(x)
-        with torch.autocast("cpu", enabled=False):  # the gradient of a bfloat16 convolution is slow
+        with torch.autocast(x.device.type, enabled=False):  # the gradient of a bfloat16 convolution is slow
             x = self.neck[1](F.linear(x.float(), self.neck[0].weight.flatten(1)))
             x = self.neck[2](x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
             return self.neck[3](x)
@@ -197,7 +197,7 @@ class PromptEncoder(nn.Module):
         return x.flatten(2).transpose(1, 2)
 
     def grid(self, size):  # position code of every image token [1, n*n, dim]
-        axis = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+        axis = (torch.arange(size, dtype=torch.float32, device=self.no_mask_embed.weight.device) + 0.5) / size
         unit = torch.stack([axis[None, :].expand(size, size), axis[:, None].expand(size, size)], -1)
         return self.pe_layer(unit).view(1, size * size, -1)
 
