@@ -22,7 +22,7 @@ Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Progra
     double compute = 0;
     for (const auto& use : program.products) {
         const auto macs = models::num_macs(graph, graph.node(use.node));
-        compute += static_cast<double>(macs) * num_passes(pe, use.form) / (static_cast<double>(lanes) * fusion(pe, use.form));
+        compute += static_cast<double>(macs) * num_passes(pe, use.form, use.swap) / (static_cast<double>(lanes) * fusion(pe, use.form, use.swap));
     }
     result.compute = static_cast<Cycle>(std::ceil(compute));
 

@@ -83,7 +83,8 @@ std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan&
     for (const auto& segment : Partitioner::attention_candidates(graph)) {
         const auto [entry, is_new] = known.try_emplace(segment_key(graph, plan, segment), false);
         if (is_new) {
-            const BuildContext context{graph, plan, hardware};
+            const Layout layout{graph};
+            const BuildContext context{graph, plan, hardware, layout};
             entry->second = map_attention(hardware, attention_shape(context, segment)).infeasible.empty();
         }
         if (entry->second || hardware.attention == AttentionFusion::fused_row) fused.push_back(segment.main);
@@ -132,6 +133,7 @@ struct Work {
     const Hardware& hardware;
     const Options& options;
     const FunctionalInput* input;
+    const Layout& layout;
     std::vector<const Segment*> segments;  ///< those to simulate
 };
 
@@ -140,12 +142,12 @@ struct Work {
     Sender sender(descriptor);
     std::string trace;
     try {
-        Session session(work.graph, work.plan, work.hardware, work.input, !work.options.trace.empty());
+        Session session(work.layout, work.plan, work.hardware, work.input, !work.options.trace.empty());
         for (std::size_t i = 0; i < work.segments.size(); ++i) {
             const auto& segment = *work.segments[i];
             std::string name = segment.name;
             sender.send(Frame::segment_begins, name);
-            const auto program = build_program({work.graph, work.plan, work.hardware, pinned(work.options, segment)}, segment);
+            const auto program = build_program({work.graph, work.plan, work.hardware, work.layout, pinned(work.options, segment)}, segment);
             if (!program.mapping.infeasible.empty()) {
                 std::string reason = name + ": " + program.mapping.infeasible;
                 sender.send(Frame::infeasible, reason);
@@ -240,7 +242,8 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
     result.constants = partition.constants;
     result.host_ops = partition.host_ops;
 
-    Work work{graph, plan, result.hardware, options, input, {}};
+    const Layout layout{graph, partition.written};
+    Work work{graph, plan, result.hardware, options, input, layout, {}};
     std::vector<std::size_t> simulated_as;  // per segment: index into work.segments
     std::map<std::string, std::size_t> known;
     for (const auto& segment : partition.segments) {
@@ -268,8 +271,10 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
 std::map<std::string, Mapping, std::less<>> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
     const auto hardware = resolve(design, plan);
     std::map<std::string, Mapping, std::less<>> mappings;
-    for (const auto& segment : Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, hardware)).segments) {
-        mappings[segment.name] = build_program({graph, plan, hardware, pinned(options, segment)}, segment).mapping;
+    const auto partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, hardware));
+    const Layout layout{graph, partition.written};
+    for (const auto& segment : partition.segments) {
+        mappings[segment.name] = build_program({graph, plan, hardware, layout, pinned(options, segment)}, segment).mapping;
     }
     return mappings;
 }

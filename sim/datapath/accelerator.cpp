@@ -55,23 +55,31 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
 }
 
 void Accelerator::place_values() {
-    // Every stored value in its own region, aligned so that regions share no DRAM row; equal segments get equal addresses.
-    const auto align = run_.hardware->row_bytes * run_.hardware->num_banks * run_.hardware->channels;
-    std::int64_t address = 0;
+    // Every stored value in its own region; equal segments get equal addresses. Regions share no DRAM row and start in different banks,
+    // so that streams over several of them do not close each other's rows.
+    const auto page = run_.hardware->row_bytes * run_.hardware->channels, align = page * run_.hardware->num_banks, skew = page * (run_.hardware->num_banks / 4 + 1);
+    std::int64_t address = 0, next_skew = 0;
     run_.regions.clear();
     for (auto id : run_.program->values) {
         const auto& value = run_.graph->value(id);
-        run_.regions[id] = address;
-        address += (packed_bytes(value, run_.bits_of(id)) / align + 1) * align;
+        run_.regions[id] = address + next_skew;
+        next_skew = (next_skew + skew) % align;
+        address += (packed_bytes(value, run_.bits_of(id)) / align + 2) * align;
     }
-    run_.constants_base = address;
+    run_.constants_base = address + next_skew;
 }
 
 void Accelerator::run_segment() {
     finished_ = false;
     go_.notify(sc_core::SC_ZERO_TIME);
     sc_core::sc_start();
-    models::check(finished_, "the datapath is stuck: a unit waits for a token nobody gives");
+    if (finished_) return;
+    std::string text = "the datapath is stuck: a unit waits for a token nobody gives;";
+    for (auto* unit : units_) {
+        text += std::string(" ") + kUnitNames[static_cast<std::size_t>(unit->id())] + " " + std::to_string(unit->stats().num_commands) + "/" +
+                std::to_string(run_.program->stream(unit->id()).size());
+    }
+    models::check(false, text);
 }
 
 void Accelerator::work() {

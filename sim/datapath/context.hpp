@@ -67,6 +67,7 @@ struct TraceEvent {
 
 /// State of the running segment.
 struct Run {
+    const Layout* layout = nullptr;
     const models::Graph* graph = nullptr;
     const quant::FormatPlan* plan = nullptr;
     const Hardware* hardware = nullptr;

@@ -78,7 +78,7 @@ Cycle Dma::load(const Command& command) {
             map.for_each_run(command.batch, command.rows.begin, command.rows.end, command.depth.begin, command.depth.end, visit);
             tile_bits = command.rows.size() * command.depth.size() * operand.bits;
         }
-        if (map.overlaps()) merge_overlaps();
+        if (map.gathers_patches()) merge_overlaps();
     }
     const auto completion = transfer(false);
     Tile* tile = nullptr;

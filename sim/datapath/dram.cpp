@@ -15,6 +15,7 @@ void DramChannel::reset() {
     next_refresh_ = (now() + hardware_.refresh_interval) * unit_;
     last_was_write_ = false;
     idle_ = true;
+    changes_ = 0;
     stats_ = {};
 }
 
@@ -44,7 +45,8 @@ void DramChannel::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&
         start = std::max(start, std::max(arrival, bank.free) + (precharge + hardware_.activate_cycles) * unit_);
         bank.open_row = row;
     }
-    if (!idle_ && write != last_was_write_) {
+    if (!idle_ && write != last_was_write_ && ++changes_ == kWriteBatch) {
+        changes_ = 0;
         ++stats_.turnarounds;
         start = std::max(start, bus_free_ + hardware_.turnaround_cycles * unit_);
     }

@@ -9,7 +9,8 @@
 // Ports       access_in (blocking, never waits: the completion is the returned delay; latency_cycles are pipelined behind the transfer)
 // Counters    bytes on the bus, row hits and misses, turnarounds, refreshes
 // Timing      A burst of g granules takes g * granule / bandwidth on the bus. A miss activates its row as soon as the burst arrives and
-//             its bank is free, beside other transfers. Reads after writes and writes after reads wait turnaround_cycles. Every
+//             its bank is free, beside other transfers. The controller
+//             gathers writes: one in kWriteBatch changes of direction turns the bus, which costs turnaround_cycles. Every
 //             refresh_interval the bus pauses refresh_cycles and all rows close.
 // Limits      no reordering; one rank; activations are not limited by tFAW
 
@@ -23,6 +24,7 @@ namespace prelude::sim {
 
 class DramChannel final : public sc_core::sc_module {
   public:
+    static constexpr int kWriteBatch = 16;  ///< assumed depth of the write queue
     tlm_utils::simple_target_socket<DramChannel> access_in{"access_in"};
 
     DramChannel(const sc_core::sc_module_name& name, const Hardware& hardware);
@@ -42,6 +44,7 @@ class DramChannel final : public sc_core::sc_module {
     std::vector<Bank> banks_;
     std::int64_t bus_free_ = 0, next_refresh_ = 0;
     bool last_was_write_ = false, idle_ = true;
+    int changes_ = 0;
     DramStats stats_;
 };
 

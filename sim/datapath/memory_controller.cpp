@@ -11,13 +11,14 @@ MemoryController::MemoryController(const sc_core::sc_module_name& name, const Ha
 void MemoryController::reset() {
     for (auto& port : ports_) port = {};
     stats_ = {};
+    next_port_ = 0;
 }
 
 void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
     const auto address = static_cast<std::int64_t>(payload.get_address()), length = static_cast<std::int64_t>(payload.get_data_length());
     const auto stripe = address / hardware_.burst_bytes;
     const bool write = payload.is_write();
-    auto& port = ports_[static_cast<std::size_t>(stripe % hardware_.ports)];
+    auto& port = ports_[next_port_++ % ports_.size()];
     auto& channel = write ? port.write : port.read;
 
     while (!channel.outstanding.empty() && channel.outstanding.front() <= now()) channel.outstanding.pop_front();

@@ -3,7 +3,7 @@
 
 // AXI ports and memory controller: bursts of every DMA enter through ports, leave to DRAM channels in order of arrival.
 //
-//   DMA ──burst_in──► port p = address stripe (read channel | write channel, `outstanding` each) ──access_out[c]──► DRAM channel
+//   DMA ──burst_in──► port, in turn (read channel | write channel, `outstanding` each) ──access_out[c]──► DRAM channel
 //
 // Parameters  ports, bytes per beat, outstanding bursts per port and direction, channels (interleaved by burst)
 // Ports       burst_in (multi; blocks its caller until the port has a free outstanding entry; the completion is the returned delay)
@@ -42,6 +42,7 @@ class MemoryController final : public sc_core::sc_module {
 
     const Hardware& hardware_;
     std::vector<Port> ports_;
+    std::size_t next_port_ = 0;
     DramStats stats_;
 };
 

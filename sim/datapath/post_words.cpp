@@ -52,7 +52,7 @@ class Finisher {
 
 /// Logical index of output (batch, row, column) of a contraction node.
 std::int64_t logical_index(const Run& run, const models::Node& node, std::int64_t batch, std::int64_t row, std::int64_t column) {
-    const OutputMap map(*run.graph, node, node.output);
+    const OutputMap map(Layout{*run.graph}, node, node.output);
     return to_logical(run.graph->value(node.output).shape, *map.place(batch, row, column));
 }
 

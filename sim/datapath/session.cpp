@@ -18,10 +18,12 @@ struct Session::State {
     std::unique_ptr<Accelerator> accelerator;
 };
 
-Session::Session(const models::Graph& graph, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace)
+Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace)
     : state_(std::make_unique<State>()) {
     ::setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     auto& s = *state_;
+    const auto& graph = layout.graph;
+    s.run.layout = &layout;
     s.run.graph = &graph, s.run.plan = &plan, s.run.hardware = &hardware;
     if (trace) s.run.trace = &s.trace;
     if (input) {
@@ -35,6 +37,7 @@ Session::Session(const models::Graph& graph, const quant::FormatPlan& plan, cons
         s.run.functional = &s.functional;
     }
     s.accelerator = std::make_unique<Accelerator>("accelerator", s.run);
+    sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; every thread waits for its start
 }
 
 Session::~Session() = default;
@@ -62,7 +65,7 @@ models::IntTensor Session::words(models::ValueId value) const {
     if (const auto found = s.memory.find(value); found != s.memory.end()) return found->second;
     if (const auto found = s.captured.find(value); found != s.captured.end()) return found->second;
     const auto& shape = s.run.graph->value(value).shape;
-    const AddressMap map(*s.run.graph, value, shape.rank() == 4 ? AddressMap::Access::pixels : AddressMap::Access::rows);
+    const AddressMap map(*s.run.layout, value, shape.rank() == 4 ? AddressMap::Access::pixels : AddressMap::Access::rows);
     models::IntTensor words(shape);
     for (std::int64_t row = 0; row < map.rows() * map.batches(); ++row) {
         for (std::int64_t k = 0; k < map.depth(); ++k) {

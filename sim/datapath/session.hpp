@@ -16,7 +16,7 @@ namespace prelude::sim {
 ///  - every run starts from the same drained state: equal programs, equal cycles.
 class Session {
   public:
-    Session(const models::Graph& graph, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace);
+    Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;

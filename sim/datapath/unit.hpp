@@ -27,6 +27,7 @@ class Unit : public sc_core::sc_module {
         score_out{"score_out"};
 
     Unit(const sc_core::sc_module_name& name, UnitId id, Run& run);
+    ~Unit() override { payload_.clear_extension(&extension_); }
     [[nodiscard]] const UnitStats& stats() const noexcept { return stats_; }
     void reset() { stats_ = {}; }
     [[nodiscard]] UnitId id() const noexcept { return id_; }

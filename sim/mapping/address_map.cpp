@@ -38,8 +38,8 @@ std::int64_t packed_bytes(const models::Value& value, int bits) noexcept {
     return value.shape.num_elements() / std::max<std::int64_t>(row, 1) * ((row * bits + 7) / 8);
 }
 
-AddressMap::AddressMap(const Graph& graph, ValueId value, Access access, const models::Conv* conv, const Shape* like)
-    : graph_(graph), value_(value), access_(access), conv_(conv), shape_(graph.value(value).shape) {
+AddressMap::AddressMap(const Layout& layout, ValueId value, Access access, const models::Conv* conv, const Shape* like)
+    : layout_(layout), graph_(layout.graph), value_(value), access_(access), conv_(conv), shape_(layout.graph.value(value).shape) {
     switch (access_) {
         case Access::rows:
             depth_ = shape_.rank() == 0 ? 1 : shape_.back();
@@ -75,7 +75,7 @@ AddressMap::AddressMap(const Graph& graph, ValueId value, Access access, const m
 
 void AddressMap::prepare(ValueId value) {
     const auto* producer = graph_.producer(value);
-    if (!producer || !quant::is_movement(producer->op)) {
+    if (!producer || !quant::is_movement(producer->op) || layout_.written.contains(value)) {
         if (std::ranges::find(sources_, value) == sources_.end()) sources_.push_back(value);
         return;
     }
@@ -99,7 +99,7 @@ void AddressMap::prepare(ValueId value) {
 Place AddressMap::follow(ValueId value, std::int64_t logical) const {
     for (;;) {
         const auto& producer = graph_.value(value).producer;
-        if (!producer || !quant::is_movement(graph_.node(*producer).op)) return {value, to_physical(graph_.value(value).shape, logical)};
+        if (!producer || !quant::is_movement(graph_.node(*producer).op) || layout_.written.contains(value)) return {value, to_physical(graph_.value(value).shape, logical)};
         const auto& node = graph_.node(*producer);
         if (std::holds_alternative<models::Rearrange>(node.op)) {
             const auto found = std::ranges::find(steps_, *producer, &std::pair<models::NodeId, Step>::first);
@@ -207,7 +207,8 @@ void AddressMap::find_run() {
     }
 }
 
-OutputMap::OutputMap(const Graph& graph, const Node& node, ValueId stored) : stored_(stored) {
+OutputMap::OutputMap(const Layout& layout, const Node& node, ValueId stored) : stored_(stored) {
+    const auto& graph = layout.graph;
     const auto& shape = graph.value(node.output).shape;
     if (const auto* up = std::get_if<models::ConvTranspose>(&node.op)) {
         const auto& in = graph.value(node.inputs[0]).shape;
@@ -225,6 +226,18 @@ OutputMap::OutputMap(const Graph& graph, const Node& node, ValueId stored) : sto
         rows_ = std::holds_alternative<models::MatMul>(node.op) ? shape[1] : shape.num_elements() / cols_;
     }
     run_ = cols_;
+    if (layout.written.contains(stored)) {
+        // Heads side by side: the row that a destination block comes from is the row that goes there.
+        const Layout unmerged{graph};
+        const AddressMap map(unmerged, stored, AddressMap::Access::rows);
+        row_places_.resize(static_cast<std::size_t>(shape.num_elements() / cols_));
+        for (std::int64_t row = 0; row < map.batches() * map.rows(); ++row) {
+            for (std::int64_t k = 0; k < map.depth(); k += cols_) {
+                row_places_[static_cast<std::size_t>(map.locate(0, row, k).index / cols_)] = row * map.depth() + k;
+            }
+        }
+        return;
+    }
     for (auto user : graph.consumers(node.output)) {
         if (graph.value(stored).producer && node.output != stored) {
             if (const auto* op = std::get_if<models::WindowUnpartition>(&graph.node(user).op)) windows_ = op;
@@ -246,6 +259,7 @@ std::optional<std::int64_t> OutputMap::place(std::int64_t batch, std::int64_t ro
         const auto y = row / width_, x = row % width_;
         return ((y * kernel_ + ky) * width_ * kernel_ + x * kernel_ + kx) * channels_ + o;
     }
+    if (!row_places_.empty()) return row_places_[static_cast<std::size_t>(batch * rows_ + row)] + column;
     if (windows_) {
         const auto area = windows_->window * windows_->window, across = (windows_->width + windows_->window - 1) / windows_->window;
         const auto window = row / area, inside = row % area;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "models/graph/graph.hpp"
@@ -26,6 +27,12 @@ struct Place {
 /// Packed size in DRAM.
 [[nodiscard]] std::int64_t packed_bytes(const models::Value& value, int bits) noexcept;
 
+/// The values that exist in DRAM: every output of a computing node, and the movement outputs a producer writes directly (merged heads).
+struct Layout {
+    const models::Graph& graph;
+    std::set<models::ValueId> written{};  ///< movement outputs that are stored as such
+};
+
 /// An operand as a unit sees it: batches of rows of `depth` words.
 class AddressMap {
   public:
@@ -38,11 +45,13 @@ class AddressMap {
     };
 
     /// `conv` for patches; `like` for broadcast: the shape of the first operand.
-    AddressMap(const models::Graph& graph, models::ValueId value, Access access, const models::Conv* conv = nullptr, const models::Shape* like = nullptr);
+    AddressMap(const Layout& layout, models::ValueId value, Access access, const models::Conv* conv = nullptr, const models::Shape* like = nullptr);
 
     [[nodiscard]] std::int64_t batches() const noexcept { return batches_; }
     [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
     [[nodiscard]] std::int64_t depth() const noexcept { return depth_; }
+    /// Rows of a tile interleave in memory (convolution patches): the DMA walks source lines, each word once.
+    [[nodiscard]] bool gathers_patches() const noexcept { return taps_ > 1 || access_ == Access::broadcast; }
     /// Neighbouring rows read the same words (overlapping convolution windows).
     [[nodiscard]] bool overlaps() const noexcept { return overlaps_; }
     [[nodiscard]] models::ValueId value() const noexcept { return value_; }
@@ -95,6 +104,7 @@ class AddressMap {
     void prepare(models::ValueId value);
     void find_run();
 
+    const Layout& layout_;
     const models::Graph& graph_;
     models::ValueId value_;
     Access access_;
@@ -107,11 +117,11 @@ class AddressMap {
     std::vector<std::pair<models::NodeId, Step>> steps_;
 };
 
-/// Where the outputs of a contraction go: column order, and dropped rows (window padding).
+/// Where the outputs of a contraction go: column order, permuted rows (merged heads), dropped rows (window padding).
 class OutputMap {
   public:
     /// `node` computes; `stored` is the value written (after fused steps; a window unpartition may lie between).
-    OutputMap(const models::Graph& graph, const models::Node& node, models::ValueId stored);
+    OutputMap(const Layout& layout, const models::Node& node, models::ValueId stored);
 
     [[nodiscard]] models::ValueId value() const noexcept { return stored_; }
     /// Output channel/row of the weight matrix that physical column `column` holds (transposed convolution: (ky, kx, o) -> (o, ky, kx)).
@@ -128,6 +138,7 @@ class OutputMap {
     std::int64_t rows_ = 0, cols_ = 0, run_ = 1;
     std::int64_t kernel_ = 0, channels_ = 0, width_ = 0;   ///< transposed convolution
     const models::WindowUnpartition* windows_ = nullptr;
+    std::vector<std::int64_t> row_places_;                 ///< permuted rows: physical index of column 0, by batch and row
 };
 
 }  // namespace prelude::sim

@@ -31,7 +31,7 @@ class AttentionBuilder {
         const auto &qk = graph.node(segment_.main), &pv = graph.node(segment_.weighted);
         using Access = AddressMap::Access;
         const auto operand = [&](models::ValueId value, Access access, int bits) {
-            program_.operands.push_back({.map = std::make_shared<AddressMap>(graph, value, access), .bits = bits, .value = value});
+            program_.operands.push_back({.map = std::make_shared<AddressMap>(context_.layout, value, access), .bits = bits, .value = value});
         };
         operand(qk.inputs[0], Access::rows, shape_.scores.left_bits);
         operand(qk.inputs[1], Access::rows, shape_.scores.right_bits);
@@ -46,7 +46,7 @@ class AttentionBuilder {
                                          .node = segment_.relative,
                                          .resident = context_.hardware.weights_resident});
         }
-        program_.output = std::make_shared<OutputMap>(graph, pv, segment_.output);
+        program_.output = std::make_shared<OutputMap>(context_.layout, pv, segment_.output);
         program_.batch = shape_.batch, program_.rows = shape_.queries, program_.cols = shape_.keys, program_.depth = shape_.head_dim;
         program_.softmax_passes = shape_.softmax_passes;
         table_rows_ = 2 * shape_.grid_height - 1 + 2 * shape_.grid_width - 1;

@@ -43,7 +43,7 @@ class ProductBuilder {
         const auto* product = std::get_if<models::MatMul>(&node_.op);
         const auto* conv = std::get_if<models::Conv>(&node_.op);
         const auto access = conv ? Access::patches : std::holds_alternative<models::ConvTranspose>(node_.op) ? Access::pixels : Access::rows;
-        auto left = std::make_shared<AddressMap>(graph, node_.inputs[0], access, conv);
+        auto left = std::make_shared<AddressMap>(context_.layout, node_.inputs[0], access, conv);
 
         shape_.form = product_form(context_, node_);
         shape_.batch = product ? left->batches() : 1;
@@ -59,7 +59,7 @@ class ProductBuilder {
 
         program_.operands.push_back({.map = left, .bits = contraction.left_bits, .value = node_.inputs[0]});
         if (product) {
-            auto right = std::make_shared<AddressMap>(graph, node_.inputs[1], product->transpose_right ? Access::rows : Access::columns);
+            auto right = std::make_shared<AddressMap>(context_.layout, node_.inputs[1], product->transpose_right ? Access::rows : Access::columns);
             shape_.cols = right->rows();
             program_.operands.push_back({.map = right, .bits = contraction.right_bits, .value = node_.inputs[1]});
         } else {
@@ -74,7 +74,7 @@ class ProductBuilder {
         }
         if (segment_.residual >= 0) {
             const bool image = graph.value(segment_.residual).shape.rank() == 4;
-            program_.operands.push_back({.map = std::make_shared<AddressMap>(graph, segment_.residual, image ? Access::pixels : Access::rows),
+            program_.operands.push_back({.map = std::make_shared<AddressMap>(context_.layout, segment_.residual, image ? Access::pixels : Access::rows),
                                          .bits = shape_.residual_bits,
                                          .value = segment_.residual});
         }
@@ -96,7 +96,7 @@ class ProductBuilder {
         }
         program_.batch = shape_.batch, program_.rows = shape_.rows, program_.cols = shape_.cols, program_.depth = shape_.depth;
         program_.table_in_post = shape_.table;
-        program_.output = std::make_shared<OutputMap>(graph, node_, segment_.output);
+        program_.output = std::make_shared<OutputMap>(context_.layout, node_, segment_.output);
     }
 
     void make_tokens() {
@@ -169,11 +169,11 @@ class ProductBuilder {
             Command step{.opcode = Opcode::multiply, .product = 0, .first = depth.begin == 0, .last = depth.end == shape_.depth, .batch = batch, .rows = rows, .cols = cols, .depth = depth, .target = sums};
             load_left(batch, rows, depth, step);
             const auto right_batch = shape_.dynamic_right ? batch : 0;
-            Command load{.opcode = Opcode::load, .operand = 1, .batch = right_batch, .rows = cols, .depth = depth, .target = {BufferId::weight, 0}};
+            Command load{.opcode = Opcode::load, .operand = 1, .batch = right_batch, .rows = cols, .depth = depth, .target = {right_buffer(), 0}};
             if (!shape_.dynamic_right && depth.begin == 0) load.extra_bytes = cols.size() * kChannelConstantBytes;
             use(right_, UnitId::weight_dma, load, {right_batch, cols.begin, depth.begin, cols.end}, right_ready_, right_space_, step);
-            step.left = {BufferId::activation, left_.slot};
-            step.right = {BufferId::weight, right_.slot};
+            step.left = {left_buffer(), left_.slot};
+            step.right = {right_buffer(), right_.slot};
             if (step.first) step.acquire.add(sums_space_);
             if (step.last) step.release.add(sums_ready_);
             program_.stream(UnitId::pe_array).push_back(step);
@@ -181,8 +181,12 @@ class ProductBuilder {
         finish_tile(batch, rows, cols, sums);
     }
 
+    /// Swapped operands exchange their buffers, and with them the ports of the array.
+    BufferId left_buffer() const { return program_.mapping.swap ? BufferId::weight : BufferId::activation; }
+    BufferId right_buffer() const { return program_.mapping.swap ? BufferId::activation : BufferId::weight; }
+
     void load_left(std::int64_t batch, Range rows, Range depth, Command& step) {
-        const Command load{.opcode = Opcode::load, .operand = 0, .batch = batch, .rows = rows, .depth = depth, .target = {BufferId::activation, 0}};
+        const Command load{.opcode = Opcode::load, .operand = 0, .batch = batch, .rows = rows, .depth = depth, .target = {left_buffer(), 0}};
         use(left_, UnitId::activation_dma, load, {batch, rows.begin, depth.begin, rows.end}, left_ready_, left_space_, step);
     }
 

@@ -13,6 +13,7 @@ struct BuildContext {
     const models::Graph& graph;
     const quant::FormatPlan& plan;
     const Hardware& hardware;
+    const Layout& layout;
     const Mapping* pinned = nullptr;  ///< replayed instead of chosen
 };
 

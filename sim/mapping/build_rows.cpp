@@ -31,7 +31,7 @@ class RowsBuilder {
             const bool second = i > 0 && segment_.kind == SegmentKind::elementwise;
             auto access = input.shape.rank() == 4 ? Access::pixels : Access::rows;
             if (second && !(input.shape == output.shape)) access = Access::broadcast;
-            auto map = std::make_shared<AddressMap>(graph, node_.inputs[i], access, nullptr, &output.shape);
+            auto map = std::make_shared<AddressMap>(context_.layout, node_.inputs[i], access, nullptr, &output.shape);
             // A resized line needs two source lines.
             row_bits += map->depth() * (resize ? 2 * input.shape[3] : 1) * bits_of(node_.inputs[i]);
             program_.operands.push_back({.map = map, .bits = bits_of(node_.inputs[i]), .value = node_.inputs[i]});
@@ -39,7 +39,7 @@ class RowsBuilder {
         const auto capacity = softmax ? context_.hardware.score_bits : context_.hardware.activation_bits;
         program_.mapping = context_.pinned ? *context_.pinned : map_rows(context_.hardware, capacity, rows_, row_bits);
         if (!program_.mapping.infeasible.empty()) return std::move(program_);
-        program_.output = std::make_shared<OutputMap>(graph, node_, segment_.output);
+        program_.output = std::make_shared<OutputMap>(context_.layout, node_, segment_.output);
         program_.rows = rows_, program_.cols = output_cols_ * lines_per_row_;
         if (softmax) program_.softmax_passes = softmax_passes(context_.plan.format(output.name));
         walk();

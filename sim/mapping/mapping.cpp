@@ -73,12 +73,19 @@ Estimate estimate(const Hardware& hardware, const ProductShape& shape, const Map
 
     Estimate result;
     result.compute = array_cycles(hardware, shape, map);
-    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_bits) * shape.left_reload;
-    const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits);
+    // Runs shorter than a row start and end inside DRAM granules.
+    const auto waste = [&](std::int64_t words, std::int64_t row_words, int bits) {
+        if (words == row_words || bits == 0) return 1.0;
+        const auto run = words * bits / 8;
+        const auto moved = run * 8 == words * bits && run % hardware.granule_bytes == 0 ? run : (run / hardware.granule_bytes + 2) * hardware.granule_bytes;
+        return static_cast<double>(moved) / std::max(static_cast<double>(words * bits) / 8.0, 1.0);
+    };
+    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_bits) * shape.left_reload * waste(map.tile_depth, shape.depth, shape.form.left_bits);
+    const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits) * (shape.dynamic_right ? waste(map.tile_depth, shape.depth, shape.form.right_bits) : 1.0);
     result.load = (left_bytes * static_cast<double>(left_loads) + right_bytes * static_cast<double>(right_loads) +
-                   bytes(shape.batch * shape.rows * shape.cols, shape.residual_bits)) /
+                   bytes(shape.batch * shape.rows * shape.cols, shape.residual_bits) * waste(map.tile_cols, shape.cols, shape.residual_bits)) /
                   bandwidth;
-    result.store = bytes(shape.batch * shape.rows * shape.cols, shape.output_bits) / bandwidth;
+    result.store = bytes(shape.batch * shape.rows * shape.cols, shape.output_bits) * waste(map.tile_cols, shape.cols, shape.output_bits) / bandwidth;
     const auto post = shape.batch * (map.swap ? ceil_div(shape.rows, hardware.pe.cols) * shape.cols : ceil_div(shape.cols, hardware.pe.cols) * shape.rows);
     result.vector = static_cast<double>(post);
     if (shape.table) result.vector = std::max(result.vector, static_cast<double>(shape.batch * shape.rows * shape.cols) / hardware.gelu_lanes);
@@ -119,6 +126,8 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
     std::int64_t least_sums = 0, least_weight = 0, least_activation = 0;
     const auto note = [](std::int64_t& least, std::int64_t need) { least = least == 0 ? need : std::min(least, need); };
     for (const bool swap : {false, true}) {
+        if (swap && (shape.form.left_is_log || shape.needs_whole_rows_outer)) continue;
+        const auto right_capacity = swap ? activation_capacity : weight_capacity, left_capacity = swap ? weight_capacity : activation_capacity;
         const auto row_unit = std::min<std::int64_t>(shape.rows, swap ? hardware.pe.cols : hardware.pe.rows);
         const auto col_unit = std::min<std::int64_t>(shape.cols, swap ? hardware.pe.rows : hardware.pe.cols);
         for (auto rows : extents(shape.rows, row_unit)) {
@@ -131,9 +140,9 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
                     const auto weight_bits = cols * depth * shape.form.right_bits, activation_bits = rows * (depth * shape.form.left_bits + shape.extra_rows_bits);
                     note(least_weight, weight_bits);
                     note(least_activation, activation_bits);
-                    fits_weight |= weight_bits <= weight_capacity;
-                    fits_activation |= activation_bits <= activation_capacity;
-                    if (weight_bits > weight_capacity || activation_bits > activation_capacity) continue;
+                    fits_weight |= weight_bits <= right_capacity;
+                    fits_activation |= activation_bits <= left_capacity;
+                    if (weight_bits > right_capacity || activation_bits > left_capacity) continue;
                     for (const bool stationary : {false, true}) {
                         if (stationary && (hardware.dataflow == Dataflow::output_stationary || swap)) continue;
                         if (!stationary && hardware.dataflow == Dataflow::weight_stationary && !swap) continue;

@@ -38,19 +38,21 @@ int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept {
     return form.right_bits + (form.right_zero_point && pe.zero_point == ZeroPoint::subtract ? 1 : 0);
 }
 
-int num_passes(const PeShape& pe, const ProductForm& form) noexcept {
-    return static_cast<int>(ceil_div(std::max(port_left_bits(pe, form), 1), pe.activation_bits) * ceil_div(port_right_bits(pe, form), pe.weight_bits));
+int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
+    return static_cast<int>(ceil_div(std::max(port_left_bits(pe, form), 1), left_port) * ceil_div(port_right_bits(pe, form), right_port));
 }
 
-int fusion(const PeShape& pe, const ProductForm& form) noexcept {
+int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
     if (pe.precision != PePrecision::fused || form.left_is_log) return 1;
-    return floor_power_of_two(pe.activation_bits / port_left_bits(pe, form)) * floor_power_of_two(pe.weight_bits / port_right_bits(pe, form));
+    const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
+    return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
 }
 
 PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows, std::int64_t cols,
                          std::int64_t begin, std::int64_t end) noexcept {
     const std::int64_t along = swap ? cols : rows, across = swap ? rows : cols;  // on array rows, on array columns
-    const std::int64_t passes = num_passes(pe, form), step = std::int64_t{pe.depth} * fusion(pe, form);
+    const std::int64_t passes = num_passes(pe, form, swap), step = std::int64_t{pe.depth} * fusion(pe, form, swap);
     const bool corrected = pe.zero_point == ZeroPoint::correct && !form.prescaled && (form.left_zero_point || form.right_zero_point);
     const auto row_tiles = ceil_div(along, pe.rows), col_tiles = ceil_div(across, pe.cols);
     const auto last_rows = along - (row_tiles - 1) * pe.rows;

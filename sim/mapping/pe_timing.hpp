@@ -51,10 +51,10 @@ struct ProductForm {
 /// Width of the left operand at the array's port.
 [[nodiscard]] int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept;
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
-/// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port).
-[[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form) noexcept;
+/// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
+[[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 /// Products one multiplier makes per cycle: `fused` arrays split a multiplier into power-of-two narrower ones; 1 otherwise.
-[[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form) noexcept;
+[[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
     std::int64_t cycles = 0;         ///< the array is taken
@@ -76,7 +76,8 @@ struct PeOccupancy {
 /// Weight stationary (D x C weights held, rows stream, sums live in the partial-sum buffer):
 ///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (passes * residues * ceil(rows / R) + 1)                     (2)
 ///   the 1 switches the held weights.
-/// `swap`: the left operand's rows lie on the columns of the array.
+/// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
+/// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
                                        std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept;
 

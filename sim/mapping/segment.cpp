@@ -80,6 +80,7 @@ class Builder {
         if (fused_.contains(id)) {
             auto segment = *attention_core(graph_, node);
             for (auto member : {segment.main, segment.relative, segment.softmax, segment.weighted}) take(segment, member);
+            merge_heads(segment);
             result_.segments.push_back(std::move(segment));
             return;
         }
@@ -113,9 +114,25 @@ class Builder {
         taken_[index(id)] = true;
     }
 
+    /// Rows of a product that a rearrange only permutes are written where the rearrange wants them.
+    void merge_heads(Segment& segment) {
+        const Node* next = only_consumer(graph_, segment.output);
+        if (!next || !is<models::Rearrange>(*next)) return;
+        const auto& op = std::get<models::Rearrange>(next->op);
+        if (op.slice_axis || op.result.rank() != 3 || op.order.back() + 1 != op.view.rank() || op.view.back() != row_length(graph_.value(segment.output)) ||
+            op.result.back() % op.view.back() != 0) {
+            return;
+        }
+        take(segment, id_of(graph_, *next));
+        segment.output = next->output;
+        result_.written.insert(next->output);
+    }
+
     /// Table, residual addition and relative positions ride on the post unit when nobody else reads what lies between.
     void fuse_post(Segment& segment) {
         const auto& main = graph_.node(segment.main);
+        if (is<models::MatMul>(main) && !std::get<models::MatMul>(main.op).transpose_right) merge_heads(segment);
+        if (segment.output != main.output) return;
         const Node* next = only_consumer(graph_, segment.output);
         if (next && is<models::RelativePosition>(*next) && next->inputs[0] == segment.output) {
             segment.relative = id_of(graph_, *next);
@@ -152,7 +169,8 @@ class Builder {
     bool movement_keeps_rows(const Node& main, const Node& move) const {
         if (is<models::WindowUnpartition>(move)) return is<models::Linear>(main);
         if (!is<models::Rearrange>(move) || is<models::ConvTranspose>(main)) return false;
-        const AddressMap map(graph_, move.output, AddressMap::Access::rows);
+        const Layout layout{graph_};
+        const AddressMap map(layout, move.output, AddressMap::Access::rows);
         const auto count = graph_.value(move.output).shape.num_elements();
         if (count != graph_.value(main.output).shape.num_elements() || graph_.value(move.output).shape.rank() == 4) return false;
         for (std::int64_t row = 0; row < map.batches() * map.rows(); ++row) {

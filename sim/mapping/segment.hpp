@@ -4,6 +4,7 @@
 // Segments: fused operator groups, the unit of simulation. A segment starts and ends drained: its inputs are in DRAM, its
 // output goes to DRAM, DRAM rows are closed.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct Partition {
     std::vector<Segment> segments;           ///< in execution order
     std::vector<OffDatapath> constants;      ///< parameters and position codes: computed offline, in DRAM; their reading is counted where they are used
     std::vector<OffDatapath> host_ops;       ///< left to the host
+    std::set<models::ValueId> written;       ///< movement outputs that their segment writes directly
 };
 
 class Partitioner {
