@@ -36,10 +36,12 @@ std::string join(const std::vector<std::string>& parts) {
     return text;
 }
 
-bool is_plain_scalar(const Node& node) { return node.kind == Node::Kind::scalar && !node.quoted; }
+bool is_plain_scalar(const Node& node) {
+    return node.kind == Node::Kind::scalar && !node.quoted;
+}
 
-std::optional<std::string> read_text(const Node& node, std::vector<Refusal>& refusals) {
-    if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > kMaxTextBytes) {
+std::optional<std::string> read_text(const Node& node, std::vector<Refusal>& refusals, bool may_be_empty = false) {
+    if (node.kind != Node::Kind::scalar || (node.text.empty() && !may_be_empty) || node.text.size() > kMaxTextBytes) {
         refuse(refusals, node);
         return std::nullopt;
     }
@@ -152,20 +154,23 @@ Domain Domain::name(std::string_view what) {
     return domain;
 }
 
-Domain Domain::path(std::vector<Word> words) {
+Domain Domain::path(std::vector<Word> words, bool may_be_folder) {
     Domain domain(Kind::path);
+    domain.may_be_folder_ = may_be_folder;
     domain.words_ = std::move(words);
     return domain;
 }
 
-Domain Domain::layers() { return Domain(Kind::layers); }
+Domain Domain::layers() {
+    return Domain(Kind::layers);
+}
 
 std::string Domain::allowed() const {
     std::vector<std::string> parts, coming;
     for (const auto& range : ranges_)
         parts.push_back(range.low == range.high ? fmt::format("{}", range.low) : fmt::format("{}..{}", range.low, range.high));
     if (kind_ == Kind::real) parts.push_back(print_real(low_) + ".." + print_real(high_));
-    if (kind_ == Kind::path) parts.emplace_back("a path");
+    if (kind_ == Kind::path) parts.emplace_back(may_be_folder_ ? "the path of a file or folder" : "the path of a file");
     if (kind_ == Kind::integers) parts[0] = "a list of " + parts[0];
     for (const auto& word : words_) (word.available ? parts : coming).emplace_back(word.name);
     auto text = join(parts);
@@ -194,7 +199,8 @@ std::optional<std::int64_t> Domain::read_word(const Node& node, std::vector<Refu
         std::vector<std::string> names;
         for (const auto& candidate : words_) names.emplace_back(candidate.name);
         const auto near = node.kind == Node::Kind::scalar ? closest(node.text, names) : std::string{};
-        refusals.push_back({node.where, fmt::format("got {}{}", node.describe(), near.empty() ? "" : fmt::format(". Did you mean '{}'?", near))});
+        refusals.push_back(
+            {node.where, fmt::format("got {}{}", node.describe(), near.empty() ? "" : fmt::format(". Did you mean '{}'?", near))});
         return std::nullopt;
     }
     if (!word->available) {
@@ -244,11 +250,13 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
                 if (!word) return;
                 if (std::find(values.begin(), values.end(), *word) != values.end())
                     refusals.push_back({item.where, fmt::format("{} is listed twice", item.describe())});
-                else values.push_back(*word);
+                else
+                    values.push_back(*word);
             };
             if (node.kind == Node::Kind::sequence && !node.items.empty())
                 for (const auto& item : node.items) add(item);
-            else add(node);
+            else
+                add(node);
             if (refusals.size() == before) return values;
             return std::nullopt;
         }
@@ -261,15 +269,19 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
             std::vector<std::int64_t> values;
             for (const auto& item : node.items) {
                 const auto number = is_plain_scalar(item) ? parse_number<std::int64_t>(item.text) : std::nullopt;
-                if (number && *number >= ranges_[0].low && *number <= ranges_[0].high) values.push_back(*number);
-                else refuse(refusals, item);
+                if (number && *number >= ranges_[0].low && *number <= ranges_[0].high)
+                    values.push_back(*number);
+                else
+                    refuse(refusals, item);
             }
             if (refusals.size() == before) return values;
             return std::nullopt;
         }
         case Kind::name: {
             const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-            if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > 64 || !std::all_of(node.text.begin(), node.text.end(), fits)) break;
+            if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > 64 ||
+                !std::all_of(node.text.begin(), node.text.end(), fits))
+                break;
             return node.text;
         }
         case Kind::path:
@@ -285,8 +297,8 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
         case Kind::texts: {
             std::vector<std::string> values;
             if (node.kind != Node::Kind::sequence) break;
-            for (const auto& item : node.items)
-                if (auto text = read_text(item, refusals)) values.push_back(std::move(*text));
+            for (const auto& item : node.items)  // what the texts say, empty ones too, is checked by who uses them
+                if (auto text = read_text(item, refusals, true)) values.push_back(std::move(*text));
             if (refusals.size() == before) return values;
             return std::nullopt;
         }
@@ -327,16 +339,22 @@ std::string Domain::print(const Value& value) const {
     return kind_ == Kind::name || (kind_ == Kind::path && find_word(text) != nullptr) ? text : print_quoted(text);
 }
 
-std::string print_real(double value) { return fmt::format("{}", value); }
+std::string print_real(double value) {
+    return fmt::format("{}", value);
+}
 
 std::string print_quoted(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') result += {'\\', c};
-        else if (c == '\n') result += "\\n";
-        else if (byte < 0x20 || byte == 0x7F) result += fmt::format("\\x{:02x}", byte);
-        else result += c;
+        if (c == '"' || c == '\\')
+            result += {'\\', c};
+        else if (c == '\n')
+            result += "\\n";
+        else if (byte < 0x20 || byte == 0x7F)
+            result += fmt::format("\\x{:02x}", byte);
+        else
+            result += c;
     }
     return result + "\"";
 }

@@ -32,7 +32,9 @@ struct Word {
 };
 
 /// The word of something that a later version will do.
-[[nodiscard]] inline Word later(std::string_view name) { return {name, kUnset, false, {}}; }
+[[nodiscard]] inline Word later(std::string_view name) {
+    return {name, kUnset, false, {}};
+}
 
 struct IntegerRange {
     std::int64_t low = 0, high = 0;
@@ -41,7 +43,7 @@ struct IntegerRange {
 /// Why a value is refused, and where; a list can have several wrong items.
 struct Refusal {
     Location where;
-    std::string found;        ///< "got 9"
+    std::string found;         ///< "got 9"
     std::string allowed = {};  ///< when it differs from the domain's
     bool unavailable = false;  ///< a later version will know it
 };
@@ -62,7 +64,7 @@ class Domain {
     /// Lower-case letters, digits and underscores: looked up in a folder of arch_configs/, so never a path.
     [[nodiscard]] static Domain name(std::string_view what);
     /// A file or folder; the words stand for no path. Whether it exists is checked by the reader of the configuration.
-    [[nodiscard]] static Domain path(std::vector<Word> words = {});
+    [[nodiscard]] static Domain path(std::vector<Word> words = {}, bool may_be_folder = false);
     [[nodiscard]] static Domain layers();
 
     [[nodiscard]] Kind kind() const noexcept { return kind_; }
@@ -75,6 +77,7 @@ class Domain {
     /// The word that stands for `value`, or empty.
     [[nodiscard]] std::string_view word_of(std::int64_t value) const noexcept;
     [[nodiscard]] const std::vector<Word>& words() const noexcept { return words_; }
+    [[nodiscard]] bool may_be_folder() const noexcept { return may_be_folder_; }
 
   private:
     explicit Domain(Kind kind) : kind_(kind) {}
@@ -86,6 +89,7 @@ class Domain {
     double low_ = 0, high_ = 0;
     std::vector<Word> words_;
     std::string_view what_;
+    bool may_be_folder_ = false;
 };
 
 /// Shortest decimal form that reads back to the same double; integers without a point.

@@ -34,12 +34,15 @@ void declare_config_keys(std::vector<Key>& keys) {
          [](auto& s) -> auto& { return s.model.config.image_size; });
     size("model.config.patch_size", {1, 64}, "pixels", "Side of the patch that becomes one token.",
          [](auto& s) -> auto& { return s.model.config.patch_size; });
-    size("model.config.width", {1, 8192}, "channels", "Channels of an encoder token.", [](auto& s) -> auto& { return s.model.config.width; });
+    size("model.config.width", {1, 8192}, "channels", "Channels of an encoder token.",
+         [](auto& s) -> auto& { return s.model.config.width; });
     size("model.config.mlp_width", {1, 32768}, "channels", "Hidden channels of the encoder's MLP.",
          [](auto& s) -> auto& { return s.model.config.mlp_width; });
-    size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.", [](auto& s) -> auto& { return s.model.config.depth; });
-    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.", [](auto& s) -> auto& { return s.model.config.num_heads; });
-    size("model.config.window_size", {0, 256}, "tokens", "Side of the attention window; 0: every block attends globally.",
+    size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.",
+         [](auto& s) -> auto& { return s.model.config.depth; });
+    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.",
+         [](auto& s) -> auto& { return s.model.config.num_heads; });
+    size("model.config.window_size", {1, 256}, "tokens", "Side of the attention window of the blocks that do not attend globally.",
          [](auto& s) -> auto& { return s.model.config.window_size; });
     keys.push_back(field({.path = "model.config.global_blocks",
                           .domain = Domain::integer_list({0, 127}, kAuto),
@@ -119,7 +122,7 @@ void declare_model_keys(std::vector<Key>& keys) {
                           .effective = {"data.kind has phantom or scene", generates}},
                          [](auto& s) -> auto& { return s.data.split; }));
     keys.push_back(field({.path = "data.path",
-                          .domain = Domain::path({{"none", 0}}),
+                          .domain = Domain::path({{"none", 0}}, true),
                           .sentence = "COCO-format annotation file, or the folder that holds `instances.json` and the pictures.",
                           .because = "a relative path is looked up from the working directory, then beside the configuration file",
                           .affects = Affects::numeric,

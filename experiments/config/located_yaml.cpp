@@ -14,6 +14,7 @@
 #include <optional>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 
 namespace prelude::experiments {
 
@@ -32,12 +33,13 @@ class TreeBuilder final : public YAML::EventHandler {
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { attach(node(Node::Kind::null, mark)); }
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        problems_.add(at(mark), "aliases (*name) are not allowed; write the value out");
+        if (!std::exchange(alias_reported_, true)) problems_.add(at(mark), "aliases (*name) are not allowed; write the value out");
         attach(node(Node::Kind::null, mark));
     }
 
     void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-        problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
+        if (!std::exchange(anchor_reported_, true))
+            problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
@@ -119,7 +121,8 @@ class TreeBuilder final : public YAML::EventHandler {
             if (member.name.empty()) return;  // its name was refused
             member.value = std::move(value);
             const auto [first, is_new] = frame.seen.emplace(member.name, member.where);
-            if (is_new) frame.node.members.push_back(std::move(member));
+            if (is_new)
+                frame.node.members.push_back(std::move(member));
             else
                 problems_.add(member.where, fmt::format("key '{}' is given twice; the first is at {}:{}", shown(member.name),
                                                         first->second.line, first->second.column));
@@ -133,7 +136,8 @@ class TreeBuilder final : public YAML::EventHandler {
             problems_.add(value.where, "a key must be a plain name, not " + value.describe());
         else if (value.text.size() > YamlLimits::kMaxKeyBytes)
             problems_.add(value.where, fmt::format("a key of {} bytes; at most {}", value.text.size(), YamlLimits::kMaxKeyBytes));
-        else member.name = value.text;
+        else
+            member.name = value.text;
         return member;
     }
 
@@ -143,7 +147,8 @@ class TreeBuilder final : public YAML::EventHandler {
         if (i >= text_.size() || (text_[i] != '"' && text_[i] != '\'')) return true;  // a block scalar
         const char quote = text_[i];
         for (++i; i < text_.size() && text_[i] != '\n'; ++i) {
-            if (quote == '"' && text_[i] == '\\') ++i;
+            if (quote == '"' && text_[i] == '\\')
+                ++i;
             else if (text_[i] == quote) {
                 if (quote == '"' || i + 1 >= text_.size() || text_[i + 1] != quote) return true;
                 ++i;
@@ -157,6 +162,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Problems& problems_;
     std::vector<Frame> frames_;
     std::size_t num_nodes_ = 0;
+    bool alias_reported_ = false, anchor_reported_ = false;  // the first of each is enough
     Node root_;
 };
 
@@ -178,13 +184,19 @@ std::size_t utf8_length(std::string_view bytes) {
     return 0;
 }
 
-/// The bytes a parser should never see. One problem per line at most; false when the text must not be parsed.
+/// The bytes a parser should never see. One problem per line and five in all; false when the text must not be parsed.
 bool check_bytes(std::string_view text, const std::string& source, Problems& problems) {
+    constexpr int kMaxReported = 5;
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+        problems.add({source}, "UTF-16 text; a configuration is UTF-8");
+        return false;
+    }
+    int num_reported = 0;
     int line = 1, column = 1, reported_line = 0;
     bool indentation = true, clean = true;
     const auto report = [&](std::string message) {
         clean = false;
-        if (line != reported_line) problems.add({source, line, column}, std::move(message));
+        if (line != reported_line && ++num_reported <= kMaxReported) problems.add({source, line, column}, std::move(message));
         reported_line = line;
     };
     for (std::size_t i = 0; i < text.size();) {
@@ -197,9 +209,12 @@ bool check_bytes(std::string_view text, const std::string& source, Problems& pro
             ++i;
             continue;
         }
-        if (byte == 0) report("NUL byte; a configuration is UTF-8 text");
-        else if (byte == '\t' && indentation) report("tab in the indentation; YAML indents with spaces");
-        else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F) report(fmt::format("control byte 0x{:02x}", byte));
+        if (byte == 0)
+            report("NUL byte; a configuration is UTF-8 text");
+        else if (byte == '\t' && indentation)
+            report("tab in the indentation; YAML indents with spaces");
+        else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F)
+            report(fmt::format("control byte 0x{:02x}", byte));
         else if (byte >= 0x80) {
             length = utf8_length(text.substr(i));
             if (length == 0) {
