@@ -75,14 +75,10 @@ void add_config(CLI::App& app, std::filesystem::path& config, std::vector<std::s
 }
 
 std::string footer() {
-    std::string sections;
-    for (const auto& name : names_in("")) sections += (sections.empty() ? "" : ", ") + name;
-    return fmt::format(
-        "Configuration keys: `explore explain KEY` explains one, `explore explain SECTION` lists a section ({}),\n"
-        "`explore explain all` lists all {}. Columns of results.csv are explained the same way.\n"
-        "Exit codes: 0 done; 1 a verification failed; 2 usage; 3 configuration or input rejected; 4 no feasible point;\n"
-        "5 internal error or every point failed; 130 interrupted (the same command resumes).",
-        sections, all_keys().size());
+    return keys_overview() +
+           "\nColumns of results.csv are explained the same way; `explore explain all` lists every key.\n"
+           "Exit codes: 0 done; 1 a verification failed; 2 usage; 3 configuration or input rejected; 4 no feasible point;\n"
+           "5 internal error or every point failed; 130 interrupted (the same command resumes).";
 }
 
 class Program {
