@@ -3,11 +3,11 @@
 
 // Which rows satisfy the constraints, and which of those no other one beats.
 
-#include "experiments/store/store.hpp"
-
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "experiments/store/store.hpp"
 
 namespace prelude::experiments {
 
@@ -28,7 +28,7 @@ struct Ranking {
     std::vector<bool> on_front;
     std::int64_t num_feasible = 0;
     std::int64_t num_on_front = 0;
-    std::int64_t num_lacking = 0;  ///< feasible rows left out because an objective is unknown
+    std::int64_t num_lacking = 0;     ///< feasible rows left out because an objective is unknown
     std::vector<std::string> lacked;  ///< those objectives
 };
 
