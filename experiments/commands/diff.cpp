@@ -69,7 +69,7 @@ std::optional<std::size_t> position(const std::vector<std::string>& columns, std
 
 std::vector<LayerPair> pair_layers(const SweepInfo& info, const Row& a, const Row& b) {
     const auto name_at = position(info.layer_columns, "layer"), cycles_at = position(info.layer_columns, "cycles"),
-               bound_at = position(info.layer_columns, "bound");
+               repeats_at = position(info.layer_columns, "repeats"), bound_at = position(info.layer_columns, "bound");
     std::vector<LayerPair> pairs;
     if (!name_at || !cycles_at) return pairs;
     const auto cell = [](const std::vector<std::string>& layer, std::optional<std::size_t> at) {
@@ -81,8 +81,9 @@ std::vector<LayerPair> pair_layers(const SweepInfo& info, const Row& a, const Ro
             auto pair = std::find_if(pairs.begin(), pairs.end(),
                                      [&](const LayerPair& known) { return known.name == name && !(second ? known.b : known.a); });
             if (pair == pairs.end()) pair = pairs.insert(pairs.end(), {name, {}, {}, {}, {}});
-            const Row cycles{0, {{"cycles", cell(layer, cycles_at)}}, {}};
-            (second ? pair->b : pair->a) = number_in(cycles, "cycles");
+            auto cycles = number_of(cell(layer, cycles_at));
+            if (cycles) *cycles *= number_of(cell(layer, repeats_at)).value_or(1);  // equal segments are one row
+            (second ? pair->b : pair->a) = cycles;
             (second ? pair->bound_b : pair->bound_a) = cell(layer, bound_at);
         }
     };

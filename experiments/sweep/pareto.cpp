@@ -44,14 +44,17 @@ const std::string& text_in(const Row& row, std::string_view column) {
     return cell == row.cells.end() ? kNothing : cell->second;
 }
 
-std::optional<double> number_in(const Row& row, std::string_view column) {
-    const auto& text = text_in(row, column);
+std::optional<double> number_of(std::string_view text) {
     if (text == "true") return 1.0;
     if (text == "false") return 0.0;
     double number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (text.empty() || error != std::errc{} || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
     return number;
+}
+
+std::optional<double> number_in(const Row& row, std::string_view column) {
+    return number_of(text_in(row, column));
 }
 
 Ranking rank(const SweepInfo& info, std::span<const Row> rows) {

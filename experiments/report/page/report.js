@@ -248,7 +248,8 @@
     byId('layer-note').textContent = has ? '' : Object.keys(data.layers).length > 0 ? 'The layers of this point are in layers.csv; ' + plural(Object.keys(data.layers).length, 'point') + ' have them here.' : 'No layers are known of this point.';
     if (layerChart) { layerChart.destroy(); layerChart = null; }
     if (!has) return;
-    const cycles = layers.map((layer) => Number(layer[cyclesAt]) || 0), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
+    const repeatsAt = at('repeats');  // equal segments are one row
+    const cycles = layers.map((layer) => (Number(layer[cyclesAt]) || 0) * (repeatsAt >= 0 ? Number(layer[repeatsAt]) || 1 : 1)), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
     const total = cycles.reduce((a, b) => a + b, 0);
     const byBound = new Map();
     bounds.forEach((bound, i) => byBound.set(bound, (byBound.get(bound) || 0) + cycles[i]));
