@@ -239,7 +239,7 @@
       lines.push(line);
     }
     const fits = cell(row, 'fits');
-    if (fits) lines.push(make('p', 'quiet', (fits === 'true' ? 'Fits' : 'Does not fit') + (cell(row, 'limiting_resource') ? '; ' + cell(row, 'limiting_resource') + ' is the scarcest, ' + cellShown(row, 'max_util_pct') + ' % used' : '') + '. The mark is what the device closes timing with.'));
+    if (fits) lines.push(make('p', 'quiet', (fits === 'true' ? 'Fits' : 'Does not fit') + (cell(row, 'limiting_resource') ? '; ' + cell(row, 'limiting_resource') + ' is the scarcest, ' + shown(number(row, 'max_util_pct'), 3) + ' % used' : '') + '. The mark is what the device closes timing with.'));
     if (cell(row, 'resource_status')) { const p = make('p'); p.append(make('span', 'tag tag-' + cell(row, 'resource_status'), cell(row, 'resource_status'))); lines.push(p); }
     byId('resources').replaceChildren(...(lines.length ? lines : [make('p', 'quiet', 'No resources are known of this point.')]));
   };
@@ -297,14 +297,16 @@
     columns.push({title: 'share', name: 'share', text: true, value: (entry) => entry.cycles, show: (entry, td) => {
       const bar = make('i');
       td.classList.add('share');
-      bar.style.width = Math.max(1, 90 * entry.cycles / top) + 'px';
+      bar.style.width = Math.max(1, 60 * entry.cycles / top) + 'px';
       bar.style.background = boundAt >= 0 ? colourOf(entry.layer[boundAt]) : '';
       td.append(bar, document.createTextNode(' ' + (100 * entry.cycles / total).toFixed(1) + ' %'));
     }});
+    // The columns that fit; a row's title has all of them.
     const order = ['layer', 'share', 'cycles', 'repeats', 'bound', 'utilisation', 'M', 'K', 'N', 'bits', 'bytes', 'energy_mj', 'sqnr_db'];
-    const place = (column) => (order.indexOf(column.name) < 0 ? order.length : order.indexOf(column.name));
-    columns.sort((a, b) => place(a) - place(b));
-    sortable(byId('layer-table'), columns, largest);
+    const isSaid = (column) => column.name === 'share' || layers.some((layer) => layer[at(column.name)] !== '' && !(column.name === 'repeats' && layer[at('repeats')] === '1'));
+    const visible = columns.filter((column) => order.includes(column.name) && isSaid(column)).sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
+    const describe = (entry, tr) => { tr.title = data.layer_columns.map((name, k) => name + ': ' + entry.layer[k]).join('\n'); };
+    sortable(byId('layer-table'), visible, largest, describe);
     byId('layer-note').textContent = layers.length > kSpare ? 'The ' + kSpare + ' layers with the most cycles of ' + layers.length + '; all are in layers.csv.' : '';
   };
 
