@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view kTemporary = ".prelude.tmp";
 constexpr std::string_view kSeal = "prelude.sealed/1";
 constexpr std::size_t kKeyDigits = 64;
 constexpr std::size_t kSealBytes = kSeal.size() + 1 + 16 + 1 + kKeyDigits + 1;  // "prelude.sealed/1 <length> <sha256>\n"
@@ -52,7 +53,7 @@ namespace cache_detail {
 
 fs::path temporary_beside(const fs::path& file) {
     static std::atomic<unsigned> counter = 0;
-    return file.parent_path() / fmt::format(".{}.{}.{}.tmp", file.filename().string(), ::getpid(), counter++);
+    return file.parent_path() / fmt::format(".{}.{}.{}{}", file.filename().string(), ::getpid(), counter++, kTemporary);
 }
 
 void publish(const fs::path& temporary, const fs::path& file) {
@@ -126,6 +127,17 @@ void clear_cache(const fs::path& cache) noexcept {
             std::error_code ignored;
             if (is_key(std::string_view(name).substr(0, kKeyDigits)) && !entry->is_directory(ignored)) fs::remove(entry->path(), ignored);
         }
+}
+
+void remove_leftovers(const fs::path& folder, std::chrono::seconds age) noexcept {
+    std::error_code failure;
+    for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+        const auto name = entry->path().filename().string();
+        std::error_code ignored;
+        const auto written = entry->last_write_time(ignored);
+        if (!ignored && name.starts_with('.') && name.ends_with(kTemporary) && fs::file_time_type::clock::now() - written >= age)
+            fs::remove(entry->path(), ignored);
+    }
 }
 
 }  // namespace prelude::experiments

@@ -256,6 +256,8 @@ SweepSummary run_sweep(const Grid& grid, const TaskSet& task_set, const SweepInf
     Launcher launcher([&](const std::string& job) { return compute(plan, grid, task_set, cache, job); }, {options.num_jobs, num_threads});
     Store store(store_path(options.out, options.shard), options.fresh ? Store::Opening::fresh : Store::Opening::resume);
     if (options.fresh && options.shard.is_whole()) clear_cache(cache);
+    if (options.shard.is_whole()) remove_leftovers(options.out, std::chrono::seconds(0));  // whoever writes there holds the lock
+    remove_leftovers(cache, std::chrono::hours(24));                                       // shards write there, too
     std::error_code failure;
     fs::create_directories(cache, failure);
     if (failure) throw StoreError(fmt::format("{}: cannot be created: {}", cache.string(), failure.message()));

@@ -59,6 +59,17 @@ TEST_CASE("The files of a key are found and checked, names outside the cache are
     CHECK(fs::exists(folder / (key + ".ranges")));
 }
 
+TEST_CASE("What a killed writer left is removed when it is old enough, other hidden files are not") {
+    const TemporaryFolder folder;
+    for (const auto* name : {".results.csv.77.0.prelude.tmp", ".mine.tmp", "results.csv"}) write_file(folder / name, "x");
+    remove_leftovers(folder.path(), std::chrono::hours(1));
+    CHECK(fs::exists(folder / ".results.csv.77.0.prelude.tmp"));
+    remove_leftovers(folder.path(), std::chrono::seconds(0));
+    CHECK_FALSE(fs::exists(folder / ".results.csv.77.0.prelude.tmp"));
+    CHECK(fs::exists(folder / ".mine.tmp"));
+    CHECK(fs::exists(folder / "results.csv"));
+}
+
 TEST_CASE("Clearing the cache removes the files named by a key and nothing else") {
     const TemporaryFolder folder;
     const auto key = sha256("a");
