@@ -52,8 +52,8 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
     const auto rows = static_cast<std::size_t>(command.rows.size()), cols = static_cast<std::size_t>(command.cols.size());
     sample_toggles(command, use, left, right);
     if (const auto* contraction = contraction_of(run_, use.node)) {
-        if (order_program_ != run_.program) {
-            order_program_ = run_.program;
+        if (order_of_ != contraction) {
+            order_of_ = contraction;
             order_ = quant::term_order(*contraction);
         }
         if (command.first) sums.sums.assign(rows * cols, {});
