@@ -70,9 +70,9 @@ TEST_CASE("An output-stationary tile takes the closed form of its sub-tiles", "[
     form.left_zero_point = false, form.term_ends = {11, 23};
     CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).cycles == std::max(3, 4) + std::max(3, 4));
     CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).flushes == 2 * 4 * 6);
-    // Weight stationary: blocks of the depth, each a step per 4 rows and one to switch.
+    // Weight stationary: blocks of the depth, each writing 7 rows of sums back and one cycle to switch.
     form.term_ends = {23};
-    CHECK(pe_occupancy(pe, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * (2 + 1));
+    CHECK(pe_occupancy(pe, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * (7 + 1));
 }
 
 TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]") {
@@ -216,6 +216,6 @@ TEST_CASE("A printed mapping can be replayed", "[sim]") {
     Options options;
     options.pinned = mappings;
     CHECK(simulate(graph, plan, base_design(), options).total.cycles == cycles_of(graph, base_design()));
-    options.pinned.at("layer").tile_rows = 8;
+    options.pinned.at("layer").tile_rows = 16;
     CHECK(simulate(graph, plan, base_design(), options).segments[0].mapping != mappings.at("layer").to_string());
 }
