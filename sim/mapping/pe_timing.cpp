@@ -62,7 +62,8 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         const auto blocks = ceil_div(length, step), stream = blocks * passes;
         if (weight_stationary) {
             result.stream_cycles += col_tiles * row_tiles * stream;
-            result.cycles += col_tiles * blocks * (passes * form.num_residues * row_tiles + 1);
+            result.cycles += col_tiles * blocks * (std::max(passes * row_tiles, along) * form.num_residues + 1);
+            result.sum_rounds += blocks;
         } else {
             const auto cycles = [&](std::int64_t used) { return std::max(stream, used * form.num_residues) + (corrected ? 1 : 0); };
             result.stream_cycles += col_tiles * row_tiles * stream;

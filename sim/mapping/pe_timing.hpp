@@ -63,6 +63,7 @@ struct PeOccupancy {
     std::int64_t slots = 0;          ///< multiply-accumulate slots of the stream cycles
     std::int64_t idle_slots = 0;     ///< of the other cycles
     std::int64_t left_reads = 0, right_reads = 0;  ///< operand words that enter
+    std::int64_t sum_rounds = 0;    ///< weight stationary: times every sum goes through the partial-sum buffer
     std::int64_t flushes = 0;        ///< term sums multiplied by their constant
 };
 
@@ -74,8 +75,8 @@ struct PeOccupancy {
 ///   every term is padded to the depth D; its sums leave one row of C a cycle through a second accumulator bank while the next term streams;
 ///   correction = 1 where zero points are taken out by row and column sums (`zero_point: correct`).
 /// Weight stationary (D x C weights held, rows stream, sums live in the partial-sum buffer):
-///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (passes * residues * ceil(rows / R) + 1)                     (2)
-///   the 1 switches the held weights.
+///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (max(passes * ceil(rows / R), rows) * residues + 1)         (2)
+///   sums are read and written back one row of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
