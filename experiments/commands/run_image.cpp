@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/run_image.hpp"
 
-#include "experiments/cli/program.hpp"
-
 #include <cstdio>
+
+#include "experiments/cli/program.hpp"
 
 namespace prelude::experiments {
 

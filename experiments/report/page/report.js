@@ -248,7 +248,8 @@
     byId('layer-note').textContent = has ? '' : Object.keys(data.layers).length > 0 ? 'The layers of this point are in layers.csv; ' + plural(Object.keys(data.layers).length, 'point') + ' have them here.' : 'No layers are known of this point.';
     if (layerChart) { layerChart.destroy(); layerChart = null; }
     if (!has) return;
-    const cycles = layers.map((layer) => Number(layer[cyclesAt]) || 0), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
+    const repeatsAt = at('repeats');  // equal segments are one row
+    const cycles = layers.map((layer) => (Number(layer[cyclesAt]) || 0) * (repeatsAt >= 0 ? Number(layer[repeatsAt]) || 1 : 1)), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
     const total = cycles.reduce((a, b) => a + b, 0);
     const byBound = new Map();
     bounds.forEach((bound, i) => byBound.set(bound, (byBound.get(bound) || 0) + cycles[i]));
@@ -377,7 +378,12 @@
   const meaning = make('p', 'quiet', 'measured on hardware; calibrated: fitted to tool reports; published: from a data sheet or paper; assumed: none of these. A row carries the worst status among the figures it uses; --strict refuses assumed ones.');
   byId('statuses').after(meaning);
   const warnings = new Map(data.warnings.map((text) => [text, []]));
-  for (const row of rows) if (cell(row, 'warnings')) { if (!warnings.has(cell(row, 'warnings'))) warnings.set(cell(row, 'warnings'), []); warnings.get(cell(row, 'warnings')).push(cell(row, 'point')); }
+  for (const row of rows) {
+    for (const text of cell(row, 'warnings').split('; ').filter(Boolean)) {
+      if (!warnings.has(text)) warnings.set(text, []);
+      warnings.get(text).push(cell(row, 'point'));
+    }
+  }
   byId('warnings').append(...(warnings.size ? [...warnings].slice(0, 40).map(([text, points]) => make('li', '', text + (points.length ? ' (point' + (points.length === 1 ? ' ' : 's ') + points.slice(0, 12).join(', ') + (points.length > 12 ? ', ...' : '') + ')' : ''))) : [make('li', 'quiet', 'none')]));
   byId('resolved').textContent = data.resolved_yaml;
   byId('footer').textContent = 'Prelude ' + data.version + ' · ' + data.source;
