@@ -108,6 +108,7 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
     const bool relative = std::holds_alternative<models::RelativePosition>(node.op);
     const auto& left = context.plan.format(context.graph.value(node.inputs[relative ? 1 : 0]).name);
     form.left_is_log = plan.shift > 0;
+    form.log_shift = plan.shift;
     form.left_zero_point = left.kind == quant::FormatKind::code;
     form.right_zero_point = plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
     if (form.left_is_log) {

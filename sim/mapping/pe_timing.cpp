@@ -29,7 +29,7 @@ MacsPerDsp macs_per_dsp(PePrecision precision, int weight_bits, int activation_b
 }
 
 int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
-    if (form.left_is_log) return 0;
+    if (form.left_is_log) return pe.multiplier == Multiplier::lut ? 0 : form.log_shift + 1;
     return form.left_bits + (form.left_zero_point && (pe.zero_point == ZeroPoint::subtract || form.prescaled) ? 1 : 0) +
            (form.prescaled ? kTermConstantBits : 0);
 }

@@ -34,13 +34,15 @@ struct PeShape {
     int rows = 1, cols = 1, depth = 1, weight_bits = 8, activation_bits = 8;
     PePrecision precision = PePrecision::packed;
     ZeroPoint zero_point = ZeroPoint::correct;
+    Multiplier multiplier = Multiplier::dsp;
     friend bool operator==(const PeShape&, const PeShape&) = default;
 };
 
 /// One kind of product on the array.
 struct ProductForm {
     int left_bits = 8, right_bits = 8;
-    bool left_is_log = false;      ///< the left operand steers shifters: shift-add lanes, no left width limit
+    bool left_is_log = false;      ///< the left operand is 2^(E - e)
+    int log_shift = 0;             ///< its largest shift E
     int num_residues = 1;          ///< sums per output that drain together (fractional log base)
     bool prescaled = false;        ///< per-channel groups: the left operand enters multiplied by its 16-bit constant, 16 bits wider, no flushes
     bool left_zero_point = true, right_zero_point = false;
@@ -49,6 +51,9 @@ struct ProductForm {
 };
 
 /// Width of the left operand at the array's port.
+///
+/// A log-coded operand steers shifters where multipliers are made of LUTs (width 0: no limit). DSP slices have their multiplier anyway: there the
+/// operand enters decoded, one hot in E + 1 bits, in as many passes as that takes.
 [[nodiscard]] int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept;
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
 /// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
