@@ -162,6 +162,22 @@ TEST_CASE("Equal segments take equal cycles whether simulated once or each time"
     CHECK(once.total.cycles == each.total.cycles);
 }
 
+TEST_CASE("Prefetching the next segment's weights and keeping weights on chip both save time", "[sim]") {
+    const auto graph = models::build_sam(small_config());
+    auto design = base_design();
+    const auto plain = run(graph, design);
+    design.layer_overlap = true;
+    const auto overlapped = run(graph, design), again = run(graph, design, {}, {.reuse = false});
+    CHECK(overlapped.total.cycles < plain.total.cycles);
+    CHECK(overlapped.total.cycles == again.total.cycles);
+    CHECK(overlapped.total.dram.bytes_read == plain.total.dram.bytes_read);
+    design = base_design();
+    design.weights = WeightPlacement::resident;
+    CHECK(run(graph, design).total.dram.bytes_read < plain.total.dram.bytes_read);
+    design.buffers.weight_kib = 32;
+    CHECK(simulate(graph, quant::make_plan(graph, {}), design).infeasible.find("hw.weights: resident needs") == 0);
+}
+
 TEST_CASE("Every node of the graph is computed in one segment or listed", "[sim]") {
     const auto graph = models::build_sam(small_config());
     for (auto form : {AttentionFusion::fused_row, AttentionFusion::unfused}) {

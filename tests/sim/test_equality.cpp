@@ -89,7 +89,8 @@ TEST_CASE("No hardware choice changes a word", "[sim]") {
     vary([](Design& d) { d.pe = {.rows = 7, .cols = 3, .depth = 11, .precision = PePrecision::fused, .zero_point = ZeroPoint::subtract}; });
     vary([](Design& d) { d.double_buffer = false, d.dram.channels = 2, d.axi.ports = 3; });
     vary([](Design& d) { d.dataflow = Dataflow::weight_stationary; });
-    vary([](Design& d) { d.pe.weight_bits = 3, d.pe.activation_bits = 3, d.weights = WeightPlacement::resident; });
+    vary([](Design& d) { d.pe.weight_bits = 3, d.pe.activation_bits = 3, d.weights = WeightPlacement::resident, d.buffers.weight_kib = 64; });
+    vary([](Design& d) { d.layer_overlap = true; });
     vary([](Design& d) { d.buffers = {.weight_kib = 3, .activation_kib = 3, .partial_sum_kib = 2, .score_kib = 4}; });
     for (const auto& design : designs) CHECK(differences(network, design) == std::vector<std::string>{});
 }
