@@ -8,5 +8,7 @@ template <class... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang 16 (fuzzers, tidy) does not deduce aggregates
 
 }  // namespace prelude::models

@@ -27,20 +27,36 @@ struct Figure {
     Provenance status = Provenance::assumed;
     std::string unit;
     std::string source;
+    double low = value;  ///< 80 % band
+    double high = value;
+    friend bool operator==(const Figure&, const Figure&) = default;
 };
 
+/// What a platform takes of the device before the accelerator is placed: memory controllers, shell.
+struct Reserved {
+    std::int64_t lut = 0, ff = 0, dsp = 0, bram36 = 0, uram = 0;
+    std::string source;
+    friend bool operator==(const Reserved&, const Reserved&) = default;
+};
+
+/// One file of arch_configs/devices; the file gives unit, status and source of every figure.
 struct Device {
     std::string name;  ///< "zcu102"
     std::string part;
+    std::string family;          ///< 7series | ultrascale_plus | versal
     std::string dsp_generation;  ///< dsp48e1 | dsp48e2 | dsp58
     std::int64_t lut = 0, ff = 0, dsp = 0, bram36 = 0, uram = 0;
     double max_utilization_lut = 0.70, max_utilization_ff = 0.50, max_utilization_dsp = 0.80, max_utilization_bram = 0.80, max_utilization_uram = 0.80;
+    double max_mean_utilization = 0.70;  ///< of the mean over BRAM, URAM and DSP
+    Reserved reserved;
+    Provenance capacity_status = Provenance::assumed;  ///< the worst among the five counts
     Figure fmax_mhz;
     Figure static_w;
     Figure processing_system_w;
     Figure dram_gb_per_s;
     std::string dram_kind;  ///< ddr3 | ddr4 | lpddr4 | hbm2
     int num_dies = 1;
+    friend bool operator==(const Device&, const Device&) = default;
 };
 
 struct PeArray {

@@ -149,8 +149,7 @@ class Machine final {
     [[noreturn]] void fail(const std::string& problem) { problems_.fail(fmt::format("data.pkl, byte {}: {}", position_, problem)); }
 
     std::span<const std::byte> take(std::uint64_t count) {
-        if (count > pickle_.size() - next_)
-            fail(fmt::format("ends early: {} more bytes are needed, {} are left", count, pickle_.size() - next_));
+        if (count > pickle_.size() - next_) fail(fmt::format("ends early: needs {} bytes, {} left", count, pickle_.size() - next_));
         const auto bytes = pickle_.subspan(next_, count);
         next_ += count;
         return bytes;
@@ -260,7 +259,8 @@ class Machine final {
         if (is_new && globals_.size() > kMaxGlobals) fail(fmt::format("more than {} different globals", kMaxGlobals));
         if (is_new && !is_allowed(*owned)) {
             problems_.add(
-                fmt::format("data.pkl, byte {}: global {} is not allowed; nothing was imported or executed", position_, in_quotes(*owned)));
+                fmt::format("data.pkl, byte {}: global {} does not belong in a state dictionary; nothing was imported or executed",
+                            position_, in_quotes(*owned)));
         }
         push({.kind = Kind::global, .text = *owned});
     }

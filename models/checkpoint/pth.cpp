@@ -173,7 +173,7 @@ bool is_contiguous(const PickledTensor& tensor) {
 }
 
 std::uint64_t num_bytes(const PickledTensor& tensor) {
-    return *checked_num_bytes(tensor.extents, size_in_bytes(tensor.type));
+    return checked_num_bytes(tensor.extents, size_in_bytes(tensor.type)).value();  // read_pickled_tensors() let no other through
 }
 
 /// Copies a strided view into row-major order.

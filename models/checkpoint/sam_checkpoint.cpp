@@ -18,6 +18,7 @@ namespace prelude::models {
 namespace {
 
 constexpr std::int64_t kMaxBlocks = 65536;
+constexpr std::int64_t kMaxExtent = std::int64_t{1} << 31;  // products of two and sums stay within 64 bits
 
 /// Collects what the shapes say, field by field, and holds it against what `model.config` says.
 class Inference final {
@@ -34,7 +35,9 @@ class Inference final {
         encoder();
         decoder();
         problems_.throw_if_any();
-        for (const auto& problem : validate(result_.config)) problems_.add("inferred configuration: " + problem);
+        const auto assumed =
+            result_.assumed.empty() ? "" : fmt::format(" (assumed {}; set model.config)", fmt::join(result_.assumed, ", "));
+        for (const auto& problem : validate(result_.config)) problems_.add("inferred configuration: " + problem + assumed);
         problems_.throw_if_any();
         return std::move(result_);
     }
@@ -47,8 +50,11 @@ class Inference final {
             problems_.add(fmt::format("{}: missing; the configuration cannot be inferred without it", in_quotes(name)));
             return nullptr;
         }
-        if (found->second.rank() != rank || found->second.num_elements() <= 0) {
-            problems_.add(fmt::format("{}: shape {}; {} positive extents are needed", in_quotes(name), found->second.to_string(), rank));
+        const auto& extents = found->second.extents();
+        if (extents.size() != rank ||
+            !std::all_of(extents.begin(), extents.end(), [](auto extent) { return extent >= 1 && extent <= kMaxExtent; })) {
+            problems_.add(fmt::format("{}: shape {}; {} extents from 1 to {} are needed", in_quotes(name), found->second.to_string(), rank,
+                                      kMaxExtent));
             return nullptr;
         }
         return &found->second;
@@ -100,12 +106,7 @@ class Inference final {
         std::int64_t grid = 0;
         if (const auto* positions = shape("image_encoder.pos_embed", 4)) {
             grid = (*positions)[1];
-            std::int64_t side = 0;
-            if (__builtin_mul_overflow(grid, config.patch_size, &side)) {
-                problems_.add(fmt::format("'image_encoder.pos_embed': shape {}: too large", positions->to_string()));
-            } else {
-                told("image_size", side, "image_encoder.pos_embed");
-            }
+            told("image_size", grid * config.patch_size, "image_encoder.pos_embed");
         }
         told("depth", count("image_encoder.blocks."), "image_encoder.blocks");
         if (const auto* hidden = shape("image_encoder.blocks.0.mlp.lin1.weight", 2))
@@ -155,6 +156,8 @@ class Inference final {
         } else {
             told("num_heads", config.width / head_width, name(sides.front().first));
         }
+
+        if (grid == 0) return;  // no position table: reported already
 
         // The side that most blocks beside the global ones have is the window; any third side belongs to another picture size.
         std::map<std::int64_t, std::int64_t> votes;

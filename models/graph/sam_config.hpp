@@ -52,9 +52,9 @@ struct SamConfigField {
 
 /// What `model.config` says: a value per named field, the rest open.
 struct PartialSamConfig {
-    std::vector<std::pair<std::string, std::int64_t>> values;  ///< names of sam_config_fields()
-    std::optional<std::vector<std::int64_t>> global_blocks;
-    std::optional<bool> relative_positions;
+    std::vector<std::pair<std::string, std::int64_t>> values = {};  ///< names of sam_config_fields()
+    std::optional<std::vector<std::int64_t>> global_blocks = {};
+    std::optional<bool> relative_positions = {};
 
     [[nodiscard]] std::optional<std::int64_t> find(std::string_view name) const;
 };

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of `model`, `data` and `workload`: which network, on which pictures, and what one row executes.
+#include "experiments/config/field.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+const std::vector<Word> kAuto = {{"auto", kUnset}};
+
+bool uses_files(const Settings& s) {
+    for (const auto kind : s.data.kinds)
+        if (kind == DataKind::coco) return true;
+    return false;
+}
+
+bool generates(const Settings& s) {
+    for (const auto kind : s.data.kinds)
+        if (kind != DataKind::coco) return true;
+    return false;
+}
+
+void declare_config_keys(std::vector<Key>& keys) {
+    const auto size = [&](std::string_view path, IntegerRange range, std::string_view unit, std::string_view sentence, auto access) {
+        keys.push_back(field({.path = path,
+                              .domain = Domain::integers({range}, kAuto),
+                              .unit = unit,
+                              .sentence = sentence,
+                              .because = "auto takes the checkpoint's tensors where they tell, else the preset",
+                              .affects = Affects::numeric},
+                             access));
+    };
+    size("model.config.image_size", {16, 4096}, "pixels", "Side of the square input picture of the encoder.",
+         [](auto& s) -> auto& { return s.model.config.image_size; });
+    size("model.config.patch_size", {1, 64}, "pixels", "Side of the patch that becomes one token.",
+         [](auto& s) -> auto& { return s.model.config.patch_size; });
+    size("model.config.width", {1, 8192}, "channels", "Channels of an encoder token.", [](auto& s) -> auto& { return s.model.config.width; });
+    size("model.config.mlp_width", {1, 32768}, "channels", "Hidden channels of the encoder's MLP.",
+         [](auto& s) -> auto& { return s.model.config.mlp_width; });
+    size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.", [](auto& s) -> auto& { return s.model.config.depth; });
+    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.", [](auto& s) -> auto& { return s.model.config.num_heads; });
+    size("model.config.window_size", {0, 256}, "tokens", "Side of the attention window; 0: every block attends globally.",
+         [](auto& s) -> auto& { return s.model.config.window_size; });
+    keys.push_back(field({.path = "model.config.global_blocks",
+                          .domain = Domain::integer_list({0, 127}, kAuto),
+                          .unit = "block indices",
+                          .sentence = "Encoder blocks that attend globally; the others use windows.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.model.config.global_blocks; }));
+    keys.push_back(field({.path = "model.config.relative_positions",
+                          .domain = Domain::choice({{"auto", kUnset}, {"true", 1}, {"false", 0}}),
+                          .sentence = "Whether attention adds decomposed relative positions.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.model.config.relative_positions; }));
+    size("model.config.prompt_width", {1, 4096}, "channels", "Channels of prompts, decoder tokens and the neck's output.",
+         [](auto& s) -> auto& { return s.model.config.prompt_width; });
+    size("model.config.mask_in_channels", {1, 1024}, "channels", "Hidden channels of the convolutions that embed a mask prompt.",
+         [](auto& s) -> auto& { return s.model.config.mask_in_channels; });
+    size("model.config.decoder_depth", {1, 16}, "blocks", "Two-way blocks of the mask decoder.",
+         [](auto& s) -> auto& { return s.model.config.decoder_depth; });
+    size("model.config.decoder_heads", {1, 128}, "heads", "Attention heads of the mask decoder; tensors cannot tell it.",
+         [](auto& s) -> auto& { return s.model.config.decoder_heads; });
+    size("model.config.decoder_mlp_width", {1, 32768}, "channels", "Hidden channels of the decoder's MLP.",
+         [](auto& s) -> auto& { return s.model.config.decoder_mlp_width; });
+    size("model.config.decoder_downsample", {1, 16}, "factor", "By how much the decoder's cross attention narrows its channels.",
+         [](auto& s) -> auto& { return s.model.config.decoder_downsample; });
+    size("model.config.num_multimask_outputs", {1, 63}, "masks", "Masks per prompt beside the single-mask output.",
+         [](auto& s) -> auto& { return s.model.config.num_multimask_outputs; });
+    size("model.config.iou_head_depth", {1, 16}, "layers", "Layers of the head that predicts the mask quality.",
+         [](auto& s) -> auto& { return s.model.config.iou_head_depth; });
+    size("model.config.iou_head_width", {1, 4096}, "channels", "Hidden channels of that head.",
+         [](auto& s) -> auto& { return s.model.config.iou_head_width; });
+}
+
+}  // namespace
+
+void declare_model_keys(std::vector<Key>& keys) {
+    keys.push_back({.path = "model.kind",
+                    .domain = Domain::choice({{"sam", 0}, later("layers")}),
+                    .sentence = "What is computed: a Segment Anything Model, or a list of layers for timing only.",
+                    .affects = Affects::numeric,
+                    .fixed = "sam"});
+    keys.push_back(field({.path = "model.preset",
+                          .domain = Domain::choice({{"sam_nano", 0}, {"sam_vit_b", 1}, {"sam_vit_l", 2}, {"sam_vit_h", 3}, {"custom", 4}}),
+                          .sentence = "Network configuration: a published size, the small trained SAM of this project, or "
+                                      "`custom`: everything from the checkpoint's tensors and model.config.",
+                          .source = "models/graph/sam_config.hpp",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.model.preset; }));
+    keys.push_back(field({.path = "model.checkpoint",
+                          .domain = Domain::path({{"auto", 0}, {"none", 1}}),
+                          .sentence = "Weights (.safetensors or .pth). auto: those shipped with the preset, if there are; none: a graph "
+                                      "of shapes, which has latency, power and resources but no accuracy.",
+                          .because = "a relative path is looked up from the working directory, then beside the configuration file",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.model.checkpoint; }));
+    keys.push_back({.path = "model.path",
+                    .domain = Domain::path({{"none", 0}}),
+                    .sentence = "File of the layer list when model.kind is layers.",
+                    .affects = Affects::numeric,
+                    .fixed = "none"});
+    keys.push_back({.path = "model.stress",
+                    .domain = Domain::choice({{"none", 0}}),
+                    .sentence = "Synthetic outliers and other stress put on the weights.",
+                    .affects = Affects::numeric,
+                    .fixed = "none"});
+    declare_config_keys(keys);
+
+    keys.push_back(field({.path = "data.kind",
+                          .domain = Domain::choices({{"phantom", 0}, {"scene", 1}, {"coco", 2}, later("masks")}),
+                          .sentence = "Pictures that accuracy is measured on: generated CT-like phantoms, generated natural-like "
+                                      "scenes, or a data set in COCO format.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.kinds; }));
+    keys.push_back(field({.path = "data.split",
+                          .domain = Domain::choice({{"train", 0}, {"dev", 1}, {"test", 2}}),
+                          .sentence = "Which of the disjoint parts of the generated data is evaluated.",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has phantom or scene", generates}},
+                         [](auto& s) -> auto& { return s.data.split; }));
+    keys.push_back(field({.path = "data.path",
+                          .domain = Domain::path({{"none", 0}}, true),
+                          .sentence = "COCO-format annotation file, or the folder that holds `instances.json` and the pictures.",
+                          .because = "a relative path is looked up from the working directory, then beside the configuration file",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has coco", uses_files}},
+                         [](auto& s) -> auto& { return s.data.path; }));
+    keys.push_back({.path = "data.boxes",
+                    .domain = Domain::path({{"annotations", 0}}),
+                    .sentence = "Where box prompts come from: the annotations, or a detector's file.",
+                    .affects = Affects::numeric,
+                    .fixed = "annotations"});
+    keys.push_back(field({.path = "data.num_images",
+                          .domain = Domain::integers({{1, 100'000}}),
+                          .unit = "images",
+                          .sentence = "Images evaluated, shared equally among the kinds of data.kind.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.num_images; }));
+    keys.push_back(field({.path = "data.prompts_per_image",
+                          .domain = Domain::integers({{1, 1024}}),
+                          .unit = "objects",
+                          .sentence = "Objects asked for per image, each with every kind of data.prompts; fewer where an image has fewer.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.prompts_per_image; }));
+    keys.push_back(field({.path = "data.prompts",
+                          .domain = Domain::choices({{"box", 0}, {"point", 1}}),
+                          .sentence = "Kinds of prompt that every object is asked with.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.prompts; }));
+    keys.push_back(field({.path = "data.seed",
+                          .domain = Domain::integers({{0, std::numeric_limits<std::int64_t>::max()}}),
+                          .sentence = "Seed of the generated pictures and of the jitter of prompts.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.seed; }));
+
+    keys.push_back(field({.path = "workload.prompts_per_image",
+                          .domain = Domain::integers({{1, 1024}}),
+                          .unit = "prompts",
+                          .sentence = "Prompts through the decoder per image through the encoder, in one row of the results.",
+                          .affects = Affects::workload},
+                         [](auto& s) -> auto& { return s.workload.prompts_per_image; }));
+    keys.push_back(field({.path = "workload.prompt",
+                          .domain = Domain::choice({{"box", 0}, {"point", 1}}),
+                          .sentence = "Kind of those prompts; a box has two corner tokens, a point one token and one of padding.",
+                          .affects = Affects::workload},
+                         [](auto& s) -> auto& { return s.workload.prompt; }));
+    keys.push_back(field({.path = "workload.parts",
+                          .domain = Domain::choice({{"encoder", 0}, {"decoder", 1}, {"all", 2}}),
+                          .sentence = "Parts of the network that latency, power and energy count.",
+                          .affects = Affects::workload},
+                         [](auto& s) -> auto& { return s.workload.parts; }));
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of `quant`: number types, calibration, softmax codes. Every one of them may change output bits.
+#include "experiments/config/field.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+using quant::AccumulatorOverflow;
+using quant::SoftmaxScheme;
+
+bool is_integer(const Settings& s) { return s.quant.datatype == quant::Datatype::integer; }
+bool has_log_codes(const Settings& s) { return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log; }
+bool has_narrow_accumulator(const Settings& s) { return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact; }
+bool saturates(const Settings& s) { return is_integer(s) && s.quant.accumulator.overflow == AccumulatorOverflow::saturate; }
+bool calibrates_on_training(const Settings& s) { return is_integer(s) && !s.quant.calibration.on_evaluated_images; }
+
+const Condition kInteger = {"quant.datatype is int", is_integer};
+const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
+const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
+
+constexpr std::string_view kWidths = "a code has 2 to 8 bits, or 16 to study what the datapath alone costs; docs/numerics.md section 1";
+constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
+
+void declare_method_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.method",
+                          .domain = Domain::choice({{"custom", 0}, {"fp32", 1}, {"rtn", 2}, later("ptq4sam"), later("ahcptq"),
+                                                    later("ahcq_sam"), later("repq"), later("dfq_sam"), later("ours")}),
+                          .sentence = "A set of defaults for the other quant keys; keys written in the file or on an axis override it.",
+                          .source = "docs/keys.md, methods",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.quant.method; }));
+    keys.push_back({.path = "quant.mode",
+                    .domain = Domain::choice({{"clean", 0}, later("compat")}),
+                    .sentence = "clean: what fits in hardware; compat: the published reference code with its deviations (accuracy only).",
+                    .affects = Affects::numeric,
+                    .fixed = "clean"});
+    keys.push_back(field({.path = "quant.datatype",
+                          .domain = Domain::choice({{"int", 0}, {"fp32", 2}, later("fp16")}),
+                          .sentence = "int: the integer datapath; fp32: the reference walk, accuracy only, the hardware cells stay empty.",
+                          .because = "the datapath has no float elements in this version",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.quant.datatype; }));
+    keys.push_back({.path = "quant.float.k_block",
+                    .domain = Domain::integers({{1, 65536}}),
+                    .unit = "products",
+                    .sentence = "Products that a floating-point element sums before it rounds.",
+                    .affects = Affects::numeric,
+                    .fixed = "64"});
+}
+
+void declare_width_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.weight_bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}),
+                          .unit = "bits per weight code",
+                          .sentence = "Width of the weight codes; patch embedding and decoder keep quant.edge_bits when that is more.",
+                          .because = kWidths,
+                          .source = "docs/numerics.md section 1",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.weight_bits; }));
+    keys.push_back(field({.path = "quant.activation_bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}),
+                          .unit = "bits per activation code",
+                          .sentence = "Width of the activation codes entering contractions.",
+                          .because = kWidths,
+                          .source = "docs/numerics.md section 1",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.activation_bits; }));
+    keys.push_back(field({.path = "quant.groups",
+                          .domain = Domain::integers({{0, 1024}}),
+                          .unit = "groups",
+                          .sentence = "Channel groups with a scale of their own, for activations entering qkv, lin1 and the decoder's "
+                                      "q, k, v and lin1; 1: per tensor, 0: per channel.",
+                          .because = "every group flushes its partial sum; a count above a layer's channels is refused with the layers named",
+                          .source = "AHCPTQ, channel-aware grouping; docs/numerics.md section 2",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.groups; }));
+    keys.push_back({.path = "quant.group_align",
+                    .domain = Domain::integers({{1, 1024}}),
+                    .unit = "channels",
+                    .sentence = "Group sizes are multiples of this, so that no lane of the array idles at a group's end.",
+                    .affects = Affects::numeric,
+                    .fixed = "1"});
+    keys.push_back(field({.path = "quant.edge_bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}),
+                          .unit = "bits",
+                          .sentence = "Least width of patch embedding, mask-decoder weights and the decoder's tail.",
+                          .because = "4-bit weights there cost 5 dB on the masks",
+                          .source = "docs/numerics.md section 5",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.edge_bits; }));
+    keys.push_back(field({.path = "quant.gelu_input_bits",
+                          .domain = Domain::integers({{2, 12}, {16, 16}}, {{"auto", 0}}),
+                          .unit = "bits",
+                          .sentence = "Width of the code entering GELU; auto: 8, 10 where its output codes have 7 or 8 bits, 16 where more.",
+                          .because = "up to 12 bits are one table, 16 bits 256 linear segments",
+                          .source = "docs/numerics.md section 5",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.gelu_input_bits; }));
+    keys.push_back(field({.path = "quant.residual_bits",
+                          .domain = Domain::integers({{8, 20}}),
+                          .unit = "bits",
+                          .sentence = "Width of the residual stream, fixed point on a power-of-two grid per tensor.",
+                          .because = "LayerNorm's exact sums are sized for 20 bits; the most sensitive width of all (8 bits: -49 dB)",
+                          .source = "docs/numerics.md section 5",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.residual_bits; }));
+    keys.push_back(field({.path = "quant.score_bits",
+                          .domain = Domain::integers({{8, 16}}),
+                          .unit = "bits",
+                          .sentence = "Width of the attention scores on their common grid.",
+                          .source = "docs/numerics.md section 4",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.score_bits; }));
+    keys.push_back(field({.path = "quant.rel_pos_bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}),
+                          .unit = "bits",
+                          .sentence = "Width of the relative-position tables, per block and axis.",
+                          .because = kWidths,
+                          .source = "docs/numerics.md section 4",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.rel_pos_bits; }));
+    keys.push_back(field({.path = "quant.layers",
+                          .domain = Domain::layers(),
+                          .sentence = "Overrides by node name (glob); the last entry that matches wins.",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.layers; }));
+}
+
+void declare_weight_keys(std::vector<Key>& keys) {
+    keys.push_back({.path = "quant.weight_rounding",
+                    .domain = Domain::choice({{"nearest", 0}, later("gptq"), later("least_squares")}),
+                    .sentence = "How weights are rounded to codes.",
+                    .affects = Affects::numeric,
+                    .effective = kInteger,
+                    .fixed = "nearest"});
+    keys.push_back(field({.path = "quant.weight_symmetric",
+                          .domain = Domain::boolean(),
+                          .sentence = "Weight codes without a zero point: +-(2^(bits-1) - 1).",
+                          .source = "docs/numerics.md section 1",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.weight_symmetric; }));
+    keys.push_back(field({.path = "quant.weight_granularity",
+                          .domain = Domain::choice({{"channel", 1}, {"tensor", 0}}),
+                          .sentence = "Weight scales per output channel or per tensor.",
+                          .source = "docs/numerics.md section 1",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.weight_per_channel; }));
+    const auto step = [&](std::string_view path, std::string_view sentence) {
+        keys.push_back({.path = path, .domain = Domain::boolean(false), .sentence = sentence, .affects = Affects::numeric, .effective = kInteger, .fixed = "false"});
+    };
+    step("quant.acnr", "Activation-aware reduction of the weights' condition number before they are rounded (AHCQ-SAM).");
+    step("quant.big", "Bimodal integration: sign folding of bimodal key projections (PTQ4SAM).");
+    step("quant.reparam", "Scale reparameterization: per-channel LayerNorm outputs folded into a per-tensor scale (RepQ-ViT).");
+    step("quant.smooth", "Migration of activation outliers into the weights (SmoothQuant).");
+}
+
+void declare_calibration_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.calibration.observer",
+                          .domain = Domain::choice({{"min_max", 0}, {"moving_average", 1}, {"mse", 2}}),
+                          .sentence = "How ranges are taken from calibration data: extremes, their running mean, or the least squared error.",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.calibration.observer; }));
+    keys.push_back(field({.path = "quant.calibration.num_images",
+                          .domain = Domain::integers({{1, 4096}}),
+                          .unit = "images",
+                          .sentence = "Images of the training split that calibration sees.",
+                          .affects = Affects::numeric,
+                          .effective = kTrainingImages},
+                         [](auto& s) -> auto& { return s.quant.calibration.num_images; }));
+    keys.push_back(field({.path = "quant.calibration.seed",
+                          .domain = Domain::integers({{0, kMaxSeed}}),
+                          .sentence = "Seed of the choice of calibration images and prompts.",
+                          .affects = Affects::numeric,
+                          .effective = kTrainingImages},
+                         [](auto& s) -> auto& { return s.quant.calibration.seed; }));
+    keys.push_back(field({.path = "quant.calibration.margin",
+                          .domain = Domain::reals(1, 16),
+                          .unit = "factor",
+                          .sentence = "Observed ranges are widened by this factor.",
+                          .because = "min-max ranges saturate on unseen images: a margin of 2 recovers over 30 dB at 16 bits",
+                          .source = "docs/numerics.md section 9",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.calibration.margin; }));
+    keys.push_back(field({.path = "quant.calibration.on_evaluated_images",
+                          .domain = Domain::boolean(),
+                          .sentence = "Calibrates on the images that are evaluated: for isolation studies, never for a reported accuracy.",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.calibration.on_evaluated_images; }));
+}
+
+void declare_sum_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.accumulator.overflow",
+                          .domain = Domain::choice({{"exact", 0}, {"wrap", 1}, {"saturate", 2}}),
+                          .sentence = "exact: as wide as the operands ask for; wrap, saturate: studies of narrower accumulators.",
+                          .source = "docs/numerics.md section 2",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.accumulator.overflow; }));
+    keys.push_back(field({.path = "quant.accumulator.bits",
+                          .domain = Domain::integers({{8, 63}}),
+                          .unit = "bits",
+                          .sentence = "Width of the accumulator studied.",
+                          .because = "sums are held in 64-bit words",
+                          .affects = Affects::numeric,
+                          .effective = {"quant.accumulator.overflow is wrap or saturate", has_narrow_accumulator}},
+                         [](auto& s) -> auto& { return s.quant.accumulator.bits; }));
+    keys.push_back(field({.path = "quant.accumulator.chunk",
+                          .domain = Domain::integers({{1, 65536}}),
+                          .unit = "products",
+                          .sentence = "A saturating accumulator clamps after so many products, in k order.",
+                          .affects = Affects::numeric,
+                          .effective = {"quant.accumulator.overflow is saturate", saturates}},
+                         [](auto& s) -> auto& { return s.quant.accumulator.chunk; }));
+    keys.push_back(field({.path = "quant.rescale.term_bits",
+                          .domain = Domain::integers({{4, 16}}),
+                          .unit = "bits",
+                          .sentence = "Width of the constant m_t of every term (group, residue) of a contraction.",
+                          .source = "docs/numerics.md section 2",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.rescale.term_bits; }));
+    keys.push_back(field({.path = "quant.rescale.operand_bits",
+                          .domain = Domain::integers({{16, 40}}),
+                          .unit = "bits",
+                          .sentence = "Width of the accumulator operand of the output multiplication.",
+                          .because = "32 loses nothing even at 16-bit codes, 24 costs 0.1 dB",
+                          .source = "docs/numerics.md section 2",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.rescale.operand_bits; }));
+}
+
+void declare_nonlinear_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.softmax.scheme",
+                          .domain = Domain::choice({{"uniform", 0}, {"log", 1}, later("lnq")}),
+                          .sentence = "Codes of the attention probabilities: equal steps, or powers of a base (shift-add instead of multiply).",
+                          .source = "PTQ4SAM; docs/numerics.md sections 3 and 4",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.softmax.scheme; }));
+    keys.push_back(field({.path = "quant.softmax.log_base",
+                          .domain = Domain::choice({{"2", 0},
+                                                    {"sqrt2", 1, true, {"2^0.5", "2^(1/2)"}},
+                                                    {"2^(1/4)", 2, true, {"2^0.25"}},
+                                                    later("search")}),
+                          .sentence = "Base of the log codes, 2^(1/tau) with tau 1, 2 or 4.",
+                          .source = "PTQ4SAM, adaptive granularity quantization; docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kLog},
+                         [](auto& s) -> auto& { return s.quant.softmax.log_base; }));
+    keys.push_back(field({.path = "quant.softmax.bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}, {{"activation_bits", kUnset}}),
+                          .unit = "bits",
+                          .sentence = "Width of the softmax codes; activation_bits: follows that key, log codes up to their useful maximum.",
+                          .because = "a log code beyond ceil(log2(shift_cap*tau + tau + 1)) bits has values that never occur",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.softmax.bits; }));
+    keys.push_back({.path = "quant.softmax.form",
+                    .domain = Domain::choice({{"shift", 0}, later("lut"), later("bucket")}),
+                    .sentence = "How hardware multiplies by a log or LNQ code.",
+                    .affects = Affects::numeric,
+                    .effective = kLog,
+                    .fixed = "shift"});
+    keys.push_back(field({.path = "quant.softmax.shift_cap",
+                          .domain = Domain::integers({{1, 20}}),
+                          .unit = "positions",
+                          .sentence = "Largest shift of a log code; smaller probabilities encode as zero.",
+                          .because = "every position widens the accumulator by a bit",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kLog},
+                         [](auto& s) -> auto& { return s.quant.softmax.shift_cap; }));
+    keys.push_back(field({.path = "quant.softmax.scale",
+                          .domain = Domain::choice({{"row", 0}, {"tensor", 1}, {"one", 2}}),
+                          .sentence = "What a code is relative to: the row's largest probability, one calibrated scale, or 1.",
+                          .because = "row keeps flat rows: 4 to 11 dB over tensor at 4-bit codes",
+                          .source = "docs/numerics.md section 4",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.softmax.scale; }));
+    keys.push_back(field({.path = "quant.softmax.exp_bits",
+                          .domain = Domain::integers({{8, 24}}, {{"auto", 0}}),
+                          .unit = "bits",
+                          .sentence = "Width of the exponential; auto: 16 for codes up to 8 bits, else 20.",
+                          .source = "docs/numerics.md section 4",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.softmax.exp_bits; }));
+    keys.push_back(field({.path = "quant.softmax.zero_code",
+                          .domain = Domain::choice({{"reuse_top", 0}, {"saturate", 1}, later("escape")}),
+                          .sentence = "How a log code says zero: the top code means it, or nothing does and the smallest power stands in.",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kLog},
+                         [](auto& s) -> auto& { return s.quant.softmax.zero_code; }));
+    keys.push_back({.path = "quant.softmax.order",
+                    .domain = Domain::choice({{"exact", 0}, later("online(tile)")}),
+                    .sentence = "exact: final row maximum and exact sum; on-line softmax gives other bits.",
+                    .affects = Affects::numeric,
+                    .effective = kInteger,
+                    .fixed = "exact"});
+    keys.push_back({.path = "quant.nonlinear",
+                    .domain = Domain::choice({{"table", 0}, later("ibert"), later("ivit")}),
+                    .sentence = "Integer forms of softmax, LayerNorm and GELU: tables, or the published polynomial and shift formulas.",
+                    .affects = Affects::numeric,
+                    .effective = kInteger,
+                    .fixed = "table"});
+    keys.push_back({.path = "quant.mlp_hidden_scheme",
+                    .domain = Domain::choice({{"uniform", 0}, later("hluq")}),
+                    .sentence = "Codes entering lin2: equal steps, or the hybrid log-uniform code.",
+                    .affects = Affects::numeric,
+                    .effective = kInteger,
+                    .fixed = "uniform"});
+    keys.push_back({.path = "quant.hluq.variant",
+                    .domain = Domain::choice({{"intended", 0}, {"reference", 1}}),
+                    .sentence = "The code as the paper means it, or as the published code computes it.",
+                    .affects = Affects::numeric,
+                    .fixed = "intended"});
+    keys.push_back({.path = "quant.hluq.alpha",
+                    .domain = Domain::reals(0.01, 0.99, {{"search", 0}}),
+                    .unit = "fraction of the range",
+                    .sentence = "Where the logarithmic part of the code ends.",
+                    .affects = Affects::numeric,
+                    .fixed = "search"});
+    keys.push_back({.path = "quant.hluq.beta",
+                    .domain = Domain::reals(0.125, 0.5, {{"search", 0}}),
+                    .unit = "fraction of the codes",
+                    .sentence = "Share of the codes that are logarithmic.",
+                    .affects = Affects::numeric,
+                    .fixed = "search"});
+    keys.push_back({.path = "quant.hluq.shift_cap",
+                    .domain = Domain::integers({{1, 20}}),
+                    .unit = "positions",
+                    .sentence = "Largest shift of the logarithmic part.",
+                    .affects = Affects::numeric,
+                    .fixed = "15"});
+}
+
+}  // namespace
+
+void declare_quant_keys(std::vector<Key>& keys) {
+    declare_method_keys(keys);
+    declare_width_keys(keys);
+    declare_weight_keys(keys);
+    declare_calibration_keys(keys);
+    declare_sum_keys(keys);
+    declare_nonlinear_keys(keys);
+}
+
+}  // namespace prelude::experiments

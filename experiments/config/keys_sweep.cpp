@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of `sweep`: which design points are evaluated, and which of them are best.
+#include "experiments/config/field.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+bool draws(const Settings& s) { return s.sweep.strategy == SweepStrategy::random; }
+const Condition kRandom = {"sweep.strategy is random", draws};
+
+}  // namespace
+
+void declare_sweep_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "sweep.strategy",
+                          .domain = Domain::choice({{"grid", 0}, {"random", 1}}),
+                          .sentence = "grid: every combination of the axes, the last one fastest; random: samples of the grid, none twice."},
+                         [](auto& s) -> auto& { return s.sweep.strategy; }));
+    keys.push_back(field({.path = "sweep.samples",
+                          .domain = Domain::integers({{1, 1'000'000}}),
+                          .unit = "points",
+                          .sentence = "Points drawn; the whole grid when it has fewer.",
+                          .effective = kRandom},
+                         [](auto& s) -> auto& { return s.sweep.samples; }));
+    keys.push_back(field({.path = "sweep.seed",
+                          .domain = Domain::integers({{0, std::numeric_limits<std::int64_t>::max()}}),
+                          .sentence = "Seed of the draw.",
+                          .effective = kRandom},
+                         [](auto& s) -> auto& { return s.sweep.seed; }));
+    keys.push_back(field({.path = "sweep.constraints",
+                          .domain = Domain::texts("a list of `fits` or `COLUMN OP NUMBER`, OP one of < <= > >= == !="),
+                          .sentence = "What a point must satisfy to be called best: all of them hold. Columns are those of results.csv."},
+                         [](auto& s) -> auto& { return s.sweep.constraints; }));
+    keys.push_back(field({.path = "sweep.objectives.max",
+                          .domain = Domain::texts("a list of columns of results.csv"),
+                          .sentence = "Columns that the Pareto front maximises."},
+                         [](auto& s) -> auto& { return s.sweep.maximize; }));
+    keys.push_back(field({.path = "sweep.objectives.min",
+                          .domain = Domain::texts("a list of columns of results.csv"),
+                          .sentence = "Columns that the Pareto front minimises."},
+                         [](auto& s) -> auto& { return s.sweep.minimize; }));
+    keys.push_back({.path = "sweep.axes",
+                    .domain = Domain::text("a mapping from a key, or keys joined by commas, to the list of its values"),
+                    .sentence = "What is varied. Keys joined by commas move together: \"quant.weight_bits,quant.activation_bits\": [[4, 4], [8, 8]]. "
+                                "An axis overrides the same key elsewhere in the file.",
+                    .fixed = "{}"});
+}
+
+}  // namespace prelude::experiments

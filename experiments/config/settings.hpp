@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything the configuration keys of one design point resolve to: plain values with their defaults.
+// The key table (keys.hpp) documents each and is the only way in from text.
+
+#include "models/graph/sam_config.hpp"
+#include "quant/settings.hpp"
+#include "sim/design.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace prelude::experiments {
+
+/// `model.config.*`: what tensors cannot tell, or what differs from the preset. Empty: the preset's, or inferred from the checkpoint.
+struct ModelConfig {
+    std::optional<int> image_size, patch_size;
+    std::optional<int> width, mlp_width, depth, num_heads, window_size;
+    std::optional<std::vector<int>> global_blocks;
+    std::optional<bool> relative_positions;
+    std::optional<int> prompt_width, mask_in_channels, decoder_depth, decoder_heads, decoder_mlp_width, decoder_downsample;
+    std::optional<int> num_multimask_outputs, iou_head_depth, iou_head_width;
+    friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
+
+    /// Replaces in `config` what is set here.
+    void apply(models::SamConfig& config) const;
+};
+
+struct ModelSettings {
+    std::string preset = "sam_nano";  ///< sam_nano | sam_vit_b | sam_vit_l | sam_vit_h | custom
+    std::string checkpoint;           ///< path; "": the weights shipped with the preset, else shapes only; "none": shapes only
+    ModelConfig config;
+    friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
+};
+
+enum class DataKind { phantom, scene, coco };
+enum class DataSplit { train, dev, test };
+enum class PromptKind { box, point };
+
+struct DataSettings {
+    std::vector<DataKind> kinds{DataKind::phantom, DataKind::scene};
+    DataSplit split = DataSplit::test;
+    std::string path;  ///< COCO-format data set
+    int num_images = 16;
+    int prompts_per_image = 4;
+    std::vector<PromptKind> prompts{PromptKind::box, PromptKind::point};
+    std::uint64_t seed = 1;
+    friend bool operator==(const DataSettings&, const DataSettings&) = default;
+};
+
+enum class WorkloadParts { encoder, decoder, all };
+
+/// What one row of the results executes: one image through the encoder, some prompts through the decoder.
+struct WorkloadSettings {
+    int prompts_per_image = 1;
+    PromptKind prompt = PromptKind::box;
+    WorkloadParts parts = WorkloadParts::all;
+    friend bool operator==(const WorkloadSettings&, const WorkloadSettings&) = default;
+};
+
+enum class SweepStrategy { grid, random };
+
+struct SweepSettings {
+    SweepStrategy strategy = SweepStrategy::grid;
+    std::int64_t samples = 64;
+    std::uint64_t seed = 1;
+    std::vector<std::string> constraints;
+    std::vector<std::string> maximize{"miou"};
+    std::vector<std::string> minimize{"latency_ms", "power_w"};
+    friend bool operator==(const SweepSettings&, const SweepSettings&) = default;
+};
+
+struct Settings {
+    ModelSettings model;
+    DataSettings data;
+    quant::Settings quant;
+    sim::Design hw = default_design();
+    std::string cost_table = "default";
+    WorkloadSettings workload;
+    SweepSettings sweep;
+
+    /// Before the device file is read, a design knows its device by name alone.
+    [[nodiscard]] static sim::Design default_design() {
+        sim::Design design;
+        design.device.name = "zcu102";
+        return design;
+    }
+};
+
+}  // namespace prelude::experiments

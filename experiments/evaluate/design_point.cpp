@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/evaluate/design_point.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace prelude::experiments {
+
+models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings&) {
+    // A box has two corner tokens; a point has one and the padding point: the same shapes.
+    return models::build_sam(config, {.num_prompt_tokens = 2});
+}
+
+DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph, quant::FormatPlan plan) {
+    DesignPoint point{.config = std::move(config), .graph = std::move(graph), .plan = std::move(plan), .design = settings.hw};
+    if (point.design.pe.size == sim::PeSize::fill) point.design = sim::filled(point.design, point.plan, costs);
+    const auto automatic_clock = point.design.clock_mhz == 0;
+    const auto with_clock = [&](double mhz) {
+        auto design = point.design;
+        design.clock_mhz = mhz;
+        return design;
+    };
+    point.resources = sim::estimate_resources(sim::resolve(with_clock(point.design.device.fmax_mhz.value), point.plan), point.design, point.plan, costs);
+    const auto closable = sim::closable_clock_mhz(point.design, point.resources, costs);
+    if (automatic_clock) {
+        point.design.clock_mhz = closable.value;
+        point.clock_status = closable.status;
+    } else if (point.design.clock_mhz > closable.value) {
+        point.infeasible = fmt::format("clock {} MHz is above the {:.0f} MHz this design closes on {}", point.design.clock_mhz, closable.value,
+                                       point.design.device.name);
+    }
+    if (!point.resources.fits) point.infeasible = fmt::format("{}", fmt::join(point.resources.reasons, "; "));
+    return point;
+}
+
+DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs) {
+    auto config = model_config(settings.model);
+    auto graph = workload_graph(config, settings.workload);
+    auto plan = quant::make_plan(graph, settings.quant);
+    return resolve_design(settings, costs, std::move(config), std::move(graph), std::move(plan));
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A design point made concrete: graph, formats, the array that fills the device, its resources and its clock.
+
+#include "experiments/config/configuration.hpp"
+#include "experiments/evaluate/model.hpp"
+#include "quant/format_plan.hpp"
+#include "sim/cost/resources.hpp"
+
+namespace prelude::experiments {
+
+struct DesignPoint {
+    models::SamConfig config;
+    models::Graph graph;
+    quant::FormatPlan plan;
+    sim::Design design;  ///< hw.pe.size: fill resolved to rows and cols; clock_mhz resolved
+    sim::ResourceEstimate resources;
+    sim::Provenance clock_status = sim::Provenance::measured;
+    std::string infeasible;  ///< reason; empty = feasible
+};
+
+/// The graph the datapath runs for one row: box or point prompt, a square picture.
+[[nodiscard]] models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings& workload);
+
+/// Resolves `fill` and the clock, estimates resources. `plan`: made from settings, or calibrated.
+[[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph,
+                                         quant::FormatPlan plan);
+
+/// The same from settings alone: the plan is assumed.
+/// Throws    quant::SettingsError naming layers the settings do not fit
+[[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs);
+
+}  // namespace prelude::experiments

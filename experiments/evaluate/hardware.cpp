@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/evaluate/hardware.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "experiments/evaluate/stats_json.hpp"
+#include "experiments/evaluate/tasks.hpp"
+#include "sim/cost/energy.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kProvenanceNames{"measured", "calibrated", "published", "assumed"};
+constexpr double kMega = 1e6, kGiga = 1e9;
+
+/// Published bands of INT8 vision-transformer accelerators on a ZCU102 (docs: fpga facts, section 2): outside is worth a warning.
+constexpr double kMacPerDspLow = 0.37, kMacPerDspHigh = 1.95, kGopsPerWattLow = 38, kGopsPerWattHigh = 105;
+
+std::string number(double value) { return fmt::format("{}", value); }
+std::string number(std::int64_t value) { return fmt::format("{}", value); }
+const char* provenance_name(sim::Provenance status) { return kProvenanceNames[static_cast<std::size_t>(status)]; }
+
+void estimate_cells(const std::string& name, const sim::Estimate& estimate, Cells& cells) {
+    cells[name] = number(estimate.value);
+    cells[name + "_low"] = number(estimate.low);
+    cells[name + "_high"] = number(estimate.high);
+}
+
+void rounded_cells(const std::string& name, const sim::Estimate& estimate, Cells& cells) {
+    cells[name] = number(std::ceil(estimate.value));
+    cells[name + "_low"] = number(std::ceil(estimate.low));
+    cells[name + "_high"] = number(std::ceil(estimate.high));
+}
+
+std::vector<sim::SegmentStats> segments_of(const json& timing) {
+    std::vector<sim::SegmentStats> segments;
+    for (const auto& entry : timing.at("segments")) segments.push_back(segment_stats(entry));
+    return segments;
+}
+
+}  // namespace
+
+void accuracy_cells(const json& accuracy, Cells& cells) {
+    for (const char* name : {"miou", "miou_ci95_low", "miou_ci95_high", "miou_box", "miou_point", "miou_fp32", "mask_agreement", "sqnr_db", "saturation_pct"}) {
+        if (accuracy.contains(name)) cells[name] = number(accuracy.at(name).get<double>());
+    }
+    for (const char* name : {"num_images", "num_prompts", "overflow_count"}) {
+        if (accuracy.contains(name)) cells[name] = number(accuracy.at(name).get<std::int64_t>());
+    }
+}
+
+void resource_cells(const DesignPoint& point, Cells& cells) {
+    const auto& r = point.resources;
+    rounded_cells("lut", r.lut, cells);
+    rounded_cells("ff", r.ff, cells);
+    cells["dsp"] = number(std::ceil(r.dsp.value));
+    cells["bram36"] = number(std::ceil(r.bram36.value));
+    cells["uram"] = number(std::ceil(r.uram.value));
+    cells["fits"] = r.fits ? "true" : "false";
+    cells["max_util_pct"] = number(r.max_utilization_pct);
+    cells["limiting_resource"] = r.limiting_resource;
+    auto status = r.lut.status;
+    for (const auto* estimate : {&r.ff, &r.dsp, &r.bram36, &r.uram}) status = std::max(status, estimate->status);
+    cells["resource_status"] = provenance_name(status);
+}
+
+void hardware_cells(const json& timing, const DesignPoint& point, const WorkloadSettings&, const sim::CostTable& costs, Cells& cells,
+                    std::vector<std::string>& warnings, std::vector<std::string>& reasons) {
+    if (const auto reason = timing.at("infeasible").get<std::string>(); !reason.empty()) {
+        cells["status"] = "infeasible";
+        reasons.push_back(reason);
+        return;
+    }
+    const auto segments = segments_of(timing);
+    std::int64_t cycles = 0, encoder = 0, useful = 0, issued = 0, bytes = 0, weights = 0, busy = 0, roofline = 0;
+    std::array<std::int64_t, 3> bound_cycles{};
+    for (const auto& s : segments) {
+        cycles += s.repeats * s.cycles;
+        if (s.part == models::Part::encoder) encoder += s.repeats * s.cycles;
+        useful += s.repeats * s.macs.useful;
+        issued += s.repeats * s.macs.issued();
+        bytes += s.repeats * (s.dram.bytes_read + s.dram.bytes_written);
+        weights += s.weight_bytes;
+        busy += s.repeats * s.units[static_cast<std::size_t>(sim::UnitId::pe_array)].busy_cycles;
+        roofline += s.repeats * s.bounds.largest();
+        bound_cycles[static_cast<std::size_t>(s.bounds.limiting())] += s.repeats * s.cycles;
+    }
+    const double mhz = point.design.clock_mhz, seconds = static_cast<double>(cycles) / (mhz * kMega);
+    const auto& band = costs.at("band.latency");
+    cells["cycles"] = number(cycles);
+    cells["encoder_cycles"] = number(encoder);
+    cells["decoder_cycles"] = number(cycles - encoder);
+    cells["latency_ms"] = number(seconds * 1e3);
+    cells["latency_ms_low"] = number(seconds * 1e3 * band.low);
+    cells["latency_ms_high"] = number(seconds * 1e3 * band.high);
+    cells["fps"] = number(1.0 / seconds);
+    cells["bound"] = sim::kBoundNames[static_cast<std::size_t>(std::ranges::max_element(bound_cycles) - bound_cycles.begin())];
+    cells["stall_pct"] = number(100.0 * (1.0 - static_cast<double>(busy) / static_cast<double>(cycles)));
+
+    const auto power = sim::estimate_power(segments, point.resources, point.design, mhz, costs);
+    estimate_cells("energy_mj", power.energy_mj, cells);
+    estimate_cells("power_w", power.power_w, cells);
+    cells["static_w"] = number(power.static_w.value);
+    cells["dynamic_w"] = number(power.dynamic_w.value);
+    cells["dram_power_w"] = number(power.dram_power_w.value);
+    cells["dram_mb"] = number(static_cast<double>(bytes) / kMega);
+    cells["weights_mb"] = number(static_cast<double>(weights) / kMega);
+    cells["macs"] = number(useful);
+    cells["macs_issued"] = number(issued);
+    const auto& pe = point.design.pe;
+    const double capacity = static_cast<double>(pe.rows) * pe.cols * pe.depth * static_cast<double>(cycles);
+    cells["pe_utilization"] = number(static_cast<double>(useful) / capacity);
+    const double gops = 2.0 * static_cast<double>(useful) / seconds / kGiga, gops_per_w = gops / power.power_w.value;
+    cells["gops"] = number(gops);
+    cells["gops_per_w"] = number(gops_per_w);
+    cells["toggle_source"] = "assumed";
+    const auto& device = point.design.device;
+    auto latency_status = std::max(point.clock_status, band.status);
+    if (point.design.dram.gb_per_s == 0) latency_status = std::max(latency_status, device.dram_gb_per_s.status);
+    cells["latency_status"] = provenance_name(latency_status);
+    cells["power_status"] = provenance_name(std::max(power.power_w.status, latency_status));
+    if (roofline > 0 && cycles > 3 * roofline) {
+        warnings.push_back(fmt::format("latency is {:.1f} times its roofline bound", static_cast<double>(cycles) / static_cast<double>(roofline)));
+    }
+    if (device.dsp_generation == "dsp48e2" && point.resources.dsp.value > 0) {
+        const double mac_per_dsp = static_cast<double>(useful) / static_cast<double>(cycles) / point.resources.dsp.value;
+        if (mac_per_dsp < kMacPerDspLow || mac_per_dsp > kMacPerDspHigh) {
+            warnings.push_back(fmt::format("{:.2f} MAC/DSP/cycle is outside the published {}-{}", mac_per_dsp, kMacPerDspLow, kMacPerDspHigh));
+        }
+        if (gops_per_w < kGopsPerWattLow || gops_per_w > kGopsPerWattHigh) {
+            warnings.push_back(fmt::format("{:.1f} GOPS/W is outside the published {}-{}", gops_per_w, kGopsPerWattLow, kGopsPerWattHigh));
+        }
+    }
+}
+
+const std::vector<std::string>& layer_columns() {
+    static const std::vector<std::string> kNames{"layer", "part", "kind", "bits", "batch", "M", "K", "N", "tile", "repeats", "cycles", "bound", "bound_cycles",
+                                                 "utilisation", "bytes", "energy_mj", "sqnr_db"};
+    return kNames;
+}
+
+std::vector<std::vector<std::string>> layer_rows(const json& timing, const DesignPoint& point, const sim::CostTable& costs, const json& sqnr) {
+    std::vector<std::vector<std::string>> rows;
+    if (!timing.at("infeasible").get<std::string>().empty()) return rows;
+    const auto& pe = point.design.pe;
+    const double slots = static_cast<double>(pe.rows) * pe.cols * pe.depth;
+    for (const auto& s : segments_of(timing)) {
+        const auto energy = sim::segment_energy(s, point.resources, point.design.device, costs);
+        // The segment's own quality: the last of its nodes that was compared.
+        std::string quality;
+        for (const auto& node : s.nodes) {
+            if (const auto found = sqnr.find(node); found != sqnr.end()) quality = number(found->get<double>());
+        }
+        const auto shape = [](std::int64_t extent) { return extent ? number(extent) : std::string{}; };
+        rows.push_back({s.name, std::string(models::part_name(s.part)), s.kind, s.left_bits ? fmt::format("{}x{}", s.left_bits, s.right_bits) : "",
+                        number(s.batch), shape(s.m), shape(s.k), shape(s.n), s.mapping, number(s.repeats), number(s.cycles),
+                        sim::kBoundNames[static_cast<std::size_t>(s.bounds.limiting())], number(s.bounds.largest()),
+                        s.cycles ? number(static_cast<double>(s.macs.useful) / (slots * static_cast<double>(s.cycles))) : "",
+                        number(s.dram.bytes_read + s.dram.bytes_written), number((energy.chip().value + energy.dram.value) * 1e-9), quality});
+    }
+    return rows;
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Simulation of a design point, and the cells and layer rows that follow from its counters.
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "experiments/evaluate/design_point.hpp"
+#include "quant/quantized_graph.hpp"
+
+namespace prelude::experiments {
+
+using Cells = std::map<std::string, std::string, std::less<>>;
+
+/// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]]}
+[[nodiscard]] nlohmann::json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload);
+
+/// Runs the datapath with payload on one picture and its first prompt, and compares every value with the engine.
+/// {"equal": bool, "detail": first difference, "values": compared, "words": compared}
+[[nodiscard]] nlohmann::json check_bits(const DesignPoint& point, const WorkloadSettings& workload, const quant::QuantizedGraph& quantized,
+                                        const models::EvaluationImage& item);
+
+/// Cells of the accuracy task (or of the FP32 reference alone).
+void accuracy_cells(const nlohmann::json& accuracy, Cells& cells);
+
+/// LUT ... limiting_resource, resource_status.
+void resource_cells(const DesignPoint& point, Cells& cells);
+
+/// Latency, energy, power, traffic, utilisation, and what to warn of.
+void hardware_cells(const nlohmann::json& timing, const DesignPoint& point, const WorkloadSettings& workload, const sim::CostTable& costs, Cells& cells,
+                    std::vector<std::string>& warnings, std::vector<std::string>& reasons);
+
+/// Rows of layers.csv without the point number; `sqnr` by node name.
+[[nodiscard]] std::vector<std::vector<std::string>> layer_rows(const nlohmann::json& timing, const DesignPoint& point, const sim::CostTable& costs,
+                                                               const nlohmann::json& sqnr);
+
+}  // namespace prelude::experiments

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/evaluate/tasks.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "experiments/config/canonical.hpp"
+#include "experiments/evaluate/accuracy.hpp"
+#include "experiments/evaluate/design_point.hpp"
+#include "experiments/evaluate/fingerprint.hpp"
+#include "experiments/evaluate/hardware.hpp"
+#include "experiments/hash.hpp"
+#include "quant/calibration/calibrate.hpp"
+#include "quant/quantize.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::string text_of(const Settings& settings, std::initializer_list<std::string_view> sections) {
+    return section_text(settings, std::vector<std::string_view>(sections));
+}
+
+/// The weights a point uses are part of its keys by content, wherever they lie.
+std::string model_text(const Settings& settings) {
+    const auto path = checkpoint_path(settings.model);
+    return text_of(settings, {"model"}) + "weights=" + (path.empty() ? "none" : sha256_of_path(path)) + "\n";
+}
+
+std::string key_of(TaskKind kind, std::initializer_list<std::string_view> parts) {
+    std::string text(name_of(kind));
+    for (const auto part : parts) text += fmt::format("\n{}:", part.size()) + std::string(part);
+    return sha256(text);
+}
+
+struct Keys {
+    std::string reference, ranges, accuracy, timing, bit_check;
+};
+
+Keys keys_of(const Settings& settings, const DesignPoint* design) {
+    const auto model = model_text(settings), data = text_of(settings, {"data"});
+    const bool own_images = settings.quant.calibration.on_evaluated_images;
+    Keys keys;
+    keys.reference = key_of(TaskKind::reference, {kFingerprint.models, model, data});
+    // Calibration looks at the same kinds of pictures and prompts that are evaluated, from another split.
+    keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train", text_of(settings, {"quant.calibration"})});
+    const auto numeric = model + numeric_text(settings);
+    keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
+    if (!design) return keys;
+    const auto& pe = design->design.pe;
+    const auto hardware = hardware_text(settings) + fmt::format("array {} {} {} clock {}\n", pe.rows, pe.cols, pe.depth, design->design.clock_mhz);
+    const bool has_weights = !checkpoint_path(settings.model).empty();
+    keys.timing = key_of(TaskKind::timing, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}),
+                                            has_weights ? keys.ranges : "assumed", hardware});
+    keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric});
+    return keys;
+}
+
+const sim::CostTable& costs_of(const Grid& grid, const Settings& settings) { return grid.configuration().costs.at(settings.cost_table); }
+
+bool is_integer(const Settings& settings) { return settings.quant.datatype == quant::Datatype::integer; }
+
+/// Which tasks a point has, and its concrete design where it has one.
+struct Outline {
+    Settings settings;
+    std::optional<DesignPoint> design;
+    Keys keys;
+    bool has_weights = false;
+};
+
+Outline outline(const Grid& grid, std::int64_t index) {
+    Outline result{.settings = grid.combination(index).settings, .design = std::nullopt, .keys = {}};
+    result.has_weights = !checkpoint_path(result.settings.model).empty();
+    if (is_integer(result.settings)) result.design = resolve_design(result.settings, costs_of(grid, result.settings));
+    result.keys = keys_of(result.settings, result.design ? &*result.design : nullptr);
+    return result;
+}
+
+fs::path answers_file(const fs::path& cache, const std::string& key) { return cache / (key + ".answers.safetensors"); }
+fs::path ranges_file(const fs::path& cache, const std::string& key) { return cache / (key + ".ranges.safetensors"); }
+
+/// The integers of a point, from cached ranges.
+quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {
+    const auto ranges = quant::load_ranges(ranges_file(cache, point.keys.ranges));
+    return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant, ranges);
+}
+
+json run_reference(const Outline& point, const fs::path& cache) {
+    const auto model = load_model(point.settings.model);
+    const auto set = evaluation_set(point.settings.data, model.config);
+    const auto answers = reference_answers(model, *set);
+    save_answers(answers, answers_file(cache, point.keys.reference));
+    return reference_accuracy(answers, set->size());
+}
+
+json run_ranges(const Outline& point, const fs::path& cache) {
+    const auto model = load_model(point.settings.model);
+    models::Predictor predictor(model.config, *model.weights);
+    const auto set = calibration_set(point.settings, model.config);
+    quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant.calibration), ranges_file(cache, point.keys.ranges));
+    return {{"num_images", set->size()}};
+}
+
+json run_accuracy(const Outline& point, const fs::path& cache) {
+    const auto model = load_model(point.settings.model);
+    const auto set = evaluation_set(point.settings.data, model.config);
+    return quantized_accuracy(model, quantized_graph(point, model, cache), *set, load_answers(answers_file(cache, point.keys.reference)));
+}
+
+/// The point's design with the formats calibration settled, where there are weights.
+DesignPoint calibrated_design(const Outline& point, const quant::FormatPlan& plan) {
+    auto design = *point.design;
+    design.plan = plan;
+    return design;
+}
+
+json run_timing(const Outline& point, const fs::path& cache) {
+    if (!point.has_weights) return simulate_timing(*point.design, point.settings.workload);
+    const auto model = load_model(point.settings.model);
+    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), point.settings.workload);
+}
+
+json run_bit_check(const Outline& point, const fs::path& cache) {
+    const auto model = load_model(point.settings.model);
+    const auto quantized = quantized_graph(point, model, cache);
+    const auto item = evaluation_set(point.settings.data, model.config)->image(0);
+    return check_bits(calibrated_design(point, quantized.plan), point.settings.workload, quantized, item);
+}
+
+}  // namespace
+
+std::string_view name_of(TaskKind kind) noexcept {
+    switch (kind) {
+        case TaskKind::reference: return "reference";
+        case TaskKind::ranges: return "ranges";
+        case TaskKind::accuracy: return "accuracy";
+        case TaskKind::timing: return "timing";
+        case TaskKind::bit_check: return "bit_check";
+    }
+    return "";
+}
+
+std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
+    const auto point = outline(grid, index);
+    std::vector<Task> tasks;
+    const auto add = [&](TaskKind kind, const std::string& key, std::vector<std::string> needs) {
+        tasks.push_back({.kind = kind, .key = key, .combination = index, .needs = std::move(needs)});
+    };
+    if (point.has_weights) add(TaskKind::reference, point.keys.reference, {});
+    if (!point.design) return tasks;
+    if (point.has_weights) {
+        add(TaskKind::ranges, point.keys.ranges, {});
+        add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference, point.keys.ranges});
+    }
+    if (!point.design->infeasible.empty()) return tasks;
+    const std::vector<std::string> calibrated = point.has_weights ? std::vector{point.keys.ranges} : std::vector<std::string>{};
+    add(TaskKind::timing, point.keys.timing, calibrated);
+    if (point.has_weights) add(TaskKind::bit_check, point.keys.bit_check, calibrated);
+    return tasks;
+}
+
+json run_task(const Task& task, const Grid& grid, const fs::path& cache) {
+    const auto point = outline(grid, task.combination);
+    switch (task.kind) {
+        case TaskKind::reference: return run_reference(point, cache);
+        case TaskKind::ranges: return run_ranges(point, cache);
+        case TaskKind::accuracy: return run_accuracy(point, cache);
+        case TaskKind::timing: return run_timing(point, cache);
+        case TaskKind::bit_check: return run_bit_check(point, cache);
+    }
+    return {};
+}
+
+Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
+    const auto point = outline(grid, index);
+    const auto& settings = point.settings;
+    Row row{.point = index, .cells = {}, .layers = {}};
+    auto& cells = row.cells;
+    cells["point"] = std::to_string(index);
+    cells["status"] = "ok";
+    std::vector<std::string> warnings = grid.combination(index).warnings, reasons;
+    const auto result_of = [&](const std::string& key) -> const json* {
+        const auto found = results.find(key);
+        if (found == results.end()) {
+            if (cells["status"] == "ok") cells["status"] = "cancelled";
+            return nullptr;
+        }
+        if (found->second.ok) return &found->second.value;
+        cells["status"] = "failed";
+        if (std::ranges::find(reasons, found->second.reason) == reasons.end()) reasons.push_back(found->second.reason);
+        return nullptr;
+    };
+
+    if (!point.has_weights) {
+        reasons.push_back("no weights: accuracy cells are empty");
+    } else if (const auto* reference = result_of(point.keys.reference)) {
+        const auto& source = *reference;
+        if (point.design) {
+            cells["miou_fp32"] = fmt::format("{}", source.at("miou").get<double>());
+        } else {
+            accuracy_cells(source, cells);
+            cells["miou_fp32"] = cells["miou"];
+        }
+    }
+    const json* accuracy = point.has_weights && point.design ? result_of(point.keys.accuracy) : nullptr;
+    if (accuracy) {
+        accuracy_cells(*accuracy, cells);
+        for (const auto& warning : accuracy->at("warnings")) warnings.push_back(warning.get<std::string>());
+    }
+    if (!point.design) {
+        reasons.push_back("floating point: the datapath of this version is integer, hardware cells are empty");
+    } else {
+        const auto& costs = costs_of(grid, settings);
+        resource_cells(*point.design, cells);
+        if (!point.design->infeasible.empty()) {
+            cells["status"] = "infeasible";
+            reasons.push_back(point.design->infeasible);
+        } else {
+            if (const auto* timing = result_of(point.keys.timing)) {
+                hardware_cells(*timing, *point.design, settings.workload, costs, cells, warnings, reasons);
+                row.layers = layer_rows(*timing, *point.design, costs, accuracy ? accuracy->at("layers") : json::object());
+            }
+            if (point.has_weights) {
+                if (const auto* check = result_of(point.keys.bit_check)) {
+                    const bool equal = check->at("equal").get<bool>();
+                    cells["bits_checked"] = equal ? "true" : "false";
+                    if (!equal) {
+                        cells["status"] = "failed";
+                        reasons.push_back(check->at("detail").get<std::string>());
+                    }
+                }
+            }
+        }
+        cells["hardware_hash"] = point.keys.timing;
+    }
+    if (point.has_weights) cells["numeric_hash"] = point.design ? point.keys.accuracy : point.keys.reference;
+    cells["reason"] = fmt::format("{}", fmt::join(reasons, "; "));
+    cells["warnings"] = fmt::format("{}", fmt::join(warnings, "; "));
+    return row;
+}
+
+}  // namespace prelude::experiments

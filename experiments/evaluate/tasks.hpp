@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a design point needs computed, cut into units that depend on as little as possible: a cross product of axes costs
+// its distinct units, and units shared by points, sweeps and shards are computed once.
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/sweep/grid.hpp"
+
+namespace prelude::experiments {
+
+enum class TaskKind {
+    reference,  ///< FP32 masks and logits of the evaluated data               (model, data)
+    ranges,     ///< calibrated ranges                                         (model, calibration)
+    accuracy,   ///< integer engine over the evaluated data                    (model, data, quant)
+    timing,     ///< datapath without payload: cycles, counters                (graph, formats, design)
+    bit_check,  ///< datapath with payload on one image and prompt = engine?   (model, data, quant, design)
+};
+[[nodiscard]] std::string_view name_of(TaskKind kind) noexcept;
+
+/// Contract
+///  - `key` is the SHA-256 of exactly what the result depends on, fingerprints of the source layers included.
+///  - `needs` are keys of tasks that must be done before; they appear earlier in tasks_of().
+struct Task {
+    TaskKind kind = TaskKind::reference;
+    std::string key;
+    std::int64_t combination = 0;  ///< a point of the grid that needs it: where its settings are found
+    std::vector<std::string> needs;
+};
+
+/// The tasks of one point, dependencies first. A point that cannot be evaluated (shapes only, fp32) has fewer.
+[[nodiscard]] std::vector<Task> tasks_of(const Grid& grid, std::int64_t index);
+
+/// Computes one task; called in a forked child. Bulk results (logits, ranges) go to `cache / key.*`, atomically; the rest is returned.
+/// Throws    models::InputError, quant::SettingsError, ConfigError: the point failed and the message is its reason
+[[nodiscard]] nlohmann::json run_task(const Task& task, const Grid& grid, const std::filesystem::path& cache);
+
+/// What became of a task.
+struct TaskResult {
+    bool ok = false;
+    std::string reason;     ///< of a failure
+    nlohmann::json value;
+};
+using TaskResults = std::map<std::string, TaskResult>;
+
+/// One row of results.csv: cells by column name (columns.hpp), shortest round-trip decimals, empty = unknown; and its layers.
+struct Row {
+    std::int64_t point = 0;
+    std::map<std::string, std::string, std::less<>> cells;
+    std::vector<std::vector<std::string>> layers;  ///< rows of layers.csv without the point number
+};
+[[nodiscard]] const std::vector<std::string>& layer_columns();
+
+/// Joins the results of a point's tasks: a pure function of its arguments.
+[[nodiscard]] Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results);
+
+}  // namespace prelude::experiments

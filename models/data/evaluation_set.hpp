@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Pictures with prompts and true masks, whatever they come from: what accuracy is measured on and calibration looks at.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/data/preprocess.hpp"
+#include "models/data/sample.hpp"
+
+namespace prelude::models {
+
+enum class PromptKind { box, point };
+
+struct PromptedMask {
+    PromptKind kind = PromptKind::box;
+    Prompt prompt;  ///< in pixels of the picture as given
+    Mask truth;
+};
+
+struct EvaluationImage {
+    std::string name;
+    Image image;
+    std::vector<PromptedMask> prompts;
+};
+
+/// Contract  image(i) is a pure function of the set and i; i in [0, size())
+class EvaluationSet {
+  public:
+    virtual ~EvaluationSet() = default;
+    [[nodiscard]] virtual int size() const noexcept = 0;
+    [[nodiscard]] virtual EvaluationImage image(int index) const = 0;
+};
+
+/// Prompts of a picture with `instances` regions: kinds in turn on the first region, then the next; at most `limit`, none twice.
+struct PromptSchedule {
+    std::vector<PromptKind> kinds{PromptKind::box, PromptKind::point};
+    int limit = 4;
+};
+
+/// Generated pictures: kinds in turn (picture i is of kind i mod n), indices ascending in the split.
+[[nodiscard]] std::unique_ptr<EvaluationSet> generated_set(std::vector<DataKind> kinds, Split split, std::uint64_t seed, int num_images, int size,
+                                                           PromptSchedule schedule);
+
+}  // namespace prelude::models

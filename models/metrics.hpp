@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How alike two masks or two tensors are, and how sure a mean over samples is. Sums run in sample order in double.
+
+#include <cstdint>
+#include <span>
+
+#include "models/data/image.hpp"
+
+namespace prelude::models {
+
+/// |a and b| / |a or b|; 1 if both are empty. The masks have equal sides (else a programming error).
+[[nodiscard]] double intersection_over_union(const Mask& a, const Mask& b);
+
+/// 2 |a and b| / (|a| + |b|); 1 if both are empty.
+[[nodiscard]] double dice(const Mask& a, const Mask& b);
+
+/// The pixels whose logit is above `threshold`; `logits` is one plane of height * width.
+[[nodiscard]] Mask binarize(std::span<const float> logits, int width, int height, float threshold = 0.0F);
+
+/// Agreement of two logit planes: intersection over union of their positive pixels.
+[[nodiscard]] double mask_agreement(std::span<const float> reference, std::span<const float> actual);
+
+/// 10 log10(sum reference^2 / sum (reference - actual)^2) in dB; +infinity if equal, -infinity for a zero reference that is missed.
+[[nodiscard]] double sqnr_db(std::span<const float> reference, std::span<const float> actual);
+
+/// Cosine of the angle between the two; 1 if both are zero, 0 if one is.
+[[nodiscard]] double cosine_similarity(std::span<const float> a, std::span<const float> b);
+
+/// Largest |reference - actual| relative to the largest |reference| (to 1 if that is zero). NaN anywhere gives infinity.
+[[nodiscard]] double relative_deviation(std::span<const float> reference, std::span<const float> actual);
+
+struct Interval {
+    double low = 0, high = 0;
+
+    friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+/// Mean of the samples; NaN for none.
+[[nodiscard]] double mean(std::span<const double> samples);
+
+/// Percentile bootstrap of the mean: the central `confidence` of the means of `num_resamples` draws with replacement.
+///
+/// Contract  equal arguments give equal bits on every machine; [mean, mean] for a single sample, NaN for none
+/// Source    Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3; quantiles interpolate linearly
+[[nodiscard]] Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int num_resamples = 2000, double confidence = 0.95);
+
+}  // namespace prelude::models

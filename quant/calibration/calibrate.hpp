@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "models/data/evaluation_set.hpp"
+#include "models/predictor.hpp"
+#include "quant/calibration/observer.hpp"
+
+namespace prelude::quant {
+
+/// Runs the FP32 model over a set and collects the range of every value.
+///
+/// Meaning   each picture is encoded once and asked for every one of its prompts; the observer closes a picture after its prompts
+[[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const CalibrationSettings& settings);
+
+/// Ranges as a safetensors file (f64 ends, f32 samples), atomic; and back. Throws CheckpointError for a broken file.
+void save_ranges(const Ranges& ranges, const std::filesystem::path& path);
+[[nodiscard]] Ranges load_ranges(const std::filesystem::path& path);
+
+}  // namespace prelude::quant

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/cost_table.hpp"
+
+#include "models/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr std::array kTerms = {
+    // Multipliers. The form of a LUT multiplier is that of FINN-R.
+    CostTerm{"lut_multiplier.lut_factor", "factor", "On (2*ceil((W+A)/6) - 1) * (W+A) LUT for one W x A product in LUTs."},
+    CostTerm{"lut_multiplier.ff_per_product_bit", "FF/bit", "Pipeline registers per bit (W+A) of a LUT product."},
+    CostTerm{"dsp_multiplier.lut", "LUT/DSP", "Logic around a DSP slice: operand multiplexers, unpacking of packed products."},
+    CostTerm{"dsp_multiplier.ff", "FF/DSP", "Registers around a DSP slice."},
+    CostTerm{"shift_add.lut_per_level", "LUT/bit", "Barrel shifter of a log-coded operand, per bit of its result and level of 2:1 selection."},
+    CostTerm{"zero_point.lut_per_bit", "LUT/bit", "Row and column sums beside the array, per bit of the sum."},
+    // Sums.
+    CostTerm{"adder.lut_per_bit", "LUT/bit", "Adder tree, per bit of the sum at each node."},
+    CostTerm{"adder.ff_per_bit", "FF/bit", "Registers of the tree, per bit of each node."},
+    CostTerm{"accumulator.lut_per_bit", "LUT/bit", "Accumulator in logic; inside a DSP slice it is free."},
+    CostTerm{"accumulator.ff_per_bit", "FF/bit", "Register of the accumulator."},
+    // Post unit, per lane.
+    CostTerm{"rescale.dsp", "DSP/lane", "Multiplication by M_o of up to 27 x 18 bits; wider operands take more slices."},
+    CostTerm{"rescale.lut", "LUT/lane", "Shift, rounding and clamp of a rescale."},
+    CostTerm{"rescale.ff", "FF/lane", "Pipeline of a rescale."},
+    CostTerm{"residual_add.lut_per_bit", "LUT/bit", "Aligned addition with saturation, per bit of the stream and lane."},
+    // Vector units, per lane.
+    CostTerm{"softmax.dsp", "DSP/lane", "Exponential with interpolation and the product with the reciprocal."},
+    CostTerm{"softmax.lut", "LUT/lane", "Maximum, exponential, comparators of the code."},
+    CostTerm{"softmax.ff", "FF/lane", "Registers of that."},
+    CostTerm{"softmax.bram18", "BRAM18/lane", "Tables of the exponential."},
+    CostTerm{"layernorm.dsp", "DSP/lane", "Squares, (D*x - sum)*y and the affine multiplication."},
+    CostTerm{"layernorm.lut", "LUT/lane", "Sums, rounding, clamp."},
+    CostTerm{"layernorm.ff", "FF/lane", "Registers of that."},
+    CostTerm{"layernorm.shared_dsp", "DSP", "Reciprocal square root, once per unit."},
+    CostTerm{"layernorm.shared_lut", "LUT", "Normalisation, seed table and Newton step, once per unit."},
+    CostTerm{"gelu.dsp", "DSP/lane", "Interpolation of wide inputs; a table alone needs none."},
+    CostTerm{"gelu.lut", "LUT/lane", "Address and output registers of a table lane."},
+    CostTerm{"gelu.ff", "FF/lane", "Registers of that."},
+    CostTerm{"gelu.bram18", "BRAM18/lane", "The table of up to 12 address bits; a dual-ported memory serves two lanes."},
+    // Infrastructure.
+    CostTerm{"axi_port.lut", "LUT/port", "Memory port with burst logic."},
+    CostTerm{"axi_port.ff", "FF/port", "Registers of a port."},
+    CostTerm{"axi_port.bram18", "BRAM18/port", "Burst buffer of a port."},
+    CostTerm{"dma.lut", "LUT/port", "Address generation, gather and packing."},
+    CostTerm{"dma.ff", "FF/port", "Registers of that."},
+    CostTerm{"buffer.lut_per_bank", "LUT/bank", "Address and output multiplexers of a memory bank."},
+    CostTerm{"control.lut", "LUT", "Controller, register file, host interface."},
+    CostTerm{"control.ff", "FF", "Registers of that."},
+    // Products per DSP slice and cycle, packed.
+    CostTerm{"dsp.mac_per_cycle.dsp48e1.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e1.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e1.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e1.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e2.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e2.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e2.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e2.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp58.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp58.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
+    CostTerm{"dsp.mac_per_cycle.dsp58.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp58.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
+    // Energy per used unit and clock cycle (or access), by device family.
+    CostTerm{"energy.dsp_pj.7series", "pJ/cycle", "A DSP slice at work."},
+    CostTerm{"energy.dsp_pj.ultrascale_plus", "pJ/cycle", "A DSP slice at work."},
+    CostTerm{"energy.dsp_pj.versal", "pJ/cycle", "A DSP slice at work."},
+    CostTerm{"energy.lut_pj.7series", "pJ/cycle", "Logic of an active LUT."},
+    CostTerm{"energy.lut_pj.ultrascale_plus", "pJ/cycle", "Logic of an active LUT."},
+    CostTerm{"energy.lut_pj.versal", "pJ/cycle", "Logic of an active LUT."},
+    CostTerm{"energy.net_pj.7series", "pJ/cycle", "A routed signal, one per active LUT."},
+    CostTerm{"energy.net_pj.ultrascale_plus", "pJ/cycle", "A routed signal, one per active LUT."},
+    CostTerm{"energy.net_pj.versal", "pJ/cycle", "A routed signal, one per active LUT."},
+    CostTerm{"energy.ff_clock_pj.7series", "pJ/cycle", "Clock tree, per flip-flop, active or not."},
+    CostTerm{"energy.ff_clock_pj.ultrascale_plus", "pJ/cycle", "Clock tree, per flip-flop, active or not."},
+    CostTerm{"energy.ff_clock_pj.versal", "pJ/cycle", "Clock tree, per flip-flop, active or not."},
+    CostTerm{"energy.bram36_access_pj.7series", "pJ/access", "One access of a 36 Kib block RAM."},
+    CostTerm{"energy.bram36_access_pj.ultrascale_plus", "pJ/access", "One access of a 36 Kib block RAM."},
+    CostTerm{"energy.bram36_access_pj.versal", "pJ/access", "One access of a 36 Kib block RAM."},
+    CostTerm{"energy.uram_access_pj.ultrascale_plus", "pJ/access", "One access of an UltraRAM block."},
+    CostTerm{"energy.uram_access_pj.versal", "pJ/access", "One access of an UltraRAM block."},
+    CostTerm{"energy.reference_toggle", "fraction", "Toggle rate of the data that the energies above were taken at; measured toggles scale by it."},
+    // External memory.
+    CostTerm{"energy.dram_pj_per_bit.ddr3", "pJ/bit", "Read or write in the memory device, controller and interface included."},
+    CostTerm{"energy.dram_pj_per_bit.ddr4", "pJ/bit", "Read or write in the memory device, controller and interface included."},
+    CostTerm{"energy.dram_pj_per_bit.lpddr4", "pJ/bit", "Read or write in the memory device, controller and interface included."},
+    CostTerm{"energy.dram_pj_per_bit.hbm2", "pJ/bit", "Read or write in the memory device, controller and interface included."},
+    CostTerm{"energy.dram_activate_nj.ddr3", "nJ/activation", "Activate and precharge of one row."},
+    CostTerm{"energy.dram_activate_nj.ddr4", "nJ/activation", "Activate and precharge of one row."},
+    CostTerm{"energy.dram_activate_nj.lpddr4", "nJ/activation", "Activate and precharge of one row."},
+    CostTerm{"energy.dram_activate_nj.hbm2", "nJ/activation", "Activate and precharge of one row."},
+    CostTerm{"power.dram_background_w.ddr3", "W/channel", "Standby and refresh."},
+    CostTerm{"power.dram_background_w.ddr4", "W/channel", "Standby and refresh."},
+    CostTerm{"power.dram_background_w.lpddr4", "W/channel", "Standby and refresh."},
+    CostTerm{"power.dram_background_w.hbm2", "W/channel", "Standby and refresh of one pseudo channel."},
+    // How far an estimate made of these terms is from a placed design.
+    CostTerm{"band.lut", "factor", "Placed over estimated LUTs."},
+    CostTerm{"band.ff", "factor", "Placed over estimated FFs."},
+    CostTerm{"clock.utilization_derate", "fraction", "Share of fmax lost at full utilization; none up to half, linear between."},
+    CostTerm{"clock.die_crossing_derate", "fraction", "Share of the clock lost per die boundary the design crosses."},
+    CostTerm{"band.latency", "factor", "Measured over simulated cycles of memory-bound designs."},
+};
+
+}  // namespace
+
+std::span<const CostTerm> cost_terms() { return kTerms; }
+
+const CostTerm* find_cost_term(std::string_view name) {
+    const auto found = std::find_if(kTerms.begin(), kTerms.end(), [&](const CostTerm& term) { return term.name == name; });
+    return found == kTerms.end() ? nullptr : &*found;
+}
+
+const Figure& CostTable::at(std::string_view term) const {
+    const auto found = terms.find(term);
+    models::check(found != terms.end(), fmt::format("no cost term {}", term));
+    return found->second;
+}
+
+const Figure& CostTable::at(std::string_view term, std::string_view kind) const { return at(fmt::format("{}.{}", term, kind)); }
+
+const Figure& CostTable::mac_per_dsp(std::string_view dsp_generation, int weight_bits, int activation_bits) const {
+    const auto [narrow, wide] = std::minmax(weight_bits, activation_bits);
+    models::check(narrow >= 1 && wide <= 16, fmt::format("no DSP packing for {} x {} bits", weight_bits, activation_bits));
+    const std::string_view operands = wide <= 4 ? "w4a4" : wide <= 8 ? (narrow <= 4 ? "w4a8" : "w8a8") : "w16a16";
+    return at(fmt::format("dsp.mac_per_cycle.{}.{}", dsp_generation, operands));
+}
+
+}  // namespace prelude::sim

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/energy.hpp"
+
+#include <algorithm>
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr double kPicojoule = 1e-12;
+
+Estimate scaled(Estimate e, double factor) {
+    e.value *= factor;
+    e.low *= factor;
+    e.high *= factor;
+    return e;
+}
+
+/// Used count times events times a cost: the bands of both.
+Estimate product(const Estimate& count, const Figure& cost, double events) {
+    return {.value = count.value * cost.value * events, .low = count.low * cost.low * events, .high = count.high * cost.high * events,
+            .status = count.value == 0 ? Provenance::measured : std::max(count.status, cost.status)};
+}
+
+const UnitResources* find_unit(const ResourceEstimate& resources, std::string_view name) {
+    const auto found = std::ranges::find(resources.units, name, &UnitResources::unit);
+    return found == resources.units.end() ? nullptr : &*found;
+}
+
+double toggle_factor(const ToggleStats& toggles, const CostTable& costs) {
+    const auto bits = toggles.activation_bits + toggles.weight_bits;
+    if (bits == 0) return 1.0;
+    const double rate = static_cast<double>(toggles.activation_toggles + toggles.weight_toggles) / static_cast<double>(bits);
+    return std::clamp(rate / costs.at("energy.reference_toggle").value, 0.25, 4.0);
+}
+
+}  // namespace
+
+Estimate SegmentEnergy::chip() const {
+    Estimate total;
+    for (const auto* part : {&pe_array, &post_unit, &vector_units, &buffers, &infrastructure, &clock}) total.add(*part);
+    return total;
+}
+
+SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& resources, const Device& device, const CostTable& costs) {
+    const auto& dsp = costs.at("energy.dsp_pj", device.family);
+    const auto& lut = costs.at("energy.lut_pj", device.family);
+    const auto& net = costs.at("energy.net_pj", device.family);
+    const auto busy = [&](UnitId id) { return static_cast<double>(stats.units[static_cast<std::size_t>(id)].busy_cycles); };
+    const auto logic = [&](const char* name, double cycles, double activity = 1.0) {
+        Estimate energy;
+        if (const auto* unit = find_unit(resources, name)) {
+            energy.add(product(unit->dsp, dsp, cycles * activity));
+            energy.add(product(unit->lut, lut, cycles));
+            energy.add(product(unit->lut, net, cycles));
+        }
+        return energy;
+    };
+    SegmentEnergy energy;
+    energy.pe_array = logic("pe_array", busy(UnitId::pe_array), toggle_factor(stats.toggles, costs));
+    energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
+    energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));
+    energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit)));
+    std::int64_t lookups = 0;
+    for (const auto& [key, count] : stats.operations) {
+        if (key.kind == "lookup") lookups += count;
+    }
+    if (const auto* gelu = find_unit(resources, "gelu_unit"); gelu && gelu->lut.value > 0 && lookups > 0) {
+        const double lanes = std::max(1.0, gelu->bram36.value * 2);
+        energy.vector_units.add(logic("gelu_unit", static_cast<double>(lookups) / lanes));
+    }
+    const double transfers = std::max({busy(UnitId::weight_dma), busy(UnitId::activation_dma), busy(UnitId::operand_dma), busy(UnitId::store_dma)});
+    energy.infrastructure.add(logic("dma", transfers));
+    energy.infrastructure.add(logic("memory_ports", transfers));
+    energy.infrastructure.add(logic("controller", static_cast<double>(stats.cycles)));
+    energy.clock = product(resources.ff, costs.at("energy.ff_clock_pj", device.family), static_cast<double>(stats.cycles));
+
+    for (std::size_t b = 0; b < kNumBuffers && b < resources.buffers.size(); ++b) {
+        const auto& geometry = resources.buffers[b];
+        const auto columns = static_cast<double>((geometry.width_bits + 71) / 72);
+        const double accesses = static_cast<double>(stats.buffers[b].read_accesses + stats.buffers[b].write_accesses);
+        const Estimate opened{.value = columns, .low = columns, .high = columns, .status = Provenance::published};
+        energy.buffers.add(product(opened, costs.at(geometry.uram > 0 ? "energy.uram_access_pj" : "energy.bram36_access_pj", device.family), accesses));
+    }
+    const double bits = 8.0 * static_cast<double>(stats.dram.bus_bytes);
+    energy.dram.add(costs.at("energy.dram_pj_per_bit", device.dram_kind), bits);
+    energy.dram.add(costs.at("energy.dram_activate_nj", device.dram_kind), 1e3 * static_cast<double>(stats.dram.row_misses));
+    return energy;
+}
+
+PowerEstimate estimate_power(std::span<const SegmentStats> segments, const ResourceEstimate& resources, const Design& design, double clock_mhz,
+                             const CostTable& costs) {
+    Estimate dynamic, dram;
+    double cycles = 0;
+    for (const auto& segment : segments) {
+        const auto energy = segment_energy(segment, resources, design.device, costs);
+        const auto repeats = static_cast<double>(segment.repeats);
+        dynamic.add(scaled(energy.chip(), repeats));
+        dram.add(scaled(energy.dram, repeats));
+        cycles += repeats * static_cast<double>(segment.cycles);
+    }
+    const double seconds = cycles / (clock_mhz * 1e6);
+    PowerEstimate power;
+    power.static_w.add(design.device.static_w, 1);
+    power.processing_system_w.add(design.device.processing_system_w, 1);
+    power.dynamic_w = scaled(dynamic, kPicojoule / seconds);
+    for (const auto* part : {&power.static_w, &power.processing_system_w, &power.dynamic_w}) power.power_w.add(*part);
+    power.dram_power_w = scaled(dram, kPicojoule / seconds);
+    power.dram_power_w.add(costs.at("power.dram_background_w", design.device.dram_kind), std::max(1, design.dram.channels));
+    Estimate all = power.power_w;
+    all.add(power.dram_power_w);
+    power.energy_mj = scaled(all, seconds * 1e3);
+    return power;
+}
+
+}  // namespace prelude::sim

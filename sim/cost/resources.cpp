@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cost/resources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr std::int64_t kBitsPerKib = 8192;
+constexpr int kScoreWordBits = 16, kPostWordBits = 32;
+
+int ceil_log2(std::int64_t v) { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+Provenance worse(Provenance a, Provenance b) { return std::max(a, b); }
+
+/// What the formats ask of the array beyond plain products.
+struct FormatNeeds {
+    int sum_bits = 24;        ///< widest A_t
+    int log_shift = 0;        ///< largest shift of a log operand
+    int residues = 1;         ///< most residue terms
+    int log_right_bits = 0;
+    bool grouped = false;
+    int stream_bits = 16;
+};
+
+FormatNeeds needs_of(const quant::FormatPlan& plan) {
+    FormatNeeds needs;
+    for (const auto& [name, contraction] : plan.contractions) {
+        needs.sum_bits = std::max(needs.sum_bits, contraction.product_bits);
+        if (contraction.shift > 0) {
+            needs.log_shift = std::max(needs.log_shift, contraction.shift);
+            needs.log_right_bits = std::max(needs.log_right_bits, contraction.right_bits);
+            needs.residues = std::max(needs.residues, static_cast<int>(contraction.term_sizes.size()));
+        } else {
+            needs.grouped |= contraction.term_sizes.size() > 1;
+        }
+    }
+    return needs;
+}
+
+/// FINN's packing: width in 72-bit columns; depth in blocks of 512 (block RAM) or 4096 (UltraRAM).
+BufferGeometry pack(const std::string& name, int kib, std::int64_t width_bits, const Device& device) {
+    BufferGeometry buffer{.name = name, .bits = kib * kBitsPerKib, .width_bits = width_bits};
+    if (buffer.bits == 0) return buffer;
+    const auto columns = ceil_div(width_bits, 72), words = ceil_div(buffer.bits, width_bits);
+    const auto block = columns * ceil_div(words, 512), ultra = columns * ceil_div(words, 4096);
+    const auto share = [](std::int64_t used, std::int64_t available) { return available ? static_cast<double>(used) / static_cast<double>(available) : 1e9; };
+    if (share(ultra, device.uram) < share(block, device.bram36)) {
+        buffer.uram = ultra;
+    } else {
+        buffer.bram36 = block;
+    }
+    return buffer;
+}
+
+class Estimator {
+  public:
+    Estimator(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs)
+        : hw_(hardware), design_(design), needs_(needs_of(plan)), costs_(costs) {}
+
+    ResourceEstimate run() {
+        pe_array();
+        post_unit();
+        vector_units();
+        buffers();
+        infrastructure();
+        totals();
+        return std::move(result_);
+    }
+
+  private:
+    UnitResources& unit(const std::string& name) { return result_.units.emplace_back(UnitResources{.unit = name}); }
+    const Figure& cost(std::string_view term) const { return costs_.at(term); }
+
+    void pe_array() {
+        auto& pe = unit("pe_array");
+        const auto &shape = hw_.pe;
+        const double outputs = static_cast<double>(shape.rows) * shape.cols, multipliers = outputs * shape.depth;
+        const int subtract = design_.pe.zero_point == ZeroPoint::subtract ? 1 : 0;
+        const int width = shape.weight_bits + shape.activation_bits + subtract;
+        const bool in_dsp = design_.pe.multiplier == Multiplier::dsp;
+        if (in_dsp) {
+            const auto widest = std::max(shape.weight_bits, shape.activation_bits);
+            const Figure per_dsp = design_.pe.precision == PePrecision::fixed
+                                       ? Figure{.value = widest > 18 ? 0.5 : 1.0, .status = Provenance::published, .unit = {}, .source = {}}
+                                       : costs_.mac_per_dsp(design_.device.dsp_generation, std::min(shape.weight_bits, 16), std::min(shape.activation_bits, 16));
+            Estimate slices{.value = std::ceil(multipliers / per_dsp.value),
+                            .low = std::ceil(multipliers / std::max(per_dsp.high, per_dsp.value)),
+                            .high = std::ceil(multipliers / std::min(per_dsp.low > 0 ? per_dsp.low : per_dsp.value, per_dsp.value)),
+                            .status = per_dsp.status};
+            pe.dsp.add(slices);
+            pe.lut.add(cost("dsp_multiplier.lut"), slices.value);
+            pe.ff.add(cost("dsp_multiplier.ff"), slices.value);
+        } else {
+            const double lut = (2.0 * std::ceil(width / 6.0) - 1.0) * width;
+            pe.lut.add(cost("lut_multiplier.lut_factor"), multipliers * lut);
+            pe.ff.add(cost("lut_multiplier.ff_per_product_bit"), multipliers * width);
+        }
+        // A tree of depth - 1 adders, one bit wider per level; slices of unpacked products add in their own cascade.
+        if (!in_dsp || design_.pe.precision != PePrecision::fixed) {
+            double bits = 0;
+            for (int level = 1, nodes = shape.depth; nodes > 1; ++level) {
+                nodes = (nodes + 1) / 2;
+                bits += static_cast<double>(nodes) * (width + level);
+            }
+            pe.lut.add(cost("adder.lut_per_bit"), outputs * bits);
+            pe.ff.add(cost("adder.ff_per_bit"), outputs * bits);
+        }
+        const double accumulators = outputs * needs_.residues;
+        pe.lut.add(cost("accumulator.lut_per_bit"), accumulators * needs_.sum_bits);
+        pe.ff.add(cost("accumulator.ff_per_bit"), accumulators * needs_.sum_bits);
+        if (needs_.log_shift > 0) {
+            const double bits = static_cast<double>(needs_.log_right_bits + needs_.log_shift) * ceil_log2(needs_.log_shift + 1);
+            pe.lut.add(cost("shift_add.lut_per_level"), multipliers * bits);
+        }
+        const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
+                                     : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
+        pe.lut.add(cost("zero_point.lut_per_bit"), sums);
+        if (needs_.grouped || needs_.residues > 1) {  // A_t * m_t on the way out, one lane a column
+            pe.dsp.add(cost("rescale.dsp"), shape.cols);
+            pe.lut.add(cost("rescale.lut"), shape.cols);
+            pe.ff.add(cost("rescale.ff"), shape.cols);
+        }
+    }
+
+    void post_unit() {
+        auto& post = unit("post_unit");
+        const double lanes = hw_.pe.cols;
+        post.dsp.add(cost("rescale.dsp"), lanes * 2);  // M is 17 bits, P 32: two slices
+        post.lut.add(cost("rescale.lut"), lanes);
+        post.ff.add(cost("rescale.ff"), lanes);
+        post.lut.add(cost("residual_add.lut_per_bit"), lanes * needs_.stream_bits);
+    }
+
+    void vector_units() {
+        const auto lane_unit = [&](const std::string& name, int lanes, bool has_bram) -> UnitResources& {
+            auto& u = unit(name + "_unit");
+            u.dsp.add(cost(name + ".dsp"), lanes);
+            u.lut.add(cost(name + ".lut"), lanes);
+            u.ff.add(cost(name + ".ff"), lanes);
+            if (has_bram) u.bram36.add(cost(name + ".bram18"), 0.5 * lanes);
+            return u;
+        };
+        lane_unit("softmax", hw_.softmax_lanes, true);
+        auto& norm = lane_unit("layernorm", hw_.layernorm_lanes, false);
+        norm.dsp.add(cost("layernorm.shared_dsp"), 1);
+        norm.lut.add(cost("layernorm.shared_lut"), 1);
+        lane_unit("gelu", hw_.gelu_lanes, true);
+    }
+
+    void buffers() {
+        const auto& pe = hw_.pe;
+        const auto& b = design_.buffers;
+        result_.buffers = {
+            pack("weight_buffer", b.weight_kib, std::int64_t{pe.cols} * pe.depth * pe.weight_bits, design_.device),
+            pack("activation_buffer", b.activation_kib, std::int64_t{pe.rows} * pe.depth * pe.activation_bits, design_.device),
+            pack("partial_sum_buffer", b.partial_sum_kib, std::int64_t{pe.cols} * kPostWordBits, design_.device),
+            pack("score_buffer", b.score_kib, std::int64_t{std::max(hw_.softmax_lanes, pe.cols)} * kScoreWordBits, design_.device),
+        };
+        for (const auto& geometry : result_.buffers) {
+            auto& u = unit(geometry.name);
+            const double bram = static_cast<double>(geometry.bram36), uram = static_cast<double>(geometry.uram);
+            u.bram36.add({.value = bram, .low = bram, .high = bram, .status = Provenance::published});
+            u.uram.add({.value = uram, .low = uram, .high = uram, .status = Provenance::published});
+            u.lut.add(cost("buffer.lut_per_bank"), bram + uram);
+        }
+    }
+
+    void infrastructure() {
+        auto& ports = unit("memory_ports");
+        const double count = hw_.ports;
+        ports.lut.add(cost("axi_port.lut"), count);
+        ports.ff.add(cost("axi_port.ff"), count);
+        ports.bram36.add(cost("axi_port.bram18"), 0.5 * count);
+        auto& dma = unit("dma");
+        dma.lut.add(cost("dma.lut"), count);
+        dma.ff.add(cost("dma.ff"), count);
+        auto& control = unit("controller");
+        control.lut.add(cost("control.lut"), 1);
+        control.ff.add(cost("control.ff"), 1);
+        const auto& reserved = design_.device.reserved;
+        auto& platform = unit("platform");
+        const auto fixed = [](Estimate& to, std::int64_t n) {
+            const auto v = static_cast<double>(n);
+            to.add(Estimate{.value = v, .low = v, .high = v, .status = Provenance::published});
+        };
+        fixed(platform.lut, reserved.lut);
+        fixed(platform.ff, reserved.ff);
+        fixed(platform.dsp, reserved.dsp);
+        fixed(platform.bram36, reserved.bram36);
+        fixed(platform.uram, reserved.uram);
+    }
+
+    void totals() {
+        auto& r = result_;
+        for (const auto& u : r.units) {
+            r.lut.add(u.lut);
+            r.ff.add(u.ff);
+            r.dsp.add(u.dsp);
+            r.bram36.add(u.bram36);
+            r.uram.add(u.uram);
+        }
+        const auto widen = [](Estimate& e, const Figure& band) {
+            e.low *= band.low / band.value;
+            e.high *= band.high / band.value;
+            e.status = worse(e.status, band.status);
+        };
+        widen(r.lut, cost("band.lut"));
+        widen(r.ff, cost("band.ff"));
+        const auto& d = design_.device;
+        struct Kind {
+            const char* name;
+            double used;
+            std::int64_t available;
+            double limit;
+        };
+        const std::array kinds{Kind{"lut", r.lut.value, d.lut, d.max_utilization_lut}, Kind{"ff", r.ff.value, d.ff, d.max_utilization_ff},
+                               Kind{"dsp", r.dsp.value, d.dsp, d.max_utilization_dsp}, Kind{"bram36", std::ceil(r.bram36.value), d.bram36, d.max_utilization_bram},
+                               Kind{"uram", r.uram.value, d.uram, d.max_utilization_uram}};
+        double closest = -1;
+        for (const auto& kind : kinds) {
+            if (kind.used <= 0) continue;
+            const double share = kind.available ? kind.used / static_cast<double>(kind.available) : 1e3;
+            r.max_utilization_pct = std::max(r.max_utilization_pct, 100.0 * share);
+            if (share / kind.limit > closest) closest = share / kind.limit, r.limiting_resource = kind.name;
+            if (share > kind.limit) {
+                r.fits = false;
+                r.reasons.push_back(fmt::format("{} {:.0f} of {} is over the closure limit of {:.0f} %", kind.name, kind.used, kind.available, 100 * kind.limit));
+            }
+        }
+    }
+
+    const Hardware& hw_;
+    const Design& design_;
+    FormatNeeds needs_;
+    const CostTable& costs_;
+    ResourceEstimate result_;
+};
+
+}  // namespace
+
+void Estimate::add(const Figure& figure, double count) {
+    value += figure.value * count;
+    low += figure.low * count;
+    high += figure.high * count;
+    if (count != 0) status = worse(status, figure.status);
+}
+
+void Estimate::add(const Estimate& other) {
+    value += other.value;
+    low += other.low;
+    high += other.high;
+    if (other.value != 0 || other.high != 0) status = worse(status, other.status);
+}
+
+ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
+    return Estimator(hardware, design, plan, costs).run();
+}
+
+Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
+    constexpr int kStep = 4, kMaxSide = 256;
+    const auto fits = [&](int rows, int cols) {
+        Design candidate = design;
+        candidate.pe.rows = rows;
+        candidate.pe.cols = cols;
+        candidate.pe.size = PeSize::given;
+        return estimate_resources(resolve(candidate, plan), candidate, plan, costs).fits;
+    };
+    int best_rows = kStep, best_cols = kStep;
+    for (int rows = kStep; rows <= kMaxSide; rows += kStep) {
+        int least = 0, most = kMaxSide / kStep + 1;  // fits(least steps), not fits(most steps)
+        while (most - least > 1) {
+            const int middle = (least + most) / 2;
+            (fits(rows, middle * kStep) ? least : most) = middle;
+        }
+        const int cols = least * kStep;
+        const auto area = rows * cols, best = best_rows * best_cols;
+        if (cols > 0 && (area > best || (area == best && std::abs(rows - cols) < std::abs(best_rows - best_cols)))) best_rows = rows, best_cols = cols;
+    }
+    Design result = design;
+    result.pe.rows = best_rows;
+    result.pe.cols = best_cols;
+    result.pe.size = PeSize::given;
+    return result;
+}
+
+Figure closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs) {
+    const double used = std::min(1.0, resources.max_utilization_pct / 100.0);
+    const int dies = std::max(1, design.device.num_dies);
+    const int needed = std::clamp(static_cast<int>(std::ceil(used * dies)), 1, dies);
+    const auto& utilization = costs.at("clock.utilization_derate");
+    const auto& crossing = costs.at("clock.die_crossing_derate");
+    const double factor = (1.0 - utilization.value * std::max(0.0, used - 0.5) / 0.5) * (1.0 - crossing.value * (needed - 1));
+    Figure clock = design.device.fmax_mhz;
+    clock.value *= factor;
+    clock.low *= factor;
+    clock.high *= factor;
+    clock.status = worse(clock.status, worse(utilization.status, crossing.status));
+    return clock;
+}
+
+}  // namespace prelude::sim

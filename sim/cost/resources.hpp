@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a design occupies: LUT, FF, DSP, BRAM, URAM per unit, whether it fits its device, and how fast it may be clocked.
+// Pure functions of the resolved hardware, the formats and the cost table.
+
+#include <string>
+#include <vector>
+
+#include "sim/cost/cost_table.hpp"
+#include "sim/mapping/hardware.hpp"
+
+namespace prelude::sim {
+
+/// A count with its 80 % band and the worst status of the terms it is made of.
+struct Estimate {
+    double value = 0, low = 0, high = 0;
+    Provenance status = Provenance::measured;
+    /// Adds `count` of a cost term.
+    void add(const Figure& figure, double count);
+    void add(const Estimate& other);
+};
+
+struct UnitResources {
+    std::string unit;  ///< pe_array, post_unit, weight_buffer, ...
+    Estimate lut, ff, dsp, bram36, uram;
+};
+
+/// Geometry of one on-chip buffer.
+struct BufferGeometry {
+    std::string name;
+    std::int64_t bits = 0, width_bits = 0;  ///< capacity, and what one access delivers
+    std::int64_t bram36 = 0, uram = 0;      ///< one of the two is 0
+};
+
+struct ResourceEstimate {
+    std::vector<UnitResources> units;
+    std::vector<BufferGeometry> buffers;
+    Estimate lut, ff, dsp, bram36, uram;  ///< totals, the platform's reserve included; LUT and FF bands include the estimator's own (band.lut, band.ff)
+    bool fits = true;
+    double max_utilization_pct = 0;       ///< of the device's capacity, the most used kind
+    std::string limiting_resource;        ///< that kind: lut | ff | dsp | bram36 | uram
+    std::vector<std::string> reasons;     ///< why it does not fit
+};
+
+/// Resources of a design.
+///
+/// Meaning   pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), an adder tree of depth - 1 nodes and
+///           an accumulator per output (one per residue of a fractional log base), shifters for log operands where the formats have them, row and column sums for zero points,
+///           and per column a flush multiplier where the formats have several groups; post_unit: `cols` lanes; vector units: their lanes; buffers: block RAM or UltraRAM,
+///           whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
+/// Fits      every count within the device's closure limit
+[[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
+
+/// rows and cols of the largest array, at the design's depth, that stays within the closure limits; the squarest of equals.
+///
+/// Contract  rows and cols are multiples of 4; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
+[[nodiscard]] Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
+
+/// Clock the device may close: fmax * (1 - clock.utilization_derate * max(0, u - 0.5) / 0.5) * (1 - clock.die_crossing_derate * crossings),
+/// u the largest utilization as a fraction, crossings the dies beyond the first that the design needs.
+[[nodiscard]] Figure closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs);
+
+}  // namespace prelude::sim
