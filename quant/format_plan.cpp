@@ -205,18 +205,20 @@ class Planner {
     }
 
     void plan_product(const Node& node) {
+        bool log = false;
         const auto& left = plan_.format(graph_.value(node.inputs[0]).name);
         const auto& right = plan_.format(graph_.value(node.inputs[1]).name);
         ContractionPlan plan{.left_bits = left.bits, .right_bits = right.bits, .depth = graph_.value(node.inputs[0]).shape[2]};
         if (left.kind == FormatKind::probability && left.tau > 0) {
+            log = true;
             plan.shift = left.shift_cap;
             plan.term_sizes.assign(left.tau > 1 ? static_cast<std::size_t>(left.tau) : 0, plan.depth);
         }
-        finish(node, std::move(plan), false);
+        finish(node, std::move(plan), false, log);
     }
 
-    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric) {
-        const bool log = plan.shift > 0;
+    /// `log`: the left operand is a power of two, its shift may be 0 throughout.
+    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric, bool log = false) {
         plan.product_bits = product_width(log ? 0 : plan.left_bits, plan.right_bits, right_is_symmetric, plan.depth, plan.shift);
         plan.accumulator_bits = plan.product_bits;
         if (plan.term_sizes.size() > 1) {
