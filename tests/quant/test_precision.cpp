@@ -29,7 +29,7 @@ const std::map<std::string, double, std::less<>> kTolerance{
     {"prompt_embedding", 1.1},   // phase 2^-24, sine 2^-15
     {"dense_position_code", 0.51},
     {"parameter", 0.51},
-    {"resize", 700},             // 11-bit weights: 2^-12 of neighbours' difference, in words of 22 bits
+    {"resize", 100},             // 11-bit weights: 2^-12 of neighbours' difference, in words of 22 bits
 };
 
 /// Real numbers of a value's words; probabilities decoded and divided as their scale says.

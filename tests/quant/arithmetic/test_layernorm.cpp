@@ -45,6 +45,17 @@ TEST_CASE("reciprocal roots equal the oracle and lie within two units of the las
     CHECK(worst <= 2.0);
 }
 
+TEST_CASE("the reciprocal root of every 22-bit mantissa lies within two units of the last place", "[exhaustive]") {
+    double worst = 0;
+    for (std::uint64_t m = 1u << 20; m < 1u << 22; ++m) {  // V = m 4^10: all words m can take
+        const auto root = quant::reciprocal_root(m);
+        if (root.exponent != 10) FAIL("exponent of " << m);
+        worst = std::max(worst, std::abs(root.mantissa - std::ldexp(1.0 / std::sqrt(static_cast<double>(m)), 26)));
+    }
+    INFO("worst error " << worst << " units of the last place");
+    CHECK(worst <= 2.0);
+}
+
 // Tolerance in raw output words (f fraction bits): 1 for the last rounding, 2 ulp of 2^-15 relative for the root, one step of t.
 TEST_CASE("layer normalisation lies within its tolerance of the double-precision result", "[oracle]") {
     Random random(22);
