@@ -41,7 +41,7 @@ std::unique_ptr<models::EvaluationSet> make_set(const DataSettings& data, models
         if (kind == DataKind::coco) throw models::DataError("data.kind coco is not available in this version");
         kinds.push_back(kind == DataKind::phantom ? models::DataKind::phantom : models::DataKind::scene);
     }
-    models::PromptSchedule schedule{.kinds = {}, .limit = data.prompts_per_image};
+    models::PromptSchedule schedule{.kinds = {}, .limit = data.prompts_per_image * static_cast<int>(data.prompts.size())};
     for (const auto kind : data.prompts) schedule.kinds.push_back(kind == PromptKind::box ? models::PromptKind::box : models::PromptKind::point);
     return models::generated_set(std::move(kinds), split, seed, num_images, size, std::move(schedule));
 }

@@ -22,10 +22,11 @@ void lower_softmax_bits(Settings& settings, const Configuration& configuration, 
     const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
     if (*softmax.bits <= useful) return;
     const auto swept = [&](std::string_view key) { return configuration.is_axis(find_key(key)); };
-    if (!swept("quant.softmax.bits") && !swept("quant.softmax.log_base") && !swept("quant.softmax.scheme") && !swept("quant.softmax.shift_cap") && !swept("quant.method"))
+    if (!swept("quant.softmax.bits") && !swept("quant.softmax.log_base") && !swept("quant.softmax.scheme") &&
+        !swept("quant.softmax.shift_cap") && !swept("quant.method"))
         return;
-    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of log base {} at shift cap {}", *softmax.bits, useful,
-                                   find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap));
+    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of log base {} at shift cap {}",
+                                   *softmax.bits, useful, find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap));
     softmax.bits = useful;
 }
 
@@ -112,7 +113,8 @@ Point Grid::combination(std::int64_t index) const {
             if (!key.is_fixed()) key.set(settings, value);
             point.swept.push_back(key.domain.print(value));
         }
-    if (const auto device = configuration_->devices.find(settings.hw.device.name); device != configuration_->devices.end()) settings.hw.device = device->second;
+    if (const auto device = configuration_->devices.find(settings.hw.device.name); device != configuration_->devices.end())
+        settings.hw.device = device->second;
     lower_softmax_bits(settings, *configuration_, point.warnings);
     return point;
 }

@@ -12,8 +12,8 @@
 namespace prelude::experiments {
 
 struct Point {
-    std::int64_t index = 0;  ///< in the whole grid
-    Settings settings;       ///< device filled in
+    std::int64_t index = 0;          ///< in the whole grid
+    Settings settings;               ///< device filled in
     std::vector<std::string> swept;  ///< one text per column of Grid::columns()
     std::vector<std::string> warnings;
 };
@@ -27,7 +27,7 @@ struct Point {
 ///   - a softmax width beyond the useful maximum, where an axis is involved, is lowered to it with a warning.
 class Grid {
   public:
-    static constexpr std::int64_t kMaxGridPoints = 1'000'000;           ///< of strategy grid
+    static constexpr std::int64_t kMaxGridPoints = 1'000'000;                ///< of strategy grid
     static constexpr std::int64_t kMaxCombinations = std::int64_t{1} << 62;  ///< of strategy random
 
     /// `configuration` must outlive the grid.

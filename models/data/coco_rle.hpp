@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// COCO's compressed run lengths: columns first, runs of zeros and ones in turn, each from the third on stored as the
+// COCO's compressed run lengths: columns first, runs of zeros and ones in turn, each from the fourth on stored as the
 // difference to the run two before it, in 5-bit pieces (least first, sixth bit = more follow) offset by 48 into ASCII.
 
 #include <string>

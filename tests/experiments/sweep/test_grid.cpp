@@ -10,12 +10,15 @@ using namespace prelude::experiments;
 
 namespace {
 
-Configuration read(const std::string& text) { return read_configuration_text(text, "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs"); }
+Configuration read(const std::string& text) {
+    return read_configuration_text(text, "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs");
+}
 
 }  // namespace
 
 TEST_CASE("The last axis moves fastest and joined keys move together") {
-    const auto configuration = read("sweep: {axes: {quant.groups: [1, 4], \"hw.pe.rows, hw.pe.cols\": [[8, 16], [16, 8]], quant.softmax.log_base: [2, sqrt2]}}\n");
+    const auto configuration =
+        read("sweep: {axes: {quant.groups: [1, 4], \"hw.pe.rows, hw.pe.cols\": [[8, 16], [16, 8]], quant.softmax.log_base: [2, sqrt2]}}\n");
     const Grid grid(configuration);
     REQUIRE(grid.size() == 8);
     CHECK(grid.columns() == std::vector<std::string>{"quant.groups", "hw.pe.rows", "hw.pe.cols", "quant.softmax.log_base"});
@@ -36,7 +39,8 @@ TEST_CASE("Each point carries the figures of its device") {
 
 TEST_CASE("A random sweep draws different points, in grid order, the same for the same seed") {
     const auto points = [](const std::string& sweep) {
-        const auto configuration = read("sweep: {strategy: random, " + sweep + ", axes: {hw.pe.rows: [1, 2, 3, 4, 5, 6, 7], hw.pe.cols: [1, 2, 3, 4, 5, 6, 7]}}\n");
+        const auto configuration = read("sweep: {strategy: random, " + sweep +
+                                        ", axes: {hw.pe.rows: [1, 2, 3, 4, 5, 6, 7], hw.pe.cols: [1, 2, 3, 4, 5, 6, 7]}}\n");
         const Grid grid(configuration);
         std::vector<std::int64_t> indices;
         for (std::int64_t i = 0; i < grid.size(); ++i) {
