@@ -144,8 +144,33 @@ class Planner {
         if (!is_contraction(user.op)) return std::nullopt;
         Format format{.kind = FormatKind::code, .bits = bits_of(user).activation_bits};
         const auto groups = groups_of(user);
-        if (groups != 1) format.group_sizes = even_groups(user, graph_.channels(value), groups);
+        if (groups == 1) return format;
+        if (std::holds_alternative<models::MatMul>(user.op) || !written_per_channel(value)) {
+            refuse(fmt::format("quant.layers: {} cannot have {} groups: its input has one scale (groups are for inputs made by a norm, a "
+                               "projection, a convolution or a requantization and read by a layer with weights)",
+                               user.name, groups));
+            return format;
+        }
+        format.group_sizes = even_groups(user, graph_.channels(value), groups);
         return format;
+    }
+
+    /// Whether the words of a value come from a rescale with constants per channel; tables and products of two values have one.
+    [[nodiscard]] bool written_per_channel(ValueId value) const {
+        for (auto member : classes_.members(classes_.root(value))) {
+            const auto* producer = graph_.producer(member);
+            if (!producer || is_movement(producer->op)) continue;
+            if (std::holds_alternative<models::MatMul>(producer->op)) return false;
+            if (!is_contraction(producer->op) && !std::holds_alternative<models::LayerNorm>(producer->op) &&
+                !std::holds_alternative<models::Requantize>(producer->op)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void refuse(std::string problem) {
+        if (std::ranges::find(problems_, problem) == problems_.end()) problems_.push_back(std::move(problem));
     }
 
     /// The table of GELU or ReLU is addressed by its input code: wider inputs where the output codes are finer.

@@ -360,5 +360,18 @@ TEST_CASE("a setting whose rescale does not fit names the node", "[mutation]") {
     quant::Settings settings;
     settings.weight_bits = settings.activation_bits = settings.edge_bits = 2;
     settings.residual_bits = 20;
-    CHECK_THROWS_WITH(minute_model().quantize(settings), Catch::Contains("does not fit the integer form") && Catch::Contains("encoder.") || Catch::Contains("decoder."));
+    CHECK_THROWS_WITH(minute_model().quantize(settings), Catch::Contains("does not fit the integer form") && (Catch::Contains("encoder.") || Catch::Contains("decoder.")));
+}
+
+TEST_CASE("groups are refused where a value has one scale, by the names of the layers", "[mutation]") {
+    const auto with_groups = [](std::string match) {
+        quant::Settings settings;
+        settings.layers = {{.match = std::move(match), .groups = 4}};
+        return settings;
+    };
+    using Catch::Contains;
+    CHECK_THROWS_WITH(minute_model().quantize(with_groups("*.lin2")), Contains("encoder.block0.lin2 cannot have 4 groups"));
+    CHECK_THROWS_WITH(minute_model().quantize(with_groups("encoder.block1.proj")), Contains("encoder.block1.proj cannot have 4 groups"));
+    CHECK_THROWS_WITH(minute_model().quantize(with_groups("encoder.block1.qk")), Contains("encoder.block1.qk cannot have 4 groups"));
+    CHECK(minute_model().quantize(with_groups("encoder.neck.conv2")).plan.format("encoder.neck.norm1.out").num_groups() == 4);
 }
