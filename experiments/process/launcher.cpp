@@ -121,16 +121,18 @@ class Server {
     void send(const Frame& frame) { outgoing_ += encode(frame); }
 
     void flush() {
-        while (!outgoing_.empty()) {
-            const auto sent = ::send(socket_.get(), outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL);
+        std::string_view rest = outgoing_;
+        while (!rest.empty()) {
+            const auto sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
             if (sent < 0 && errno == EINTR) continue;
-            if (sent < 0 && errno == EAGAIN) return;
+            if (sent < 0 && errno == EAGAIN) break;
             if (sent <= 0) {
                 ended_ = true;
                 return;
             }
-            outgoing_.erase(0, static_cast<std::size_t>(sent));
+            rest.remove_prefix(static_cast<std::size_t>(sent));
         }
+        outgoing_.erase(0, outgoing_.size() - rest.size());
     }
 
     Descriptor socket_, signals_;

@@ -37,7 +37,7 @@ check() {
 }
 
 check sweep 2 36 'on the Pareto front' --set model.checkpoint=none
-check one 2 1 'One design point' --set model.checkpoint=none --set quant.groups=1 --set 'quant.weight_bits=8' --set 'quant.activation_bits=8' --set quant.softmax.log_base=2
+check one 0 1 'One design point' --set model.checkpoint=none --set quant.groups=1 --set 'quant.weight_bits=8' --set 'quant.activation_bits=8' --set quant.softmax.log_base=2
 PRELUDE_FAKE_SHAPES_ONLY=1 check shapes 1 36 'Accuracy is unknown in this sweep: no weights' --set model.checkpoint=none
 PRELUDE_FAKE_NOTHING_FITS=1 check nothing_fits 2 36 'infeasible' --set model.checkpoint=none
-check thousand 2 1008 '1 008 design points' --set model.checkpoint=none --set 'sweep.axes.hw.axi.outstanding=[2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29]'
+check thousand 2 1008 '1,008 design points' --set model.checkpoint=none --set 'sweep.axes.hw.axi.outstanding=[2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29]'

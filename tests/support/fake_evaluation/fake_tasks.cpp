@@ -227,7 +227,7 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
     tasks.make_row = [behaviour](const Grid& grid, std::int64_t index, const TaskResults& results) {
         return row_of(grid, index, results, behaviour);
     };
-    tasks.layer_columns = {"layer", "M", "K", "N", "tile", "cycles", "bound", "utilisation", "bytes", "energy", "SQNR"};
+    tasks.layer_columns = {"layer", "M", "K", "N", "tile", "cycles", "bound", "utilisation", "bytes", "energy_mj", "sqnr_db"};
     return tasks;
 }
 
