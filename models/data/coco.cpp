@@ -21,10 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMaxId = (std::int64_t{1} << 53) - 1;  ///< whole numbers that every JSON writer keeps exactly
 constexpr std::size_t kMaxImages = std::size_t{1} << 20, kMaxAnnotations = std::size_t{1} << 22, kMaxCategories = 1 << 16, kMaxBoxes = std::size_t{1} << 22;
 constexpr std::size_t kMaxNameBytes = 1024;
-constexpr double kBoxSlack = 1;  ///< pixels a box may stand out of its picture: files round coordinates
+constexpr double kBoxSlack = 1;  ///< pixels an annotated box may stand out of its picture: files round coordinates
 
 /// Why a file name is refused; empty if it may be used. It comes from a stranger: it must stay beside the JSON file.
 std::string_view fault_of_name(const std::string& name) {
@@ -37,12 +36,12 @@ std::string_view fault_of_name(const std::string& name) {
     return {};
 }
 
-/// x, y, width, height as a box inside the picture; reports and gives nothing where it is none.
-std::optional<Box> box_in(const JsonRecord& record, const CocoImage& image) {
+/// x, y, width, height as a box, clipped to the picture; reports and gives nothing where it stands out by more than `slack` pixels.
+std::optional<Box> box_in(const JsonRecord& record, const CocoImage& image, double slack) {
     const auto* numbers = record.numbers("bbox", 4);
     if (numbers == nullptr) return std::nullopt;
     const double x = (*numbers)[0], y = (*numbers)[1], width = (*numbers)[2], height = (*numbers)[3];
-    const bool inside = x >= -kBoxSlack && y >= -kBoxSlack && width >= 0 && height >= 0 && x + width <= image.width + kBoxSlack && y + height <= image.height + kBoxSlack;
+    const bool inside = x >= -slack && y >= -slack && width >= 0 && height >= 0 && x + width <= image.width + slack && y + height <= image.height + slack;
     if (!inside) {
         record.problem("bbox", fmt::format("got [{}, {}, {}, {}], allowed a box inside the picture of {} x {} pixels", x, y, width, height, image.width, image.height));
         return std::nullopt;
@@ -78,7 +77,7 @@ class Reader {
 
     void take_image(JsonRecord& record) {
         CocoImage image;
-        const auto id = record.whole("id", -kMaxId, kMaxId);
+        const auto id = record.id("id");
         if (id) record.name_by_id(image.id = *id);
         if (id && !image_of_id_.emplace(*id, data_.images.size()).second) record.problem("id", fmt::format("got {}, which another image has", *id));
         if (const auto name = record.text("file_name")) {
@@ -97,21 +96,21 @@ class Reader {
     }
 
     void take_category(JsonRecord& record) {
-        const auto id = record.whole("id", -kMaxId, kMaxId);
+        const auto id = record.id("id");
         if (id && !categories_.insert(*id).second) record.problem("id", fmt::format("got {}, which another category has", *id));
     }
 
     void take_annotation(JsonRecord& record) {
         CocoAnnotation annotation;
-        const auto id = record.whole("id", -kMaxId, kMaxId);
+        const auto id = record.id("id");
         if (id) record.name_by_id(annotation.id = *id);
         if (id && !annotation_ids_.insert(*id).second) record.problem("id", fmt::format("got {}, which another annotation has", *id));
-        if (const auto category = record.whole("category_id", -kMaxId, kMaxId)) {
+        if (const auto category = record.id("category_id")) {
             annotation.category = *category;
             if (has_categories_ && !categories_.contains(*category)) record.problem("category_id", fmt::format("got {}, which no category has", *category));
         }
         if (record.find("iscrowd") != nullptr) annotation.is_crowd = record.whole("iscrowd", 0, 1) == 1;
-        const auto image_id = record.whole("image_id", -kMaxId, kMaxId);
+        const auto image_id = record.id("image_id");
         if (!image_id) return;
         const auto found = image_of_id_.find(*image_id);
         if (found == image_of_id_.end()) return record.problem("image_id", fmt::format("got {}, which no image has", *image_id));
@@ -121,7 +120,7 @@ class Reader {
         if (!take_region(record, image, annotation)) return;
         if (record.find("bbox") == nullptr) {
             annotation.box = tight_box(mask_of(annotation, image));
-        } else if (const auto box = box_in(record, image)) {
+        } else if (const auto box = box_in(record, image, kBoxSlack)) {
             annotation.box = *box;
         }
         data_.annotations.push_back(std::move(annotation));
@@ -260,12 +259,14 @@ std::vector<CocoBox> read_coco_boxes(std::string_view json, const fs::path& name
     for (std::size_t i = 0; i < data.images.size(); ++i) image_of_id.emplace(data.images[i].id, i);
     std::vector<CocoBox> boxes;
     const auto take = [&](JsonRecord& record) {
-        const auto image_id = record.whole("image_id", -kMaxId, kMaxId), category = record.whole("category_id", -kMaxId, kMaxId);
+        const auto image_id = record.id("image_id"), category = record.id("category_id");
         const auto score = record.number("score");
         if (!image_id || !category || !score) return;
         const auto image = image_of_id.find(*image_id);
         if (image == image_of_id.end()) return record.problem("image_id", fmt::format("got {}, which no image of {} has", *image_id, data.file.string()));
-        if (const auto box = box_in(record, data.images[image->second])) boxes.push_back({.image = image->second, .category = *category, .box = *box, .score = *score});
+        const auto& picture = data.images[image->second];
+        // Detectors draw beyond the border; a box farther out than a picture's side is no box of this picture.
+        if (const auto box = box_in(record, picture, std::max(picture.width, picture.height))) boxes.push_back({.image = image->second, .category = *category, .box = *box, .score = *score});
     };
     (void)read_records(json, {{"", {"image_id", "category_id", "bbox", "score"}, kMaxBoxes, take}}, problems);
     problems.throw_if_any();

@@ -51,7 +51,7 @@ struct CocoData {
 
 inline constexpr double kMaxOutlinePixels = 1 << 20;
 
-/// One detection: image and box as in the file.
+/// One detection; its box is clipped to the picture.
 struct CocoBox {
     std::size_t image = 0;  ///< index into CocoData::images
     std::int64_t category = 0;

@@ -116,7 +116,10 @@ class RecordReader final : public nlohmann::json_sax<nlohmann::json> {
   private:
     [[nodiscard]] std::size_t record_depth() const noexcept { return bare_list_ != nullptr ? 2 : 3; }
     [[nodiscard]] std::string_view list_name() const { return section_->name.empty() ? "detections" : std::string_view(section_->name); }
-    [[nodiscard]] std::string place() const { return section_ == nullptr ? "top level" : fmt::format("{}[{}]", list_name(), count_); }
+    [[nodiscard]] std::string place() const {
+        if (section_ != nullptr) return fmt::format("{}[{}]", list_name(), count_);
+        return depth_ <= 1 ? "top level" : in_quotes(top_key_);
+    }
 
     [[nodiscard]] const JsonSection* wanted_section() const {
         const auto section = std::find_if(sections_.begin(), sections_.end(), [&](const auto& each) { return each.name == top_key_; });
@@ -290,6 +293,16 @@ std::optional<std::int64_t> JsonRecord::whole(std::string_view name, std::int64_
     return std::nullopt;
 }
 
+std::optional<std::int64_t> JsonRecord::id(std::string_view name) const {
+    constexpr double kLargest = (std::int64_t{1} << 53) - 1;
+    constexpr std::string_view kAllowed = "a whole number of at most 53 bits";
+    const auto* field = expect(name, JsonField::Kind::number, kAllowed);
+    if (field == nullptr) return std::nullopt;
+    if (field->number == std::floor(field->number) && std::abs(field->number) <= kLargest) return static_cast<std::int64_t>(field->number);
+    problem(name, fmt::format("got {}, allowed {}", field->number, kAllowed));
+    return std::nullopt;
+}
+
 std::optional<double> JsonRecord::number(std::string_view name) const {
     const auto* field = expect(name, JsonField::Kind::number, "a number");
     return field == nullptr ? std::nullopt : std::optional(field->number);
@@ -310,6 +323,7 @@ const std::vector<double>* JsonRecord::numbers(std::string_view name, std::size_
 }
 
 std::vector<std::string> read_records(std::string_view json, const std::vector<JsonSection>& sections, DataProblems& problems, const JsonLimits& limits) {
+    if (json.empty()) problems.fail("the file is empty");
     RecordReader reader(sections, problems, limits);
     nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
     if (!reader.top().empty()) problems.fail(fmt::format("got {}, allowed {}", reader.top(), sections[0].name.empty() ? "a list of objects" : "an object"));

@@ -57,6 +57,8 @@ class JsonRecord final {
     [[nodiscard]] const JsonField* find(std::string_view name) const;
     /// A whole number in [low, high].
     [[nodiscard]] std::optional<std::int64_t> whole(std::string_view name, std::int64_t low, std::int64_t high) const;
+    /// A whole number that every JSON writer keeps exactly: at most 53 bits.
+    [[nodiscard]] std::optional<std::int64_t> id(std::string_view name) const;
     [[nodiscard]] std::optional<double> number(std::string_view name) const;
     [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
     /// `count` numbers.

@@ -108,7 +108,7 @@ def make_files():
                                                       image(id=4, file_name="empty.jpg")], annotations=[]))
     write("many-problems.json", data(images=[image(id=i % 3, width=-i) for i in range(1, 200)], annotations=[]))
     boxes = [{"image_id": 1, "category_id": 3, "bbox": [1, 1, 1, 3], "score": 0.5}, {"image_id": 2, "category_id": 3, "bbox": [1, 1, 1, 3], "score": 0.5}, {},
-             {"image_id": 1, "category_id": "3", "bbox": [1, 1, 1, 3], "score": "high"}, {"image_id": 1, "category_id": 3, "bbox": [1, 1, 10, 3], "score": 0.5}, 7]
+             {"image_id": 1, "category_id": "3", "bbox": [1, 1, 1, 3], "score": "high"}, {"image_id": 1, "category_id": 3, "bbox": [1, 1, 20, 3], "score": 0.5}, 7]
     for name, content in (("detections", boxes), ("detections-are-an-object", {"annotations": boxes}), ("detections-are-instances", data()),
                           ("detections-truncated", json.dumps(boxes)[:100])):
         write(name + ".json", data())

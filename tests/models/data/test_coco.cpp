@@ -167,7 +167,7 @@ TEST_CASE("A box may stand out of its picture by the rounding of a pixel and is 
 }
 
 TEST_CASE("Order of the sections, unknown keys and nested extras do not matter") {
-    const std::string text = R"({"annotations": [{"extra": [[1, {"id": 9}]], "segmentation": {"counts": "4R3", "size": [9, 12], "more": {"size": 1}},
+    const std::string text = R"({"annotations": [{"extra": [[1, {"id": 9}]], "segmentation": {"counts": "4X3", "size": [9, 12], "more": {"size": 1}},
         "image_id": 1, "keypoints": [1, 2], "id": 1, "category_id": 2}], "licenses": [{"id": 1}], "images": [{"license": 1, "id": 1, "height": 9, "width": 12,
         "file_name": "folder/x.jpg", "nested": {"id": 4}}]})";
     const auto data = read_coco(text, "x.json");
