@@ -74,7 +74,9 @@ constexpr std::array kColumns = {
 
 }  // namespace
 
-std::span<const Column> all_columns() { return kColumns; }
+std::span<const Column> all_columns() {
+    return kColumns;
+}
 
 const Column* find_column(std::string_view name) {
     for (const auto& column : kColumns)

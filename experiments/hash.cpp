@@ -20,7 +20,9 @@ namespace fs = std::filesystem;
 
 class Sha256 {
   public:
-    Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) { models::check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "SHA-256"); }
+    Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+        models::check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+    }
 
     void add(std::string_view bytes) { models::check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "SHA-256"); }
 
@@ -58,7 +60,8 @@ std::string sha256_of_path(const fs::path& path) {
     if (!fs::is_directory(path)) return of_file(path);
     std::vector<std::string> entries;
     for (const auto& entry : fs::recursive_directory_iterator(path))
-        if (entry.is_regular_file()) entries.push_back(fmt::format("{} {}\n", fs::relative(entry.path(), path).string(), entry.file_size()));
+        if (entry.is_regular_file())
+            entries.push_back(fmt::format("{} {}\n", fs::relative(entry.path(), path).string(), entry.file_size()));
     std::sort(entries.begin(), entries.end());
     Sha256 hash;
     for (const auto& entry : entries) hash.add(entry);

@@ -36,12 +36,15 @@ double iou(const Counts& counts) {
 
 Counts count(const Mask& a, const Mask& b) {
     check(a.width == b.width && a.height == b.height, "metrics: masks of different sides");
-    return count(a.values.size(), [&](auto index) { return a.values[index] != 0; }, [&](auto index) { return b.values[index] != 0; });
+    return count(
+        a.values.size(), [&](auto index) { return a.values[index] != 0; }, [&](auto index) { return b.values[index] != 0; });
 }
 
 }  // namespace
 
-double intersection_over_union(const Mask& a, const Mask& b) { return iou(count(a, b)); }
+double intersection_over_union(const Mask& a, const Mask& b) {
+    return iou(count(a, b));
+}
 
 double dice(const Mask& a, const Mask& b) {
     const auto counts = count(a, b);
@@ -57,7 +60,8 @@ Mask binarize(std::span<const float> logits, int width, int height, float thresh
 
 double mask_agreement(std::span<const float> reference, std::span<const float> actual) {
     check(reference.size() == actual.size(), "metrics: tensors of different sizes");
-    return iou(count(reference.size(), [&](auto index) { return reference[index] > 0; }, [&](auto index) { return actual[index] > 0; }));
+    return iou(count(
+        reference.size(), [&](auto index) { return reference[index] > 0; }, [&](auto index) { return actual[index] > 0; }));
 }
 
 double sqnr_db(std::span<const float> reference, std::span<const float> actual) {

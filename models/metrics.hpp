@@ -44,6 +44,7 @@ struct Interval {
 ///
 /// Contract  equal arguments give equal bits on every machine; [mean, mean] for a single sample, NaN for none
 /// Source    Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3; quantiles interpolate linearly
-[[nodiscard]] Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int num_resamples = 2000, double confidence = 0.95);
+[[nodiscard]] Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int num_resamples = 2000,
+                                      double confidence = 0.95);
 
 }  // namespace prelude::models

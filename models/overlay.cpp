@@ -47,7 +47,8 @@ void draw_mask(Image& image, const Mask& mask, Colour colour) {
             auto* target = pixel(image, x, y);
             const bool contour = on_contour(mask, x, y);
             for (std::size_t channel = 0; channel < 3; ++channel) {
-                target[channel] = contour ? colour[channel] : static_cast<std::uint8_t>((target[channel] * 3 + colour[channel] * 2 + 2) / 5);
+                target[channel] =
+                    contour ? colour[channel] : static_cast<std::uint8_t>((target[channel] * 3 + colour[channel] * 2 + 2) / 5);
             }
         }
     }
@@ -63,7 +64,8 @@ void draw_box(Image& image, const Box& box, Colour colour) {
 }
 
 void draw_point(Image& image, const Point& point, Colour colour, int radius) {
-    const int x = static_cast<int>(std::floor(std::clamp(point.x, -1e6, 1e6))), y = static_cast<int>(std::floor(std::clamp(point.y, -1e6, 1e6)));
+    const int x = static_cast<int>(std::floor(std::clamp(point.x, -1e6, 1e6))),
+              y = static_cast<int>(std::floor(std::clamp(point.y, -1e6, 1e6)));
     for (int along = -radius - 1; along <= radius + 1; ++along) {
         for (int across = -1; across <= 1; ++across) paint(image, x + along, y + across, kDark), paint(image, x + across, y + along, kDark);
     }

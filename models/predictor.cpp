@@ -23,7 +23,9 @@ ValueId id_of(const Graph& graph, std::string_view name) {
 
 }  // namespace
 
-std::size_t Prediction::best() const { return static_cast<std::size_t>(std::ranges::max_element(iou) - iou.begin()); }
+std::size_t Prediction::best() const {
+    return static_cast<std::size_t>(std::ranges::max_element(iou) - iou.begin());
+}
 
 Mask Prediction::mask(std::size_t index) const {
     const auto height = masks.shape()[1], width = masks.shape()[2];
@@ -90,7 +92,8 @@ Prediction Predictor::predict(const EncodedImage& image, const Prompt& prompt, M
     const auto& graph = walk.graph();
     auto given = prompt_values(graph, to_input_frame(prompt, image.frame));
     given.emplace(id_of(graph, sam_values::kImageEmbedding), image.embedding);
-    const auto masks = id_of(graph, sam_values::kMasks), low_res = id_of(graph, sam_values::kLowResLogits), iou = id_of(graph, sam_values::kIou);
+    const auto masks = id_of(graph, sam_values::kMasks), low_res = id_of(graph, sam_values::kLowResLogits),
+               iou = id_of(graph, sam_values::kIou);
     auto results = walk.run(std::move(given), std::vector{masks, low_res, iou}, hook);
 
     const auto num_masks = workload.num_masks;
@@ -100,9 +103,8 @@ Prediction Predictor::predict(const EncodedImage& image, const Prompt& prompt, M
         return Tensor(std::move(shape), std::vector<float>(first, first + size));
     };
     const auto side = results.at(low_res).shape()[2];
-    Prediction prediction{.masks = std::move(results.at(masks)),
-                          .low_res_logits = chosen(results.at(low_res), Shape{num_masks, side, side}),
-                          .iou = {}};
+    Prediction prediction{
+        .masks = std::move(results.at(masks)), .low_res_logits = chosen(results.at(low_res), Shape{num_masks, side, side}), .iou = {}};
     prediction.masks.reshape(Shape{num_masks, workload.original_height, workload.original_width});
     const auto estimates = chosen(results.at(iou), Shape{num_masks});
     prediction.iou.assign(estimates.values().begin(), estimates.values().end());

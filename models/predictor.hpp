@@ -24,9 +24,9 @@ struct EncodedImage {
 };
 
 struct Prediction {
-    Tensor masks;           ///< logits [M, height, width] of the picture as given; a pixel belongs to the mask if > 0
-    Tensor low_res_logits;  ///< [M,4n,4n]; one of them may be the mask of a further prompt
-    std::vector<float> iou; ///< the model's own estimate per mask
+    Tensor masks;            ///< logits [M, height, width] of the picture as given; a pixel belongs to the mask if > 0
+    Tensor low_res_logits;   ///< [M,4n,4n]; one of them may be the mask of a further prompt
+    std::vector<float> iou;  ///< the model's own estimate per mask
 
     [[nodiscard]] std::size_t best() const;  ///< index of the largest estimate
     [[nodiscard]] Mask mask(std::size_t index) const;
@@ -59,7 +59,8 @@ class Predictor final {
 
   private:
     struct Walk {
-        Walk(const SamConfig& config, const SamWorkload& w, const Weights& weights) : workload(w), graph(build_sam(config, w)), executor(graph, weights) {}
+        Walk(const SamConfig& config, const SamWorkload& w, const Weights& weights)
+            : workload(w), graph(build_sam(config, w)), executor(graph, weights) {}
         SamWorkload workload;
         Graph graph;
         ReferenceExecutor executor;

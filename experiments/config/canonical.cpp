@@ -70,14 +70,17 @@ Settings normalised(const Settings& settings) {
     if (result.quant.datatype == quant::Datatype::integer) {
         auto& softmax = result.quant.softmax;
         int bits = softmax.bits.value_or(result.quant.activation_bits);
-        if (softmax.scheme == quant::SoftmaxScheme::log) bits = std::min(bits, quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap));
+        if (softmax.scheme == quant::SoftmaxScheme::log)
+            bits = std::min(bits, quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap));
         softmax.bits = bits;
     }
     return result;
 }
 
 std::string section_text(const Settings& settings, std::span<const std::string_view> sections, const ContentOf& content) {
-    return lines(settings, content, [&](const Key& key) { return std::any_of(sections.begin(), sections.end(), [&](auto section) { return is_below(key.path, section); }); });
+    return lines(settings, content, [&](const Key& key) {
+        return std::any_of(sections.begin(), sections.end(), [&](auto section) { return is_below(key.path, section); });
+    });
 }
 
 std::string numeric_text(const Settings& settings, const ContentOf& content) {
@@ -86,7 +89,11 @@ std::string numeric_text(const Settings& settings, const ContentOf& content) {
 
 std::string hardware_text(const Settings& settings, const ContentOf& content) {
     // Not the device's name: the figures follow, and they alone matter.
-    return lines(settings, content, [](const Key& key) { return (key.affects == Affects::hardware || key.affects == Affects::workload) && key.path != "hw.device" && key.path != "hw.costs"; }) +
+    return lines(settings, content,
+                 [](const Key& key) {
+                     return (key.affects == Affects::hardware || key.affects == Affects::workload) && key.path != "hw.device" &&
+                            key.path != "hw.costs";
+                 }) +
            device_text(settings.hw.device);
 }
 
@@ -99,7 +106,8 @@ std::string resolved_yaml(const Configuration& configuration) {
         auto parts = split(key.path);
         const auto leaf = parts.back();
         parts.pop_back();
-        const auto common = static_cast<std::size_t>(std::mismatch(open.begin(), open.end(), parts.begin(), parts.end()).first - open.begin());
+        const auto common =
+            static_cast<std::size_t>(std::mismatch(open.begin(), open.end(), parts.begin(), parts.end()).first - open.begin());
         for (std::size_t depth = common; depth < parts.size(); ++depth) text += fmt::format("{:{}}{}:\n", "", 2 * depth, parts[depth]);
         text += fmt::format("{:{}}{}: {}\n", "", 2 * parts.size(), leaf, key.print(configuration.base));
         open = std::move(parts);
@@ -111,7 +119,8 @@ std::string resolved_yaml(const Configuration& configuration) {
         text += fmt::format("    {}: [", print_quoted(axis.name()));
         for (std::size_t t = 0; t < axis.tuples.size(); ++t) {
             std::string tuple;
-            for (std::size_t k = 0; k < axis.keys.size(); ++k) tuple += (k == 0 ? "" : ", ") + axis.keys[k]->domain.print(axis.tuples[t][k]);
+            for (std::size_t k = 0; k < axis.keys.size(); ++k)
+                tuple += (k == 0 ? "" : ", ") + axis.keys[k]->domain.print(axis.tuples[t][k]);
             text += (t == 0 ? "" : ", ") + (axis.keys.size() == 1 ? tuple : "[" + tuple + "]");
         }
         text += "]\n";

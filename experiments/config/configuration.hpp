@@ -53,13 +53,15 @@ struct Configuration {
 ///   - every problem of the file, of the data files it names and of the sets is found before anything is reported;
 ///   - nothing is written.
 /// Throws    ConfigError with the complete text (exit code 3)
-[[nodiscard]] Configuration read_configuration(const std::filesystem::path& file, const std::vector<std::string>& sets, const std::filesystem::path& arch_configs);
+[[nodiscard]] Configuration read_configuration(const std::filesystem::path& file, const std::vector<std::string>& sets,
+                                               const std::filesystem::path& arch_configs);
 
 /// The same for text that is not in a file; relative paths are looked up from the working directory alone.
 [[nodiscard]] Configuration read_configuration_text(std::string_view text, const std::string& source, const std::vector<std::string>& sets,
                                                     const std::filesystem::path& arch_configs);
 
 /// The error of a key that a lower layer refuses later ("17 groups, but decoder.lin1 has 16 channels"), in the form of all others.
-[[nodiscard]] ConfigError rejection(const Configuration& configuration, std::string_view key, std::string message, std::string allowed = {}, std::string because = {});
+[[nodiscard]] ConfigError rejection(const Configuration& configuration, std::string_view key, std::string message, std::string allowed = {},
+                                    std::string because = {});
 
 }  // namespace prelude::experiments

@@ -36,7 +36,9 @@ std::string join(const std::vector<std::string>& parts) {
     return text;
 }
 
-bool is_plain_scalar(const Node& node) { return node.kind == Node::Kind::scalar && !node.quoted; }
+bool is_plain_scalar(const Node& node) {
+    return node.kind == Node::Kind::scalar && !node.quoted;
+}
 
 std::optional<std::string> read_text(const Node& node, std::vector<Refusal>& refusals, bool may_be_empty = false) {
     if (node.kind != Node::Kind::scalar || (node.text.empty() && !may_be_empty) || node.text.size() > kMaxTextBytes) {
@@ -159,7 +161,9 @@ Domain Domain::path(std::vector<Word> words, bool may_be_folder) {
     return domain;
 }
 
-Domain Domain::layers() { return Domain(Kind::layers); }
+Domain Domain::layers() {
+    return Domain(Kind::layers);
+}
 
 std::string Domain::allowed() const {
     std::vector<std::string> parts, coming;
@@ -195,7 +199,8 @@ std::optional<std::int64_t> Domain::read_word(const Node& node, std::vector<Refu
         std::vector<std::string> names;
         for (const auto& candidate : words_) names.emplace_back(candidate.name);
         const auto near = node.kind == Node::Kind::scalar ? closest(node.text, names) : std::string{};
-        refusals.push_back({node.where, fmt::format("got {}{}", node.describe(), near.empty() ? "" : fmt::format(". Did you mean '{}'?", near))});
+        refusals.push_back(
+            {node.where, fmt::format("got {}{}", node.describe(), near.empty() ? "" : fmt::format(". Did you mean '{}'?", near))});
         return std::nullopt;
     }
     if (!word->available) {
@@ -245,11 +250,13 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
                 if (!word) return;
                 if (std::find(values.begin(), values.end(), *word) != values.end())
                     refusals.push_back({item.where, fmt::format("{} is listed twice", item.describe())});
-                else values.push_back(*word);
+                else
+                    values.push_back(*word);
             };
             if (node.kind == Node::Kind::sequence && !node.items.empty())
                 for (const auto& item : node.items) add(item);
-            else add(node);
+            else
+                add(node);
             if (refusals.size() == before) return values;
             return std::nullopt;
         }
@@ -262,15 +269,19 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
             std::vector<std::int64_t> values;
             for (const auto& item : node.items) {
                 const auto number = is_plain_scalar(item) ? parse_number<std::int64_t>(item.text) : std::nullopt;
-                if (number && *number >= ranges_[0].low && *number <= ranges_[0].high) values.push_back(*number);
-                else refuse(refusals, item);
+                if (number && *number >= ranges_[0].low && *number <= ranges_[0].high)
+                    values.push_back(*number);
+                else
+                    refuse(refusals, item);
             }
             if (refusals.size() == before) return values;
             return std::nullopt;
         }
         case Kind::name: {
             const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-            if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > 64 || !std::all_of(node.text.begin(), node.text.end(), fits)) break;
+            if (node.kind != Node::Kind::scalar || node.text.empty() || node.text.size() > 64 ||
+                !std::all_of(node.text.begin(), node.text.end(), fits))
+                break;
             return node.text;
         }
         case Kind::path:
@@ -328,16 +339,22 @@ std::string Domain::print(const Value& value) const {
     return kind_ == Kind::name || (kind_ == Kind::path && find_word(text) != nullptr) ? text : print_quoted(text);
 }
 
-std::string print_real(double value) { return fmt::format("{}", value); }
+std::string print_real(double value) {
+    return fmt::format("{}", value);
+}
 
 std::string print_quoted(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') result += {'\\', c};
-        else if (c == '\n') result += "\\n";
-        else if (byte < 0x20 || byte == 0x7F) result += fmt::format("\\x{:02x}", byte);
-        else result += c;
+        if (c == '"' || c == '\\')
+            result += {'\\', c};
+        else if (c == '\n')
+            result += "\\n";
+        else if (byte < 0x20 || byte == 0x7F)
+            result += fmt::format("\\x{:02x}", byte);
+        else
+            result += c;
     }
     return result + "\"";
 }

@@ -32,7 +32,9 @@ struct Word {
 };
 
 /// The word of something that a later version will do.
-[[nodiscard]] inline Word later(std::string_view name) { return {name, kUnset, false, {}}; }
+[[nodiscard]] inline Word later(std::string_view name) {
+    return {name, kUnset, false, {}};
+}
 
 struct IntegerRange {
     std::int64_t low = 0, high = 0;
@@ -41,7 +43,7 @@ struct IntegerRange {
 /// Why a value is refused, and where; a list can have several wrong items.
 struct Refusal {
     Location where;
-    std::string found;        ///< "got 9"
+    std::string found;         ///< "got 9"
     std::string allowed = {};  ///< when it differs from the domain's
     bool unavailable = false;  ///< a later version will know it
 };

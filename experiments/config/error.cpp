@@ -49,13 +49,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string Location::text() const { return line == 0 ? source : fmt::format("{}:{}:{}", source, line, column); }
+std::string Location::text() const {
+    return line == 0 ? source : fmt::format("{}:{}:{}", source, line, column);
+}
 
 std::string Problems::text() const {
     std::vector<std::string> sources;
     for (const auto& problem : problems_)
         if (std::find(sources.begin(), sources.end(), problem.where.source) == sources.end()) sources.push_back(problem.where.source);
-    const auto rank = [&](const Problem& problem) { return std::find(sources.begin(), sources.end(), problem.where.source) - sources.begin(); };
+    const auto rank = [&](const Problem& problem) {
+        return std::find(sources.begin(), sources.end(), problem.where.source) - sources.begin();
+    };
 
     std::vector<const Problem*> ordered;
     for (const auto& problem : problems_) ordered.push_back(&problem);
@@ -100,7 +104,8 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
     }
     if (!best.empty()) return best;
     // Left off at a word boundary: "latency" for latency_ms.
-    const auto begun = std::find_if(candidates.begin(), candidates.end(), [&](const auto& candidate) { return candidate.starts_with(std::string(word) + '_'); });
+    const auto begun = std::find_if(candidates.begin(), candidates.end(),
+                                    [&](const auto& candidate) { return candidate.starts_with(std::string(word) + '_'); });
     return begun == candidates.end() ? std::string{} : *begun;
 }
 
@@ -110,10 +115,14 @@ std::string shown(std::string_view text, std::size_t limit) {
     std::string result;
     for (const char c : text.substr(0, end)) {
         const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') result += "\\n";
-        else if (c == '\t') result += "\\t";
-        else if (byte < 0x20 || byte == 0x7F) result += fmt::format("\\x{:02x}", byte);
-        else result += c;
+        if (c == '\n')
+            result += "\\n";
+        else if (c == '\t')
+            result += "\\t";
+        else if (byte < 0x20 || byte == 0x7F)
+            result += fmt::format("\\x{:02x}", byte);
+        else
+            result += c;
     }
     if (end < text.size()) result += fmt::format("... ({} characters)", text.size());
     return result;

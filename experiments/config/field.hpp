@@ -27,7 +27,9 @@ inline Value to_value(const bool& field, const Domain& domain) {
     return static_cast<std::int64_t>(field);
 }
 
-inline Value to_value(const double& field, const Domain&) { return field; }
+inline Value to_value(const double& field, const Domain&) {
+    return field;
+}
 
 /// A string field holds the word of a choice; "" is the word of 0 where the domain is a path.
 inline Value to_value(const std::string& field, const Domain& domain) {
@@ -47,8 +49,12 @@ Value to_value(const std::vector<T>& field, const Domain&) {
     return values;
 }
 
-inline Value to_value(const std::vector<std::string>& field, const Domain&) { return field; }
-inline Value to_value(const std::vector<quant::LayerOverride>& field, const Domain&) { return field; }
+inline Value to_value(const std::vector<std::string>& field, const Domain&) {
+    return field;
+}
+inline Value to_value(const std::vector<quant::LayerOverride>& field, const Domain&) {
+    return field;
+}
 
 template <typename T>
 Value to_value(const std::optional<T>& field, const Domain& domain) {
@@ -65,11 +71,15 @@ inline void assign(bool& field, const Value& value, const Domain&) {
     field = truth != nullptr ? *truth : std::get<std::int64_t>(value) != 0;
 }
 
-inline void assign(double& field, const Value& value, const Domain&) { field = std::get<double>(value); }
+inline void assign(double& field, const Value& value, const Domain&) {
+    field = std::get<double>(value);
+}
 
 inline void assign(std::string& field, const Value& value, const Domain& domain) {
-    if (const auto* word = std::get_if<std::int64_t>(&value)) field = domain.word_of(*word);
-    else field = std::get<std::string>(value);
+    if (const auto* word = std::get_if<std::int64_t>(&value))
+        field = domain.word_of(*word);
+    else
+        field = std::get<std::string>(value);
     if (domain.kind() == Domain::Kind::path && field == domain.word_of(0)) field.clear();
 }
 
@@ -79,7 +89,9 @@ void assign(std::vector<T>& field, const Value& value, const Domain&) {
     for (const auto item : std::get<std::vector<std::int64_t>>(value)) field.push_back(static_cast<T>(item));
 }
 
-inline void assign(std::vector<std::string>& field, const Value& value, const Domain&) { field = std::get<std::vector<std::string>>(value); }
+inline void assign(std::vector<std::string>& field, const Value& value, const Domain&) {
+    field = std::get<std::vector<std::string>>(value);
+}
 inline void assign(std::vector<quant::LayerOverride>& field, const Value& value, const Domain&) {
     field = std::get<std::vector<quant::LayerOverride>>(value);
 }
@@ -87,8 +99,10 @@ inline void assign(std::vector<quant::LayerOverride>& field, const Value& value,
 template <typename T>
 void assign(std::optional<T>& field, const Value& value, const Domain& domain) {
     const auto* number = std::get_if<std::int64_t>(&value);
-    if (number != nullptr && *number == kUnset) field.reset();
-    else assign(field.emplace(), value, domain);
+    if (number != nullptr && *number == kUnset)
+        field.reset();
+    else
+        assign(field.emplace(), value, domain);
 }
 
 }  // namespace field_conversion
@@ -96,7 +110,9 @@ void assign(std::optional<T>& field, const Value& value, const Domain& domain) {
 template <typename Access>
 [[nodiscard]] Key field(Key key, Access access) {
     key.get = [access, domain = key.domain](const Settings& settings) { return field_conversion::to_value(access(settings), domain); };
-    key.set = [access, domain = key.domain](Settings& settings, const Value& value) { field_conversion::assign(access(settings), value, domain); };
+    key.set = [access, domain = key.domain](Settings& settings, const Value& value) {
+        field_conversion::assign(access(settings), value, domain);
+    };
     return key;
 }
 

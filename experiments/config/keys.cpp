@@ -84,9 +84,13 @@ std::string markdown_cell(std::string_view text) {
 
 }  // namespace
 
-std::string Key::print(const Settings& settings) const { return is_fixed() ? std::string(fixed) : domain.print(get(settings)); }
+std::string Key::print(const Settings& settings) const {
+    return is_fixed() ? std::string(fixed) : domain.print(get(settings));
+}
 
-std::span<const Key> all_keys() { return table(); }
+std::span<const Key> all_keys() {
+    return table();
+}
 
 const Key* find_key(std::string_view path) {
     static const auto index = [] {
@@ -140,12 +144,30 @@ std::optional<std::string> explain(std::string_view path) {
     return text;
 }
 
+std::string keys_overview() {
+    std::string text = "Configuration keys (`explore explain KEY` or SECTION says more):\n";
+    for (const auto& section : names_in("")) {
+        std::string line = fmt::format("  {:<9}", section);
+        for (const auto& name : names_in(section)) {
+            const auto word = is_section(fmt::format("{}.{}", section, name)) ? name + ".*" : name;
+            if (line.size() + word.size() > 100) {
+                text += line + "\n";
+                line = std::string(11, ' ');
+            }
+            line += " " + word;
+        }
+        text += line + "\n";
+    }
+    return text;
+}
+
 std::string keys_page() {
     std::string page =
         "# Configuration keys\n\n"
         "Written from the key table (`experiments/config/keys_*.cpp`) by `scripts/update_expected_texts.sh`; do not edit.\n"
         "`explore explain KEY` prints one entry. Precedence: method preset, then file, then axis; `--set key=value` replaces the file's\n"
-        "value, and on an axis key the axis. *Affects* says which cached results a key invalidates: `numeric` keys may change output bits,\n"
+        "value, and on an axis key the axis. *Affects* says which cached results a key invalidates: `numeric` keys may change output "
+        "bits,\n"
         "`hardware` keys never do.\n";
     std::string_view section;
     for (const auto& key : table()) {
@@ -158,8 +180,8 @@ std::string keys_page() {
         if (!key.effective.sentence.empty()) meaning += fmt::format(" Effective while {}.", key.effective.sentence);
         if (!key.because.empty()) meaning += fmt::format(" ({})", key.because);
         if (!key.source.empty()) meaning += fmt::format(" *{}*", key.source);
-        page += fmt::format("| `{}` | `{}` | {} | {} | {} | {} |\n", key.path, markdown_cell(key.print(Settings{})), markdown_cell(key.domain.allowed()),
-                            key.unit, name_of(key.affects), markdown_cell(meaning));
+        page += fmt::format("| `{}` | `{}` | {} | {} | {} | {} |\n", key.path, markdown_cell(key.print(Settings{})),
+                            markdown_cell(key.domain.allowed()), key.unit, name_of(key.affects), markdown_cell(meaning));
     }
     page += "\n## Methods\n\nWhat the presets of `quant.method` set.\n";
     for (const auto& method : all_methods()) {

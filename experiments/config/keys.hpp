@@ -70,6 +70,9 @@ struct Key {
 /// Nothing when there is no such key or section; `unknown_key_message` then says what is near.
 [[nodiscard]] std::optional<std::string> explain(std::string_view key_or_section);
 
+/// For `--help`: the sections and the names in each.
+[[nodiscard]] std::string keys_overview();
+
 /// docs/keys.md.
 [[nodiscard]] std::string keys_page();
 

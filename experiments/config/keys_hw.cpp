@@ -10,7 +10,9 @@ const std::vector<IntegerRange> kBusWidths = {{32, 32}, {64, 64}, {128, 128}, {2
 
 void declare_array_keys(std::vector<Key>& keys) {
     const auto extent = [&](std::string_view path, std::string_view unit, std::string_view sentence, auto access) {
-        keys.push_back(field({.path = path, .domain = Domain::integers({{1, 1024}}), .unit = unit, .sentence = sentence, .affects = Affects::hardware}, access));
+        keys.push_back(
+            field({.path = path, .domain = Domain::integers({{1, 1024}}), .unit = unit, .sentence = sentence, .affects = Affects::hardware},
+                  access));
     };
     extent("hw.pe.rows", "output rows (tokens)", "Rows of the processing-element array.", [](auto& s) -> auto& { return s.hw.pe.rows; });
     extent("hw.pe.cols", "output columns", "Columns of the array.", [](auto& s) -> auto& { return s.hw.pe.cols; });
@@ -58,12 +60,16 @@ void declare_array_keys(std::vector<Key>& keys) {
 
 void declare_memory_keys(std::vector<Key>& keys) {
     const auto buffer = [&](std::string_view path, std::string_view sentence, auto access) {
-        keys.push_back(field({.path = path, .domain = Domain::integers({{1, 65536}}), .unit = "KiB", .sentence = sentence, .affects = Affects::hardware}, access));
+        keys.push_back(field(
+            {.path = path, .domain = Domain::integers({{1, 65536}}), .unit = "KiB", .sentence = sentence, .affects = Affects::hardware},
+            access));
     };
     buffer("hw.buffers.weight_kib", "Weight buffer, both halves together.", [](auto& s) -> auto& { return s.hw.buffers.weight_kib; });
-    buffer("hw.buffers.activation_kib", "Activation buffer, both halves together.", [](auto& s) -> auto& { return s.hw.buffers.activation_kib; });
+    buffer("hw.buffers.activation_kib", "Activation buffer, both halves together.",
+           [](auto& s) -> auto& { return s.hw.buffers.activation_kib; });
     buffer("hw.buffers.partial_sum_kib", "Buffer of partial sums.", [](auto& s) -> auto& { return s.hw.buffers.partial_sum_kib; });
-    buffer("hw.buffers.score_kib", "Buffer of attention scores: whole rows when attention is fused.", [](auto& s) -> auto& { return s.hw.buffers.score_kib; });
+    buffer("hw.buffers.score_kib", "Buffer of attention scores: whole rows when attention is fused.",
+           [](auto& s) -> auto& { return s.hw.buffers.score_kib; });
     keys.push_back(field({.path = "hw.weights",
                           .domain = Domain::choice({{"stream", 0}, {"resident", 1}, {"auto", 2}}),
                           .sentence = "Weights come from DRAM for every use, or stay on chip where they fit.",
@@ -141,7 +147,12 @@ void declare_hw_keys(std::vector<Key>& keys) {
     declare_array_keys(keys);
     declare_memory_keys(keys);
     const auto lanes = [&](std::string_view path, std::string_view sentence, auto access) {
-        keys.push_back(field({.path = path, .domain = Domain::integers({{1, 1024}}), .unit = "elements per cycle", .sentence = sentence, .affects = Affects::hardware}, access));
+        keys.push_back(field({.path = path,
+                              .domain = Domain::integers({{1, 1024}}),
+                              .unit = "elements per cycle",
+                              .sentence = sentence,
+                              .affects = Affects::hardware},
+                             access));
     };
     lanes("hw.softmax.lanes", "Lanes of the softmax unit.", [](auto& s) -> auto& { return s.hw.softmax_lanes; });
     lanes("hw.layernorm.lanes", "Lanes of the LayerNorm unit.", [](auto& s) -> auto& { return s.hw.layernorm_lanes; });
@@ -156,11 +167,12 @@ void declare_hw_keys(std::vector<Key>& keys) {
                           .sentence = "Scores go through DRAM, or whole score rows of a query tile stay on chip.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.attention; }));
-    keys.push_back(field({.path = "hw.mapping",
-                          .domain = Domain::path({{"auto", 0}}),
-                          .sentence = "Tile sizes and loop orders: chosen by the mapper, or pinned in a file that `explore inspect` printed.",
-                          .affects = Affects::hardware},
-                         [](auto& s) -> auto& { return s.hw.mapping_file; }));
+    keys.push_back(
+        field({.path = "hw.mapping",
+               .domain = Domain::path({{"auto", 0}}),
+               .sentence = "Tile sizes and loop orders: chosen by the mapper, or pinned in a file that `explore inspect` printed.",
+               .affects = Affects::hardware},
+              [](auto& s) -> auto& { return s.hw.mapping_file; }));
 }
 
 }  // namespace prelude::experiments

@@ -34,12 +34,15 @@ void declare_config_keys(std::vector<Key>& keys) {
          [](auto& s) -> auto& { return s.model.config.image_size; });
     size("model.config.patch_size", {1, 64}, "pixels", "Side of the patch that becomes one token.",
          [](auto& s) -> auto& { return s.model.config.patch_size; });
-    size("model.config.width", {1, 8192}, "channels", "Channels of an encoder token.", [](auto& s) -> auto& { return s.model.config.width; });
+    size("model.config.width", {1, 8192}, "channels", "Channels of an encoder token.",
+         [](auto& s) -> auto& { return s.model.config.width; });
     size("model.config.mlp_width", {1, 32768}, "channels", "Hidden channels of the encoder's MLP.",
          [](auto& s) -> auto& { return s.model.config.mlp_width; });
-    size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.", [](auto& s) -> auto& { return s.model.config.depth; });
-    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.", [](auto& s) -> auto& { return s.model.config.num_heads; });
-    size("model.config.window_size", {0, 256}, "tokens", "Side of the attention window; 0: every block attends globally.",
+    size("model.config.depth", {1, 128}, "blocks", "Transformer blocks of the encoder.",
+         [](auto& s) -> auto& { return s.model.config.depth; });
+    size("model.config.num_heads", {1, 128}, "heads", "Attention heads of the encoder.",
+         [](auto& s) -> auto& { return s.model.config.num_heads; });
+    size("model.config.window_size", {1, 256}, "tokens", "Side of the attention window of the blocks that do not attend globally.",
          [](auto& s) -> auto& { return s.model.config.window_size; });
     keys.push_back(field({.path = "model.config.global_blocks",
                           .domain = Domain::integer_list({0, 127}, kAuto),

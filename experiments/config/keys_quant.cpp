@@ -9,11 +9,21 @@ namespace {
 using quant::AccumulatorOverflow;
 using quant::SoftmaxScheme;
 
-bool is_integer(const Settings& s) { return s.quant.datatype == quant::Datatype::integer; }
-bool has_log_codes(const Settings& s) { return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log; }
-bool has_narrow_accumulator(const Settings& s) { return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact; }
-bool saturates(const Settings& s) { return is_integer(s) && s.quant.accumulator.overflow == AccumulatorOverflow::saturate; }
-bool calibrates_on_training(const Settings& s) { return is_integer(s) && !s.quant.calibration.on_evaluated_images; }
+bool is_integer(const Settings& s) {
+    return s.quant.datatype == quant::Datatype::integer;
+}
+bool has_log_codes(const Settings& s) {
+    return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log;
+}
+bool has_narrow_accumulator(const Settings& s) {
+    return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact;
+}
+bool saturates(const Settings& s) {
+    return is_integer(s) && s.quant.accumulator.overflow == AccumulatorOverflow::saturate;
+}
+bool calibrates_on_training(const Settings& s) {
+    return is_integer(s) && !s.quant.calibration.on_evaluated_images;
+}
 
 const Condition kInteger = {"quant.datatype is int", is_integer};
 const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
@@ -24,8 +34,15 @@ constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
 
 void declare_method_keys(std::vector<Key>& keys) {
     keys.push_back(field({.path = "quant.method",
-                          .domain = Domain::choice({{"custom", 0}, {"fp32", 1}, {"rtn", 2}, later("ptq4sam"), later("ahcptq"),
-                                                    later("ahcq_sam"), later("repq"), later("dfq_sam"), later("ours")}),
+                          .domain = Domain::choice({{"custom", 0},
+                                                    {"fp32", 1},
+                                                    {"rtn", 2},
+                                                    later("ptq4sam"),
+                                                    later("ahcptq"),
+                                                    later("ahcq_sam"),
+                                                    later("repq"),
+                                                    later("dfq_sam"),
+                                                    later("ours")}),
                           .sentence = "A set of defaults for the other quant keys; keys written in the file or on an axis override it.",
                           .source = "docs/keys.md, methods",
                           .affects = Affects::numeric},
@@ -68,16 +85,17 @@ void declare_width_keys(std::vector<Key>& keys) {
                           .affects = Affects::numeric,
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.activation_bits; }));
-    keys.push_back(field({.path = "quant.groups",
-                          .domain = Domain::integers({{0, 1024}}),
-                          .unit = "groups",
-                          .sentence = "Channel groups with a scale of their own, for activations entering qkv, lin1 and the decoder's "
-                                      "q, k, v and lin1; 1: per tensor, 0: per channel.",
-                          .because = "every group flushes its partial sum; a count above a layer's channels is refused with the layers named",
-                          .source = "AHCPTQ, channel-aware grouping; docs/numerics.md section 2",
-                          .affects = Affects::numeric,
-                          .effective = kInteger},
-                         [](auto& s) -> auto& { return s.quant.groups; }));
+    keys.push_back(
+        field({.path = "quant.groups",
+               .domain = Domain::integers({{0, 1024}}),
+               .unit = "groups",
+               .sentence = "Channel groups with a scale of their own, for activations entering qkv, lin1 and the decoder's "
+                           "q, k, v and lin1; 1: per tensor, 0: per channel.",
+               .because = "every group flushes its partial sum; a count above a layer's channels is refused with the layers named",
+               .source = "AHCPTQ, channel-aware grouping; docs/numerics.md section 2",
+               .affects = Affects::numeric,
+               .effective = kInteger},
+              [](auto& s) -> auto& { return s.quant.groups; }));
     keys.push_back({.path = "quant.group_align",
                     .domain = Domain::integers({{1, 1024}}),
                     .unit = "channels",
@@ -93,15 +111,16 @@ void declare_width_keys(std::vector<Key>& keys) {
                           .affects = Affects::numeric,
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.edge_bits; }));
-    keys.push_back(field({.path = "quant.gelu_input_bits",
-                          .domain = Domain::integers({{2, 12}, {16, 16}}, {{"auto", 0}}),
-                          .unit = "bits",
-                          .sentence = "Width of the code entering GELU; auto: 8, 10 where its output codes have 7 or 8 bits, 16 where more.",
-                          .because = "up to 12 bits are one table, 16 bits 256 linear segments",
-                          .source = "docs/numerics.md section 5",
-                          .affects = Affects::numeric,
-                          .effective = kInteger},
-                         [](auto& s) -> auto& { return s.quant.gelu_input_bits; }));
+    keys.push_back(
+        field({.path = "quant.gelu_input_bits",
+               .domain = Domain::integers({{2, 12}, {16, 16}}, {{"auto", 0}}),
+               .unit = "bits",
+               .sentence = "Width of the code entering GELU; auto: 8, 10 where its output codes have 7 or 8 bits, 16 where more.",
+               .because = "up to 12 bits are one table, 16 bits 256 linear segments",
+               .source = "docs/numerics.md section 5",
+               .affects = Affects::numeric,
+               .effective = kInteger},
+              [](auto& s) -> auto& { return s.quant.gelu_input_bits; }));
     keys.push_back(field({.path = "quant.residual_bits",
                           .domain = Domain::integers({{8, 20}}),
                           .unit = "bits",
@@ -158,7 +177,12 @@ void declare_weight_keys(std::vector<Key>& keys) {
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.weight_per_channel; }));
     const auto step = [&](std::string_view path, std::string_view sentence) {
-        keys.push_back({.path = path, .domain = Domain::boolean(false), .sentence = sentence, .affects = Affects::numeric, .effective = kInteger, .fixed = "false"});
+        keys.push_back({.path = path,
+                        .domain = Domain::boolean(false),
+                        .sentence = sentence,
+                        .affects = Affects::numeric,
+                        .effective = kInteger,
+                        .fixed = "false"});
     };
     step("quant.acnr", "Activation-aware reduction of the weights' condition number before they are rounded (AHCQ-SAM).");
     step("quant.big", "Bimodal integration: sign folding of bimodal key projections (PTQ4SAM).");
@@ -167,12 +191,13 @@ void declare_weight_keys(std::vector<Key>& keys) {
 }
 
 void declare_calibration_keys(std::vector<Key>& keys) {
-    keys.push_back(field({.path = "quant.calibration.observer",
-                          .domain = Domain::choice({{"min_max", 0}, {"moving_average", 1}, {"mse", 2}}),
-                          .sentence = "How ranges are taken from calibration data: extremes, their running mean, or the least squared error.",
-                          .affects = Affects::numeric,
-                          .effective = kInteger},
-                         [](auto& s) -> auto& { return s.quant.calibration.observer; }));
+    keys.push_back(
+        field({.path = "quant.calibration.observer",
+               .domain = Domain::choice({{"min_max", 0}, {"moving_average", 1}, {"mse", 2}}),
+               .sentence = "How ranges are taken from calibration data: extremes, their running mean, or the least squared error.",
+               .affects = Affects::numeric,
+               .effective = kInteger},
+              [](auto& s) -> auto& { return s.quant.calibration.observer; }));
     keys.push_back(field({.path = "quant.calibration.num_images",
                           .domain = Domain::integers({{1, 4096}}),
                           .unit = "images",
@@ -246,32 +271,32 @@ void declare_sum_keys(std::vector<Key>& keys) {
 }
 
 void declare_nonlinear_keys(std::vector<Key>& keys) {
-    keys.push_back(field({.path = "quant.softmax.scheme",
-                          .domain = Domain::choice({{"uniform", 0}, {"log", 1}, later("lnq")}),
-                          .sentence = "Codes of the attention probabilities: equal steps, or powers of a base (shift-add instead of multiply).",
-                          .source = "PTQ4SAM; docs/numerics.md sections 3 and 4",
-                          .affects = Affects::numeric,
-                          .effective = kInteger},
-                         [](auto& s) -> auto& { return s.quant.softmax.scheme; }));
-    keys.push_back(field({.path = "quant.softmax.log_base",
-                          .domain = Domain::choice({{"2", 0},
-                                                    {"sqrt2", 1, true, {"2^0.5", "2^(1/2)"}},
-                                                    {"2^(1/4)", 2, true, {"2^0.25"}},
-                                                    later("search")}),
-                          .sentence = "Base of the log codes, 2^(1/tau) with tau 1, 2 or 4.",
-                          .source = "PTQ4SAM, adaptive granularity quantization; docs/numerics.md section 3",
-                          .affects = Affects::numeric,
-                          .effective = kLog},
-                         [](auto& s) -> auto& { return s.quant.softmax.log_base; }));
-    keys.push_back(field({.path = "quant.softmax.bits",
-                          .domain = Domain::integers({{2, 8}, {16, 16}}, {{"activation_bits", kUnset}}),
-                          .unit = "bits",
-                          .sentence = "Width of the softmax codes; activation_bits: follows that key, log codes up to their useful maximum.",
-                          .because = "a log code beyond ceil(log2(shift_cap*tau + tau + 1)) bits has values that never occur",
-                          .source = "docs/numerics.md section 3",
-                          .affects = Affects::numeric,
-                          .effective = kInteger},
-                         [](auto& s) -> auto& { return s.quant.softmax.bits; }));
+    keys.push_back(
+        field({.path = "quant.softmax.scheme",
+               .domain = Domain::choice({{"uniform", 0}, {"log", 1}, later("lnq")}),
+               .sentence = "Codes of the attention probabilities: equal steps, or powers of a base (shift-add instead of multiply).",
+               .source = "PTQ4SAM; docs/numerics.md sections 3 and 4",
+               .affects = Affects::numeric,
+               .effective = kInteger},
+              [](auto& s) -> auto& { return s.quant.softmax.scheme; }));
+    keys.push_back(field(
+        {.path = "quant.softmax.log_base",
+         .domain = Domain::choice({{"2", 0}, {"sqrt2", 1, true, {"2^0.5", "2^(1/2)"}}, {"2^(1/4)", 2, true, {"2^0.25"}}, later("search")}),
+         .sentence = "Base of the log codes, 2^(1/tau) with tau 1, 2 or 4.",
+         .source = "PTQ4SAM, adaptive granularity quantization; docs/numerics.md section 3",
+         .affects = Affects::numeric,
+         .effective = kLog},
+        [](auto& s) -> auto& { return s.quant.softmax.log_base; }));
+    keys.push_back(
+        field({.path = "quant.softmax.bits",
+               .domain = Domain::integers({{2, 8}, {16, 16}}, {{"activation_bits", kUnset}}),
+               .unit = "bits",
+               .sentence = "Width of the softmax codes; activation_bits: follows that key, log codes up to their useful maximum.",
+               .because = "a log code beyond ceil(log2(shift_cap*tau + tau + 1)) bits has values that never occur",
+               .source = "docs/numerics.md section 3",
+               .affects = Affects::numeric,
+               .effective = kInteger},
+              [](auto& s) -> auto& { return s.quant.softmax.bits; }));
     keys.push_back({.path = "quant.softmax.form",
                     .domain = Domain::choice({{"shift", 0}, later("lut"), later("bucket")}),
                     .sentence = "How hardware multiplies by a log or LNQ code.",

@@ -6,16 +6,19 @@ namespace prelude::experiments {
 
 namespace {
 
-bool draws(const Settings& s) { return s.sweep.strategy == SweepStrategy::random; }
+bool draws(const Settings& s) {
+    return s.sweep.strategy == SweepStrategy::random;
+}
 const Condition kRandom = {"sweep.strategy is random", draws};
 
 }  // namespace
 
 void declare_sweep_keys(std::vector<Key>& keys) {
-    keys.push_back(field({.path = "sweep.strategy",
-                          .domain = Domain::choice({{"grid", 0}, {"random", 1}}),
-                          .sentence = "grid: every combination of the axes, the last one fastest; random: samples of the grid, none twice."},
-                         [](auto& s) -> auto& { return s.sweep.strategy; }));
+    keys.push_back(
+        field({.path = "sweep.strategy",
+               .domain = Domain::choice({{"grid", 0}, {"random", 1}}),
+               .sentence = "grid: every combination of the axes, the last one fastest; random: samples of the grid, none twice."},
+              [](auto& s) -> auto& { return s.sweep.strategy; }));
     keys.push_back(field({.path = "sweep.samples",
                           .domain = Domain::integers({{1, 1'000'000}}),
                           .unit = "points",
@@ -39,11 +42,12 @@ void declare_sweep_keys(std::vector<Key>& keys) {
                           .domain = Domain::texts("a list of columns of results.csv"),
                           .sentence = "Columns that the Pareto front minimises."},
                          [](auto& s) -> auto& { return s.sweep.minimize; }));
-    keys.push_back({.path = "sweep.axes",
-                    .domain = Domain::text("a mapping from a key, or keys joined by commas, to the list of its values"),
-                    .sentence = "What is varied. Keys joined by commas move together: \"quant.weight_bits,quant.activation_bits\": [[4, 4], [8, 8]]. "
-                                "An axis overrides the same key elsewhere in the file.",
-                    .fixed = "{}"});
+    keys.push_back(
+        {.path = "sweep.axes",
+         .domain = Domain::text("a mapping from a key, or keys joined by commas, to the list of its values"),
+         .sentence = "What is varied. Keys joined by commas move together: \"quant.weight_bits,quant.activation_bits\": [[4, 4], [8, 8]]. "
+                     "An axis overrides the same key elsewhere in the file.",
+         .fixed = "{}"});
 }
 
 }  // namespace prelude::experiments

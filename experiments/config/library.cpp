@@ -18,14 +18,17 @@ namespace {
 using sim::Figure;
 using sim::Provenance;
 
-constexpr std::array kStatuses = {std::pair{std::string_view("measured"), Provenance::measured}, std::pair{std::string_view("calibrated"), Provenance::calibrated},
-                                  std::pair{std::string_view("published"), Provenance::published}, std::pair{std::string_view("assumed"), Provenance::assumed}};
+constexpr std::array kStatuses = {
+    std::pair{std::string_view("measured"), Provenance::measured}, std::pair{std::string_view("calibrated"), Provenance::calibrated},
+    std::pair{std::string_view("published"), Provenance::published}, std::pair{std::string_view("assumed"), Provenance::assumed}};
 
 /// Reads the members of one mapping; what is missing, unknown or wrong becomes a problem.
 class Section {
   public:
     Section(const Node& node, std::string path, Problems& problems) : node_(node), path_(std::move(path)), problems_(problems) {
-        if (node_.kind != Node::Kind::mapping) problems_.add({node_.where, {}, fmt::format("{}: got {}", path_.empty() ? "the file" : path_, node_.describe()), "a mapping", {}});
+        if (node_.kind != Node::Kind::mapping)
+            problems_.add(
+                {node_.where, {}, fmt::format("{}: got {}", path_.empty() ? "the file" : path_, node_.describe()), "a mapping", {}});
     }
 
     /// Complains about members that no reader asked for.
@@ -33,14 +36,16 @@ class Section {
         for (const auto& member : node_.members) {
             if (std::find(asked_.begin(), asked_.end(), member.name) != asked_.end()) continue;
             const auto near = closest(member.name, asked_);
-            problems_.add(member.where, fmt::format("{}: unknown key.{}", key(member.name), near.empty() ? "" : fmt::format(" Did you mean '{}'?", near)));
+            problems_.add(member.where, fmt::format("{}: unknown key.{}", key(member.name),
+                                                    near.empty() ? "" : fmt::format(" Did you mean '{}'?", near)));
         }
     }
 
     const Node* get(std::string_view name, bool required = true) {
         asked_.emplace_back(name);
         const auto* found = node_.find(name);
-        if (found == nullptr && required && node_.kind == Node::Kind::mapping) problems_.add(node_.where, fmt::format("{}: missing", key(name)));
+        if (found == nullptr && required && node_.kind == Node::Kind::mapping)
+            problems_.add(node_.where, fmt::format("{}: missing", key(name)));
         return found;
     }
 
@@ -94,12 +99,18 @@ class Section {
         result.source = inner.text("source");
         inner.finish();
         if (problems_.size() == before && (result.low > result.value || result.high < result.value))
-            problems_.add({node->where, {}, fmt::format("{}: got low {}, value {}, high {}", key(name), result.low, result.value, result.high), "low <= value <= high", {}});
+            problems_.add({node->where,
+                           {},
+                           fmt::format("{}: got low {}, value {}, high {}", key(name), result.low, result.value, result.high),
+                           "low <= value <= high",
+                           {}});
         return result;
     }
 
   private:
-    [[nodiscard]] std::string key(std::string_view name) const { return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name); }
+    [[nodiscard]] std::string key(std::string_view name) const {
+        return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+    }
 
     void refuse(std::string_view name, const Node& node, std::string allowed) {
         // Not Problem::key: these are keys of a data file, which `explore explain` does not know.
@@ -114,7 +125,8 @@ class Section {
 
 void check_name(const std::string& name, const std::filesystem::path& file, const Node& root, Problems& problems) {
     const auto expected = file.stem().string();
-    if (!name.empty() && name != expected) problems.add(root.where, fmt::format("name: got {}; the file is {}.yaml", shown(name), expected));
+    if (!name.empty() && name != expected)
+        problems.add(root.where, fmt::format("name: got {}; the file is {}.yaml", shown(name), expected));
 }
 
 }  // namespace
@@ -172,8 +184,12 @@ std::optional<sim::Device> read_device(const std::filesystem::path& file, Proble
     }
     if (const auto* node = section.get("reserved", false)) {
         Section reserved(*node, "reserved", problems);
-        device.reserved = {.lut = reserved.count("lut"), .ff = reserved.count("ff"), .dsp = reserved.count("dsp"), .bram36 = reserved.count("bram36"),
-                           .uram = reserved.count("uram"), .source = reserved.text("source")};
+        device.reserved = {.lut = reserved.count("lut"),
+                           .ff = reserved.count("ff"),
+                           .dsp = reserved.count("dsp"),
+                           .bram36 = reserved.count("bram36"),
+                           .uram = reserved.count("uram"),
+                           .source = reserved.text("source")};
         reserved.finish();
     }
     if (const auto* node = section.get("dram")) {
@@ -220,10 +236,12 @@ std::string figure_text(std::string_view name, const Figure& figure) {
 }  // namespace
 
 std::string device_text(const sim::Device& device) {
-    std::string text = fmt::format("part={}\nfamily={}\ndsp_generation={}\ndies={}\ndram={}\n", device.part, device.family, device.dsp_generation, device.num_dies, device.dram_kind);
-    text += fmt::format("capacity={} {} {} {} {} {}\n", device.lut, device.ff, device.dsp, device.bram36, device.uram, name_of(device.capacity_status));
-    text += fmt::format("limits={} {} {} {} {} {}\n", device.max_utilization_lut, device.max_utilization_ff, device.max_utilization_dsp, device.max_utilization_bram,
-                        device.max_utilization_uram, device.max_mean_utilization);
+    std::string text = fmt::format("part={}\nfamily={}\ndsp_generation={}\ndies={}\ndram={}\n", device.part, device.family,
+                                   device.dsp_generation, device.num_dies, device.dram_kind);
+    text += fmt::format("capacity={} {} {} {} {} {}\n", device.lut, device.ff, device.dsp, device.bram36, device.uram,
+                        name_of(device.capacity_status));
+    text += fmt::format("limits={} {} {} {} {} {}\n", device.max_utilization_lut, device.max_utilization_ff, device.max_utilization_dsp,
+                        device.max_utilization_bram, device.max_utilization_uram, device.max_mean_utilization);
     const auto& reserved = device.reserved;
     text += fmt::format("reserved={} {} {} {} {}\n", reserved.lut, reserved.ff, reserved.dsp, reserved.bram36, reserved.uram);
     text += figure_text("fmax_mhz", device.fmax_mhz) + figure_text("static_w", device.static_w);

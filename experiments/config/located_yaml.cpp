@@ -38,7 +38,8 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
-        if (!std::exchange(anchor_reported_, true)) problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
+        if (!std::exchange(anchor_reported_, true))
+            problems_.add(at(mark), fmt::format("anchors (&{}) are not allowed; write the value out", shown(name)));
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
@@ -120,7 +121,8 @@ class TreeBuilder final : public YAML::EventHandler {
             if (member.name.empty()) return;  // its name was refused
             member.value = std::move(value);
             const auto [first, is_new] = frame.seen.emplace(member.name, member.where);
-            if (is_new) frame.node.members.push_back(std::move(member));
+            if (is_new)
+                frame.node.members.push_back(std::move(member));
             else
                 problems_.add(member.where, fmt::format("key '{}' is given twice; the first is at {}:{}", shown(member.name),
                                                         first->second.line, first->second.column));
@@ -134,7 +136,8 @@ class TreeBuilder final : public YAML::EventHandler {
             problems_.add(value.where, "a key must be a plain name, not " + value.describe());
         else if (value.text.size() > YamlLimits::kMaxKeyBytes)
             problems_.add(value.where, fmt::format("a key of {} bytes; at most {}", value.text.size(), YamlLimits::kMaxKeyBytes));
-        else member.name = value.text;
+        else
+            member.name = value.text;
         return member;
     }
 
@@ -144,7 +147,8 @@ class TreeBuilder final : public YAML::EventHandler {
         if (i >= text_.size() || (text_[i] != '"' && text_[i] != '\'')) return true;  // a block scalar
         const char quote = text_[i];
         for (++i; i < text_.size() && text_[i] != '\n'; ++i) {
-            if (quote == '"' && text_[i] == '\\') ++i;
+            if (quote == '"' && text_[i] == '\\')
+                ++i;
             else if (text_[i] == quote) {
                 if (quote == '"' || i + 1 >= text_.size() || text_[i + 1] != quote) return true;
                 ++i;
@@ -205,9 +209,12 @@ bool check_bytes(std::string_view text, const std::string& source, Problems& pro
             ++i;
             continue;
         }
-        if (byte == 0) report("NUL byte; a configuration is UTF-8 text");
-        else if (byte == '\t' && indentation) report("tab in the indentation; YAML indents with spaces");
-        else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F) report(fmt::format("control byte 0x{:02x}", byte));
+        if (byte == 0)
+            report("NUL byte; a configuration is UTF-8 text");
+        else if (byte == '\t' && indentation)
+            report("tab in the indentation; YAML indents with spaces");
+        else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F)
+            report(fmt::format("control byte 0x{:02x}", byte));
         else if (byte >= 0x80) {
             length = utf8_length(text.substr(i));
             if (length == 0) {

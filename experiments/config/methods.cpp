@@ -15,9 +15,12 @@ namespace {
 
 // Round to nearest: what everyone compares with. No learned or searched quantity, equal steps everywhere.
 constexpr std::array kRtn = {
-    MethodDefault{"quant.calibration.observer", "min_max"}, MethodDefault{"quant.calibration.margin", "1"},
-    MethodDefault{"quant.groups", "1"},                     MethodDefault{"quant.weight_symmetric", "true"},
-    MethodDefault{"quant.weight_granularity", "channel"},   MethodDefault{"quant.softmax.scheme", "uniform"},
+    MethodDefault{"quant.calibration.observer", "min_max"},
+    MethodDefault{"quant.calibration.margin", "1"},
+    MethodDefault{"quant.groups", "1"},
+    MethodDefault{"quant.weight_symmetric", "true"},
+    MethodDefault{"quant.weight_granularity", "channel"},
+    MethodDefault{"quant.softmax.scheme", "uniform"},
     MethodDefault{"quant.softmax.scale", "one"},
 };
 
@@ -41,7 +44,9 @@ Value parse(const Key& key, std::string_view text) {
 
 }  // namespace
 
-std::span<const Method> all_methods() { return kMethods; }
+std::span<const Method> all_methods() {
+    return kMethods;
+}
 
 void apply_method(std::string_view name, Settings& settings) {
     const auto method = std::find_if(kMethods.begin(), kMethods.end(), [&](const Method& candidate) { return candidate.name == name; });

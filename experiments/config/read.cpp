@@ -40,15 +40,19 @@ void relocate(Node& node, const Location& where) {
 /// One reading of a configuration: collects problems, builds the Configuration at the end.
 class Reader {
   public:
-    Reader(std::string source, fs::path folder, fs::path arch_configs) : arch_configs_(std::move(arch_configs)), file_folder_(std::move(folder)) {
+    Reader(std::string source, fs::path folder, fs::path arch_configs)
+        : arch_configs_(std::move(arch_configs)), file_folder_(std::move(folder)) {
         configuration_.source = std::move(source);
     }
 
     void read_root(const Node& root) {
         folder_ = file_folder_;
-        if (root.kind == Node::Kind::null) problems_.add({configuration_.source}, "the file is empty; a configuration is a mapping of sections");
-        else if (root.kind != Node::Kind::mapping) problems_.add(root.where, fmt::format("got {}; a configuration is a mapping of sections", root.describe()));
-        else read_section(root, "");
+        if (root.kind == Node::Kind::null)
+            problems_.add({configuration_.source}, "the file is empty; a configuration is a mapping of sections");
+        else if (root.kind != Node::Kind::mapping)
+            problems_.add(root.where, fmt::format("got {}; a configuration is a mapping of sections", root.describe()));
+        else
+            read_section(root, "");
     }
 
     void read_set(const std::string& argument) {
@@ -106,9 +110,14 @@ class Reader {
                 note_items(*key, value);
                 if (const auto read = read_value(*key, value)) configuration_.assignments.push_back({key, *read, value.where});
             } else if (!dotted && is_section(path)) {
-                if (value.kind == Node::Kind::mapping) read_section(value, path);
+                if (value.kind == Node::Kind::mapping)
+                    read_section(value, path);
                 else if (value.kind != Node::Kind::null)
-                    problems_.add({value.where, path, "got " + value.describe(), fmt::format("a mapping of {}", fmt::join(names_in(path), ", ")), {}});
+                    problems_.add({value.where,
+                                   path,
+                                   "got " + value.describe(),
+                                   fmt::format("a mapping of {}", fmt::join(names_in(path), ", ")),
+                                   {}});
             } else if (dotted && (find_key(path) != nullptr)) {
                 problems_.add({member.where, path, "dotted keys belong to axes and --set; in a file they are nested", {}, {}, false});
             } else {
@@ -128,12 +137,17 @@ class Reader {
         std::vector<Refusal> refusals;
         auto value = key.domain.read(node, refusals);
         if (key.is_fixed() && (value ? key.domain.print(*value) != key.fixed : key.domain.words().size() == 1)) {
-            problems_.add({node.where, std::string(key.path), fmt::format("{} is not available in this version", node.describe()), std::string(key.fixed), {}});
+            problems_.add({node.where,
+                           std::string(key.path),
+                           fmt::format("{} is not available in this version", node.describe()),
+                           std::string(key.fixed),
+                           {}});
             return std::nullopt;
         }
         for (auto& refusal : refusals) {
             auto allowed = refusal.allowed.empty() ? allowed_text(key) : std::move(refusal.allowed);
-            problems_.add({refusal.where, std::string(key.path), std::move(refusal.found), std::move(allowed), refusal.unavailable ? "" : std::string(key.because)});
+            problems_.add({refusal.where, std::string(key.path), std::move(refusal.found), std::move(allowed),
+                           refusal.unavailable ? "" : std::string(key.because)});
         }
         if (value && key.domain.kind() == Domain::Kind::path) return locate(key, std::get<std::string>(*value), node.where);
         return value;
@@ -148,14 +162,16 @@ class Reader {
         if (!fs::exists(path, failure) && folder_ && path.is_relative()) path = (*folder_ / path).lexically_normal();
         const auto status = fs::status(path, failure);
         if (fs::is_regular_file(status) || (fs::is_directory(status) && key.domain.may_be_folder())) return path.string();
-        problems_.add({where, std::string(key.path), fmt::format("{}: {}", fs::exists(status) ? "not a file" : "no such file", shown(text, 200)), allowed_text(key),
+        problems_.add({where, std::string(key.path),
+                       fmt::format("{}: {}", fs::exists(status) ? "not a file" : "no such file", shown(text, 200)), allowed_text(key),
                        std::string(key.because)});
         return std::nullopt;
     }
 
     void read_axes(const Node& axes) {
         if (axes.kind != Node::Kind::mapping) {
-            if (axes.kind != Node::Kind::null) problems_.add({axes.where, std::string(kAxes), "got " + axes.describe(), allowed_text(*find_key(kAxes)), {}});
+            if (axes.kind != Node::Kind::null)
+                problems_.add({axes.where, std::string(kAxes), "got " + axes.describe(), allowed_text(*find_key(kAxes)), {}});
             return;
         }
         for (const auto& member : axes.members) {
@@ -171,12 +187,19 @@ class Reader {
         if (!read_axis_keys(name, axis, replaces)) return;
         const auto full = axis.name();
         if (values.kind != Node::Kind::sequence || values.items.empty()) {
-            problems_.add({values.where, fmt::format("{}.{}", kAxes, full), values.kind == Node::Kind::sequence ? "got an empty list" : "got " + values.describe(),
-                           axis.keys.size() == 1 ? "a list of values" : fmt::format("a list of lists of {} values", axis.keys.size()), {}});
+            problems_.add({values.where,
+                           fmt::format("{}.{}", kAxes, full),
+                           values.kind == Node::Kind::sequence ? "got an empty list" : "got " + values.describe(),
+                           axis.keys.size() == 1 ? "a list of values" : fmt::format("a list of lists of {} values", axis.keys.size()),
+                           {}});
             return;
         }
         if (values.items.size() > kMaxAxisValues) {
-            problems_.add({values.where, fmt::format("{}.{}", kAxes, full), fmt::format("{} values", values.items.size()), fmt::format("up to {} values on an axis", kMaxAxisValues), {}});
+            problems_.add({values.where,
+                           fmt::format("{}.{}", kAxes, full),
+                           fmt::format("{} values", values.items.size()),
+                           fmt::format("up to {} values on an axis", kMaxAxisValues),
+                           {}});
             return;
         }
         bool complete = true;
@@ -192,7 +215,11 @@ class Reader {
             if (seen.insert(text).second) {
                 axis.tuples.push_back(std::move(*tuple));
             } else {
-                problems_.add({item.where, fmt::format("{}.{}", kAxes, full), fmt::format("{} is listed twice", axis.keys.size() == 1 ? text : "[" + text + "]"), "different values", {}});
+                problems_.add({item.where,
+                               fmt::format("{}.{}", kAxes, full),
+                               fmt::format("{} is listed twice", axis.keys.size() == 1 ? text : "[" + text + "]"),
+                               "different values",
+                               {}});
                 complete = false;
             }
         }
@@ -220,10 +247,14 @@ class Reader {
             path.erase(path.find_last_not_of(' ') + 1);
             start = comma + 1;
             const auto* key = find_key(path);
-            if (key == nullptr) refuse(shown(path), "on an axis: " + unknown_key_message(path), true);
-            else if (!key->is_of_a_point()) refuse(path, "cannot be an axis: it describes the sweep, not a design point", false);
-            else if (std::find(axis.keys.begin(), axis.keys.end(), key) != axis.keys.end()) refuse(path, "stands twice in one axis", false);
-            else axis.keys.push_back(key);
+            if (key == nullptr)
+                refuse(shown(path), "on an axis: " + unknown_key_message(path), true);
+            else if (!key->is_of_a_point())
+                refuse(path, "cannot be an axis: it describes the sweep, not a design point", false);
+            else if (std::find(axis.keys.begin(), axis.keys.end(), key) != axis.keys.end())
+                refuse(path, "stands twice in one axis", false);
+            else
+                axis.keys.push_back(key);
         }
         if (!good) return false;
         for (const auto& other : configuration_.axes) {
@@ -240,9 +271,10 @@ class Reader {
         if (axis.keys.size() == 1) {
             if (auto value = read_value(*axis.keys[0], item)) tuple.push_back(std::move(*value));
         } else if (item.kind != Node::Kind::sequence || item.items.size() != axis.keys.size()) {
-            const auto found = item.kind == Node::Kind::sequence ? fmt::format("got a list of {}", item.items.size()) : "got " + item.describe();
-            problems_.add({item.where, fmt::format("{}.{}", kAxes, axis.name()), found, fmt::format("lists of {} values, one for each key", axis.keys.size()),
-                           "keys joined by commas move together"});
+            const auto found =
+                item.kind == Node::Kind::sequence ? fmt::format("got a list of {}", item.items.size()) : "got " + item.describe();
+            problems_.add({item.where, fmt::format("{}.{}", kAxes, axis.name()), found,
+                           fmt::format("lists of {} values, one for each key", axis.keys.size()), "keys joined by commas move together"});
         } else {
             for (std::size_t k = 0; k < axis.keys.size(); ++k)
                 if (auto value = read_value(*axis.keys[k], item.items[k])) tuple.push_back(std::move(*value));
@@ -308,8 +340,10 @@ class Reader {
         for (const auto& [name, where] : used) {
             if (std::find(names.begin(), names.end(), name) == names.end()) {
                 const auto near = closest(name, names);
-                problems_.add({where, std::string(key.path), fmt::format("got {}{}", name, near.empty() ? "" : fmt::format(". Did you mean '{}'?", near)),
-                               fmt::format("{}", fmt::join(names, ", ")), fmt::format("each is a file of arch_configs/{}", folder.filename().string())});
+                problems_.add({where, std::string(key.path),
+                               fmt::format("got {}{}", name, near.empty() ? "" : fmt::format(". Did you mean '{}'?", near)),
+                               fmt::format("{}", fmt::join(names, ", ")),
+                               fmt::format("each is a file of arch_configs/{}", folder.filename().string())});
             } else if (auto entry = read(folder / (name + ".yaml"), problems_)) {
                 entries.emplace(name, std::move(*entry));
             }
@@ -324,24 +358,35 @@ class Reader {
                 std::optional<BadConstraint> bad;
                 if (assignment.key->path == "sweep.constraints") {
                     auto parsed = parse_constraint((*texts)[i]);
-                    if (const auto* constraint = std::get_if<Constraint>(&parsed)) configuration_.constraints.push_back(*constraint);
-                    else bad = std::get<BadConstraint>(parsed);
+                    if (const auto* constraint = std::get_if<Constraint>(&parsed))
+                        configuration_.constraints.push_back(*constraint);
+                    else
+                        bad = std::get<BadConstraint>(parsed);
                 } else {
                     bad = check_objective((*texts)[i]);
                 }
-                if (bad) problems_.add({item_places_.at(assignment.key).at(i), std::string(assignment.key->path), bad->message, bad->allowed, {}});
+                if (bad)
+                    problems_.add(
+                        {item_places_.at(assignment.key).at(i), std::string(assignment.key->path), bad->message, bad->allowed, {}});
             }
         }
         const auto& sweep = configuration_.base.sweep;
         for (const auto& column : sweep.maximize)
             if (std::find(sweep.minimize.begin(), sweep.minimize.end(), column) != sweep.minimize.end())
-                problems_.add({configuration_.where("sweep.objectives.max"), "sweep.objectives.max", fmt::format("{} is also minimised", column), {}, {}});
+                problems_.add({configuration_.where("sweep.objectives.max"),
+                               "sweep.objectives.max",
+                               fmt::format("{} is also minimised", column),
+                               {},
+                               {}});
         const auto count = count_combinations(configuration_.axes);
         const bool random = sweep.strategy == SweepStrategy::random;
         if (!count || (!random && *count > Grid::kMaxGridPoints))
-            problems_.add({configuration_.axes.front().where, std::string(kAxes),
+            problems_.add({configuration_.axes.front().where,
+                           std::string(kAxes),
                            count ? fmt::format("a grid of {} points", *count) : "a grid of more than 2^62 points",
-                           random ? "up to 2^62 combinations" : fmt::format("up to {} points; more with sweep.strategy: random", Grid::kMaxGridPoints), {}});
+                           random ? "up to 2^62 combinations"
+                                  : fmt::format("up to {} points; more with sweep.strategy: random", Grid::kMaxGridPoints),
+                           {}});
     }
 
     /// Checks that involve several keys, on the points themselves.
@@ -349,8 +394,7 @@ class Reader {
         const Grid grid(configuration_);
         std::set<std::string> reported;
         const auto stride = std::max<std::int64_t>(1, grid.size() / kCheckedPoints);
-        for (std::int64_t i = 0; i < grid.size(); i += stride)
-            check_point(grid.at(i).settings, reported);
+        for (std::int64_t i = 0; i < grid.size(); i += stride) check_point(grid.at(i).settings, reported);
     }
 
     void check_point(const Settings& settings, std::set<std::string>& reported) {
@@ -363,18 +407,40 @@ class Reader {
             const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
             if (*softmax.bits > useful)
                 refuse("quant.softmax.bits", fmt::format("got {}", *softmax.bits),
-                       fmt::format("2..{} with log base {} and shift cap {}, or activation_bits", useful, find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap),
+                       fmt::format("2..{} with log base {} and shift cap {}, or activation_bits", useful,
+                                   find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap),
                        std::string(find_key("quant.softmax.bits")->because));
         }
         const auto& kinds = settings.data.kinds;
         if (std::find(kinds.begin(), kinds.end(), DataKind::coco) != kinds.end() && settings.data.path.empty())
             refuse("data.kind", "coco needs data.path", "data.path: FILE or FOLDER", "the data set is not part of this project");
-        if (settings.model.preset == "custom" && (settings.model.checkpoint.empty() || settings.model.checkpoint == "none")) {
+        // With a checkpoint its tensors have a say; its reader checks the sizes then.
+        if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings.model, refuse, settings);
+    }
+
+    template <typename Refuse>
+    void check_sizes(const ModelSettings& model, const Refuse& refuse, const Settings& settings) {
+        if (model.preset == "custom") {
             std::string missing;
             for (const auto& name : names_in("model.config"))
-                if (const auto& key = *find_key("model.config." + name); key.print(settings) == "auto") missing += (missing.empty() ? "" : ", ") + name;
+                if (const auto& key = *find_key("model.config." + name); key.print(settings) == "auto")
+                    missing += (missing.empty() ? "" : ", ") + name;
             if (!missing.empty())
-                refuse("model.preset", "custom without a checkpoint leaves open: " + missing, "model.checkpoint, or every key of model.config", {});
+                refuse("model.preset", "custom without a checkpoint leaves open: " + missing,
+                       "model.checkpoint, or every key of model.config", {});
+            if (!missing.empty()) return;
+        }
+        auto config = models::sam_preset(model.preset).value_or(models::SamConfig{});
+        model.config.apply(config);
+        for (const auto& problem : models::validate(config)) {
+            // The place of the first key that the sentence speaks of.
+            std::string key = "model.preset";
+            for (const auto& assignment : configuration_.assignments)
+                if (const auto path = assignment.key->path; path.starts_with("model.config.") && problem.find(path.substr(13)) != std::string::npos) {
+                    key = path;
+                    break;
+                }
+            refuse(key, problem, {}, {});
         }
     }
 
@@ -384,15 +450,19 @@ class Reader {
         const auto depends_on_axis = [&](const Key& key) {
             for (const auto& axis : configuration_.axes)
                 for (const auto* swept : axis.keys)
-                    if (key.effective.sentence.find(swept->path) != std::string_view::npos || swept->path == "quant.method" || swept->path == "quant.datatype") return true;
+                    if (key.effective.sentence.find(swept->path) != std::string_view::npos || swept->path == "quant.method" ||
+                        swept->path == "quant.datatype")
+                        return true;
             return false;
         };
         const auto warn = [&](const Key& key, const Location& where) {
             if (!key.has_effect(base) && !depends_on_axis(key))
-                configuration_.warnings.push_back(fmt::format("{}: {} has no effect here; it is effective only while {}", where.text(), key.path, key.effective.sentence));
+                configuration_.warnings.push_back(fmt::format("{}: {} has no effect here; it is effective only while {}", where.text(),
+                                                              key.path, key.effective.sentence));
         };
         for (const auto& assignment : configuration_.assignments)
-            if (!assignment.key->is_fixed() && assignment.key->domain.print(assignment.value) != assignment.key->print(Settings{})) warn(*assignment.key, assignment.where);
+            if (!assignment.key->is_fixed() && assignment.key->domain.print(assignment.value) != assignment.key->print(Settings{}))
+                warn(*assignment.key, assignment.where);
         for (const auto& axis : configuration_.axes)
             for (const auto* key : axis.keys) warn(*key, axis.where);
     }
@@ -421,7 +491,8 @@ std::string Axis::name() const {
 }
 
 bool Configuration::is_axis(const Key* key) const noexcept {
-    return std::any_of(axes.begin(), axes.end(), [&](const Axis& axis) { return std::find(axis.keys.begin(), axis.keys.end(), key) != axis.keys.end(); });
+    return std::any_of(axes.begin(), axes.end(),
+                       [&](const Axis& axis) { return std::find(axis.keys.begin(), axis.keys.end(), key) != axis.keys.end(); });
 }
 
 Location Configuration::where(std::string_view path) const {
@@ -440,14 +511,16 @@ Configuration read_configuration(const fs::path& file, const std::vector<std::st
     return read(reader, root, parsed, sets);
 }
 
-Configuration read_configuration_text(std::string_view text, const std::string& source, const std::vector<std::string>& sets, const fs::path& arch_configs) {
+Configuration read_configuration_text(std::string_view text, const std::string& source, const std::vector<std::string>& sets,
+                                      const fs::path& arch_configs) {
     Reader reader(source, {}, arch_configs);
     const auto root = parse_yaml(text, source, reader.problems());
     const bool parsed = root.kind != Node::Kind::null || reader.problems().empty();
     return read(reader, root, parsed, sets);
 }
 
-ConfigError rejection(const Configuration& configuration, std::string_view key, std::string message, std::string allowed, std::string because) {
+ConfigError rejection(const Configuration& configuration, std::string_view key, std::string message, std::string allowed,
+                      std::string because) {
     Problems problems;
     problems.add({configuration.where(key), std::string(key), std::move(message), std::move(allowed), std::move(because)});
     return {problems.text(), problems.size()};

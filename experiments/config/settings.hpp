@@ -25,6 +25,8 @@ struct ModelConfig {
     std::optional<int> num_multimask_outputs, iou_head_depth, iou_head_width;
     friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 
+    /// What is set here, as the checkpoint reader takes it.
+    [[nodiscard]] models::PartialSamConfig partial() const;
     /// Replaces in `config` what is set here.
     void apply(models::SamConfig& config) const;
 };

@@ -54,7 +54,8 @@ std::variant<Constraint, BadConstraint> parse_constraint(std::string_view text) 
     const auto whole = trim(text);
     const auto at = whole.find_first_of("<>=!");
     const auto name = trim(whole.substr(0, at));
-    if (name.empty() || name.find_first_of(" \t") != std::string_view::npos) return BadConstraint{fmt::format("got \"{}\"", shown(text)), std::string(kForm)};
+    if (name.empty() || name.find_first_of(" \t") != std::string_view::npos)
+        return BadConstraint{fmt::format("got \"{}\"", shown(text)), std::string(kForm)};
     const auto* column = find_column(name);
     if (column == nullptr || column->kind == Column::Kind::text) return unknown_column(name);
     if (at == std::string_view::npos) {
@@ -66,7 +67,9 @@ std::variant<Constraint, BadConstraint> parse_constraint(std::string_view text) 
         const auto digits = trim(whole.substr(at + symbol.size()));
         double number = 0;
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-        if (column->kind == Column::Kind::boolean || digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(number)) break;
+        if (column->kind == Column::Kind::boolean || digits.empty() || error != std::errc{} || end != digits.data() + digits.size() ||
+            !std::isfinite(number))
+            break;
         return Constraint{std::string(name), meaning, number};
     }
     return BadConstraint{fmt::format("got \"{}\"", shown(text)), std::string(kForm)};

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <random>
 #include <set>
 
@@ -22,14 +23,36 @@ void lower_softmax_bits(Settings& settings, const Configuration& configuration, 
     const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
     if (*softmax.bits <= useful) return;
     const auto swept = [&](std::string_view key) { return configuration.is_axis(find_key(key)); };
-    if (!swept("quant.softmax.bits") && !swept("quant.softmax.log_base") && !swept("quant.softmax.scheme") && !swept("quant.softmax.shift_cap") && !swept("quant.method"))
+    if (!swept("quant.softmax.bits") && !swept("quant.softmax.log_base") && !swept("quant.softmax.scheme") &&
+        !swept("quant.softmax.shift_cap") && !swept("quant.method"))
         return;
-    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of log base {} at shift cap {}", *softmax.bits, useful,
-                                   find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap));
+    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of log base {} at shift cap {}",
+                                   *softmax.bits, useful, find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap));
     softmax.bits = useful;
 }
 
 }  // namespace
+
+Shard parse_shard(std::string_view text) {
+    constexpr std::int64_t kMaxShards = 65536;
+    const auto slash = text.find('/');
+    const auto number = [](std::string_view digits) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        return error == std::errc{} && end == digits.data() + digits.size() ? value : 0;
+    };
+    const Shard shard{number(text.substr(0, slash)), slash == std::string_view::npos ? 0 : number(text.substr(slash + 1))};
+    if (shard.index < 1 || shard.index > shard.count || shard.count > kMaxShards) {
+        Problems problems;
+        problems.add({{"--shard " + shown(text)},
+                      {},
+                      fmt::format("got {}", shown(text)),
+                      fmt::format("k/n with 1 <= k <= n <= {}", kMaxShards),
+                      {}});
+        problems.throw_if_any();
+    }
+    return shard;
+}
 
 std::optional<std::int64_t> count_combinations(const std::vector<Axis>& axes) noexcept {
     std::int64_t product = 1;
@@ -112,7 +135,8 @@ Point Grid::combination(std::int64_t index) const {
             if (!key.is_fixed()) key.set(settings, value);
             point.swept.push_back(key.domain.print(value));
         }
-    if (const auto device = configuration_->devices.find(settings.hw.device.name); device != configuration_->devices.end()) settings.hw.device = device->second;
+    if (const auto device = configuration_->devices.find(settings.hw.device.name); device != configuration_->devices.end())
+        settings.hw.device = device->second;
     lower_softmax_bits(settings, *configuration_, point.warnings);
     return point;
 }

@@ -12,8 +12,8 @@
 namespace prelude::experiments {
 
 struct Point {
-    std::int64_t index = 0;  ///< in the whole grid
-    Settings settings;       ///< device filled in
+    std::int64_t index = 0;          ///< in the whole grid
+    Settings settings;               ///< device filled in
     std::vector<std::string> swept;  ///< one text per column of Grid::columns()
     std::vector<std::string> warnings;
 };
@@ -27,7 +27,7 @@ struct Point {
 ///   - a softmax width beyond the useful maximum, where an axis is involved, is lowered to it with a warning.
 class Grid {
   public:
-    static constexpr std::int64_t kMaxGridPoints = 1'000'000;           ///< of strategy grid
+    static constexpr std::int64_t kMaxGridPoints = 1'000'000;                ///< of strategy grid
     static constexpr std::int64_t kMaxCombinations = std::int64_t{1} << 62;  ///< of strategy random
 
     /// `configuration` must outlive the grid.
@@ -49,6 +49,17 @@ class Grid {
     std::int64_t num_combinations_ = 1;
     std::vector<std::int64_t> drawn_;  ///< of strategy random, ascending
 };
+
+/// One of n parts of a sweep: point i belongs to shard (i mod n) + 1.
+struct Shard {
+    std::int64_t index = 1, count = 1;
+    [[nodiscard]] bool owns(std::int64_t i) const noexcept { return i % count == index - 1; }
+    friend bool operator==(const Shard&, const Shard&) = default;
+};
+
+/// "2/4".
+/// Throws    ConfigError for anything but k/n with 1 <= k <= n <= 65536
+[[nodiscard]] Shard parse_shard(std::string_view text);
 
 /// Combinations of the axes, or nothing when there are more than Grid::kMaxCombinations.
 [[nodiscard]] std::optional<std::int64_t> count_combinations(const std::vector<Axis>& axes) noexcept;

@@ -49,6 +49,7 @@ void append(void* context, void* data, int size) {
 }
 
 std::vector<std::uint8_t> encode(int width, int height, int channels, const std::uint8_t* pixels) {
+    stbi_write_png_compression_level = 4;  // half the time of the default for 3 % more bytes
     std::vector<std::uint8_t> out;
     const int done = stbi_write_png_to_func(append, &out, width, height, channels, pixels, width * channels);
     check(done != 0, "png encoder failed");

@@ -45,7 +45,7 @@ struct Box {
     friend bool operator==(const Box&, const Box&) = default;
 };
 
-/// Position in pixels; the centre of the first pixel is (0.5, 0.5).
+/// Position in pixels. Outlines put the centre of the first pixel at (0.5, 0.5), prompts at (0, 0): as SAM does.
 struct Point {
     double x = 0;
     double y = 0;

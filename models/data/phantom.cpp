@@ -63,12 +63,20 @@ struct Slice {
                 if (mask.values[i] != 0) organ.mask.values[i] = 0;
         organs.push_back({.mask = mask, .category = category});
     }
-    void organ(const Polygon& outline, double value, double texture, const char* category, const Mask* within) {
-        Mask mask = filled(outline);
-        if (within != nullptr)
-            for (std::size_t i = 0; i < mask.values.size(); ++i) mask.values[i] &= within->values[i];
-        fill(mask, value, texture);
-        claim(mask, category);
+    /// Named members, because they are evaluated in order and most of them draw random numbers.
+    struct Organ {
+        Polygon outline;
+        double value = 0;
+        double texture = 0;
+        const char* category = "";
+        const Mask* within = nullptr;
+    };
+    void add(const Organ& organ) {
+        Mask mask = filled(organ.outline);
+        if (organ.within != nullptr)
+            for (std::size_t i = 0; i < mask.values.size(); ++i) mask.values[i] &= organ.within->values[i];
+        fill(mask, organ.value, organ.texture);
+        claim(mask, organ.category);
     }
 };
 
@@ -169,16 +177,17 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
 
     const bool chest = random.chance(0.15);
     if (chest) {
-        s.organ(organ_blob(random, -0.45, -0.05, 0.32, 0.42, 0.1, 0.08), around(random, -820, 40), 30, "lung", &cavity);
-        s.organ(organ_blob(random, 0.45, -0.05, 0.32, 0.42, -0.1, 0.08), around(random, -820, 40), 30, "lung", &cavity);
-        s.organ(organ_blob(random, 0.05, -0.25, 0.28, 0.24, 0.3, 0.06), 50 + 110 * contrast, 5, "heart", nullptr);
+        s.add({.outline = organ_blob(random, -0.45, -0.05, 0.32, 0.42, 0.1, 0.08), .value = around(random, -820, 40), .texture = 30, .category = "lung", .within = &cavity});
+        s.add({.outline = organ_blob(random, 0.45, -0.05, 0.32, 0.42, -0.1, 0.08), .value = around(random, -820, 40), .texture = 30, .category = "lung", .within = &cavity});
+        s.add({.outline = organ_blob(random, 0.05, -0.25, 0.28, 0.24, 0.3, 0.06), .value = 50 + 110 * contrast, .texture = 5, .category = "heart"});
     } else {
         const int loops = random.integer(2, 8);
         for (int i = 0; i < loops; ++i) {
             const double u = random.uniform(-0.55, 0.55);
             const double v = random.uniform(-0.45, 0.1);
-            const Polygon loop = organ_blob(random, u, v, random.uniform(0.08, 0.16), 0.09, random.uniform(0, 3), 0.15);
-            s.organ(loop, around(random, 45, 20), 8, "bowel", &cavity);
+            const double wide = random.uniform(0.08, 0.16);
+            const Polygon loop = organ_blob(random, u, v, wide, 0.09, random.uniform(0, 3), 0.15);
+            s.add({.outline = loop, .value = around(random, 45, 20), .texture = 8, .category = "bowel", .within = &cavity});
             if (random.chance(0.4)) {  // gas rises
                 Mask gas = s.filled(organ_blob(random, u, v - 0.02, 0.05, 0.03, 0, 0.1));
                 for (std::size_t k = 0; k < gas.values.size(); ++k) gas.values[k] &= s.organs.back().mask.values[k];
@@ -187,7 +196,7 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         }
     }
     for (double side : {-1.0, 1.0})
-        if (!chest && random.chance(0.7)) s.organ(organ_blob(random, side * 0.24, 0.38, 0.09, 0.12, side * 0.3, 0.08), muscle, 6, "psoas", nullptr);
+        if (!chest && random.chance(0.7)) s.add({.outline = organ_blob(random, side * 0.24, 0.38, 0.09, 0.12, side * 0.3, 0.08), .value = muscle, .texture = 6, .category = "psoas"});
     spine(s);
 
     if (!chest) {
@@ -196,8 +205,9 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
             if (!random.chance(0.8)) continue;
             const double u = side * around(random, 0.47, 0.04);
             const double v = around(random, 0.28, 0.05);
-            Polygon bean = blob(random, {.x = u, .y = v}, random.uniform(0.12, 0.17), random.uniform(0.15, 0.21), side * 0.4, 3, 0.05);
-            s.organ(bean, kidney, 8, "kidney", &cavity);
+            const double wide = random.uniform(0.12, 0.17);
+            const Polygon bean = blob(random, {.x = u, .y = v}, wide, random.uniform(0.15, 0.21), side * 0.4, 3, 0.05);
+            s.add({.outline = bean, .value = kidney, .texture = 8, .category = "kidney", .within = &cavity});
             const Mask whole = s.organs.back().mask;
             Mask sinus = s.filled(organ_blob(random, u - side * 0.07, v - 0.01, 0.055, 0.075, side * 0.4, 0.2));
             for (std::size_t k = 0; k < sinus.values.size(); ++k) sinus.values[k] &= whole.values[k];
@@ -206,7 +216,7 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         }
         if (random.chance(0.6)) {
             const double stomach = random.chance(0.3) ? around(random, 150, 40) : around(random, 20, 12);
-            s.organ(organ_blob(random, 0.36, -0.28, 0.30, 0.20, 0.5, 0.12), stomach, 6, "stomach", &cavity);
+            s.add({.outline = organ_blob(random, 0.36, -0.28, 0.30, 0.20, 0.5, 0.12), .value = stomach, .texture = 6, .category = "stomach", .within = &cavity});
             if (random.chance(0.5)) {
                 const Mask whole = s.organs.back().mask;
                 Mask gas = whole;
@@ -225,13 +235,14 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
                 path.push_back(s.at(-0.22 + 0.1 * i, v));
                 v += random.normal() * 0.03 - 0.015;
             }
-            fill_stroke(pancreas, path, s.scale * random.uniform(0.06, 0.09), s.scale * random.uniform(0.04, 0.06));
+            const double head = s.scale * random.uniform(0.06, 0.09);
+            fill_stroke(pancreas, path, head, head * random.uniform(0.55, 0.8));
             s.fill(pancreas, 40 + 60 * contrast, 14);
             s.claim(pancreas, "pancreas");
         }
         if (random.chance(0.75)) {
             const double spleen = 48 + 75 * contrast;
-            s.organ(organ_blob(random, 0.68, 0.10, 0.13, 0.26, -0.35, 0.12), spleen, 5, "spleen", &cavity);
+            s.add({.outline = organ_blob(random, 0.68, 0.10, 0.13, 0.26, -0.35, 0.12), .value = spleen, .texture = 5, .category = "spleen", .within = &cavity});
             const Mask whole = s.organs.back().mask;
             if (random.chance(0.15)) lesion(s, whole, spleen, lesions);
         }
@@ -246,11 +257,11 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         s.claim(mask, "liver");
         if (random.chance(0.7)) vessels(s, mask, liver + (contrast > 0.3 ? 45 : -20));
         for (int i = random.chance(0.5) ? random.integer(1, 3) : 0; i > 0; --i) lesion(s, mask, liver, lesions);
-        if (random.chance(0.4)) s.organ(organ_blob(random, -0.28, -0.12, 0.08, 0.11, 0.4, 0.08), around(random, 8, 5), 2, "gallbladder", nullptr);
+        if (random.chance(0.4)) s.add({.outline = organ_blob(random, -0.28, -0.12, 0.08, 0.11, 0.4, 0.08), .value = around(random, 8, 5), .texture = 2, .category = "gallbladder"});
     }
     const double blood = 45 + 140 * contrast;
-    s.organ(organ_blob(random, 0.06, 0.19, 0.075, 0.075, 0, 0.03), blood, 3, "aorta", nullptr);
-    s.organ(organ_blob(random, -0.12, 0.17, 0.085, 0.065, 0.2, 0.06), blood * random.uniform(0.75, 1.0), 3, "vena cava", nullptr);
+    s.add({.outline = organ_blob(random, 0.06, 0.19, 0.075, 0.075, 0, 0.03), .value = blood, .texture = 3, .category = "aorta"});
+    s.add({.outline = organ_blob(random, -0.12, 0.17, 0.085, 0.065, 0.2, 0.06), .value = blood * random.uniform(0.75, 1.0), .texture = 3, .category = "vena cava"});
 }
 
 Image seen(Slice& s) {

@@ -51,7 +51,9 @@ std::vector<Window> filter_windows(int in, int out) {
     return windows;
 }
 
-std::uint8_t round_to_pixel(std::int32_t sum) noexcept { return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255)); }
+std::uint8_t round_to_pixel(std::int32_t sum) noexcept {
+    return static_cast<std::uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
+}
 
 constexpr std::int32_t kHalf = 1 << (kFractionBits - 1);
 
@@ -101,8 +103,9 @@ Frame frame_of(int width, int height, int model_size) {
                       .input_height = static_cast<int>(height * scale + 0.5),
                       .model_size = model_size};
     if (frame.input_width == 0 || frame.input_height == 0) {
-        throw DataError(fmt::format("a picture of {} x {} pixels is too thin: resized to a longest side of {}, nothing is left of the other", width,
-                                    height, model_size));
+        throw DataError(
+            fmt::format("a picture of {} x {} pixels is too thin: resized to a longest side of {}, nothing is left of the other", width,
+                        height, model_size));
     }
     return frame;
 }

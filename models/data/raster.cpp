@@ -142,25 +142,25 @@ void blur(Plane& plane) {
 }
 
 std::vector<int> distance_to_outside(const Mask& mask) {
-    const int w = mask.width + 2;  // a frame of outside pixels
-    const int h = mask.height + 2;
+    const Rect box = bounds(mask);
+    const int w = box.x1 - box.x0 + 2;  // the mask's box in a frame of outside pixels
+    const int h = box.y1 - box.y0 + 2;
     std::vector<int> framed(std::size_t(w) * h, 0);
-    for (int y = 0; y < mask.height; ++y)
-        for (int x = 0; x < mask.width; ++x)
-            if (mask.contains(x, y)) framed[std::size_t(y + 1) * w + x + 1] = 1 << 20;
     for (int y = 1; y + 1 < h; ++y)
         for (int x = 1; x + 1 < w; ++x) {
             int* p = &framed[std::size_t(y) * w + x];
-            *p = std::min({*p, p[-1] + 3, p[-w] + 3, p[-w - 1] + 4, p[-w + 1] + 4});
+            if (mask.values[std::size_t(box.y0 + y - 1) * mask.width + box.x0 + x - 1] != 0)
+                *p = std::min({p[-1] + 3, p[-w] + 3, p[-w - 1] + 4, p[-w + 1] + 4});
         }
     for (int y = h - 2; y >= 1; --y)
         for (int x = w - 2; x >= 1; --x) {
             int* p = &framed[std::size_t(y) * w + x];
-            *p = std::min({*p, p[1] + 3, p[w] + 3, p[w + 1] + 4, p[w - 1] + 4});
+            if (*p != 0) *p = std::min({*p, p[1] + 3, p[w] + 3, p[w + 1] + 4, p[w - 1] + 4});
         }
     std::vector<int> distance(mask.values.size());
-    for (int y = 0; y < mask.height; ++y)
-        std::copy_n(framed.begin() + std::ptrdiff_t(y + 1) * w + 1, mask.width, distance.begin() + std::ptrdiff_t(y) * mask.width);
+    for (int y = 1; y + 1 < h; ++y)
+        std::copy_n(framed.begin() + std::ptrdiff_t(y) * w + 1, w - 2,
+                    distance.begin() + std::ptrdiff_t(box.y0 + y - 1) * mask.width + box.x0);
     return distance;
 }
 

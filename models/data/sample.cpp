@@ -16,13 +16,13 @@ namespace prelude::models {
 
 namespace {
 
-/// A pixel centre among those at least `share` of the greatest depth inside the mask.
+/// A pixel among those at least `share` of the greatest depth inside the mask.
 Point deep_point(Random& random, const Mask& mask, const std::vector<int>& depth, double share) {
     const int threshold = std::max(1, int(share * *std::max_element(depth.begin(), depth.end())));
     const auto count = std::count_if(depth.begin(), depth.end(), [&](int d) { return d >= threshold; });
     auto skip = random.integer(0, int(count) - 1);
     for (std::size_t i = 0; i < depth.size(); ++i)
-        if (depth[i] >= threshold && skip-- == 0) return {.x = int(i) % mask.width + 0.5, .y = int(i) / mask.width + 0.5};
+        if (depth[i] >= threshold && skip-- == 0) return {.x = double(int(i) % mask.width), .y = double(int(i) / mask.width)};
     return {};
 }
 
@@ -35,9 +35,9 @@ Point outside_point(Random& random, const Mask& mask, const Box& box) {
         const int x = int(near ? random.uniform(box.x0 - grow_x, box.x1 + grow_x) : random.uniform(0, mask.width));
         const int y = int(near ? random.uniform(box.y0 - grow_y, box.y1 + grow_y) : random.uniform(0, mask.height));
         if (x < 0 || y < 0 || x >= mask.width || y >= mask.height || mask.contains(x, y)) continue;
-        return {.x = x + 0.5, .y = y + 0.5};
+        return {.x = double(x), .y = double(y)};
     }
-    return {.x = 0.5, .y = 0.5};
+    return {};
 }
 
 Box jittered(Random& random, const Box& box, int width, int height) {
@@ -100,11 +100,9 @@ Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t ind
         layout = kind == DataKind::phantom ? make_phantom(random, size) : make_scene(random, size);
     }
     Random random = root.split(1000);
-    if (layout.regions.size() > std::size_t(kMaxInstances)) {  // a random choice, not the largest
-        for (std::size_t i = 0; i < std::size_t(kMaxInstances); ++i)
-            std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
-        layout.regions.resize(std::size_t(kMaxInstances));
-    }
+    // Shuffled, so that the first few of a sample are as good a choice as any.
+    for (std::size_t i = 0; i + 1 < layout.regions.size(); ++i) std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
+    if (layout.regions.size() > std::size_t(kMaxInstances)) layout.regions.resize(std::size_t(kMaxInstances));
     Sample sample;
     sample.image = std::move(layout.image);
     sample.id = index;

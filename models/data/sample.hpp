@@ -15,7 +15,7 @@ namespace prelude::models {
 enum class DataKind { phantom, scene };
 enum class Split { train, dev, test };
 
-/// What a user gives the model for one instance, in pixels of the picture.
+/// What a user gives the model for one instance. Points are in SAM's frame: (0, 0) is the centre of the first pixel.
 struct Prompts {
     Box box;          ///< the tight box with 4 % deviation a side, as detectors draw it
     Point point;      ///< well inside the visible part
@@ -51,7 +51,7 @@ inline constexpr int kMaxInstances = 10;
 /// cannot share a sample. Needs 0 <= index < 2^48.
 [[nodiscard]] std::uint64_t sample_key(DataKind kind, Split split, std::uint64_t seed, std::int64_t index) noexcept;
 
-/// Longest side `size` (32..1024); at least one instance, at most kMaxInstances.
+/// Longest side `size` (32..1024); at least one instance, at most kMaxInstances, in random order.
 [[nodiscard]] Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t index, int size);
 
 }  // namespace prelude::models

@@ -49,6 +49,51 @@ struct Painting {
     }
 };
 
+void darken(Canvas& canvas, const Plane& alpha, const Rect& where, float strength) {
+    for (int y = where.y0; y < where.y1; ++y)
+        for (int x = where.x0; x < where.x1; ++x)
+            for (auto& c : canvas.at(x, y)) c *= 1.0F - strength * alpha.at(x, y);
+}
+
+/// Light and shade inside one region: patches that no border of the region follows.
+void mottle(Painting& p, const Mask& mask, const Rect& where) {
+    Random& random = p.random;
+    const NoisePlane& noise = any_plane(random, random.chance(0.5) ? NoiseKind::pink : NoiseKind::smooth);
+    const auto u = float(random.uniform(0, 256));
+    const auto v = float(random.uniform(0, 256));
+    const auto step = float(random.log_uniform(0.6, 3.0) / p.unit);
+    const auto threshold = float(random.uniform(-0.5, 1.0));
+    const auto sharpness = float(random.log_uniform(0.5, 4.0));
+    Plane alpha = softened(mask);
+    for (int y = where.y0; y < where.y1; ++y)
+        for (int x = where.x0; x < where.x1; ++x)
+            alpha.at(x, y) *= std::clamp(0.5F + sharpness * (noise.at(u + step * float(x), v + step * float(y)) - threshold), 0.0F, 1.0F);
+    darken(p.canvas, alpha, where, float(random.uniform(0.15, 0.6)));
+}
+
+/// Leaves, pebbles, flowers: small spots of other brightness or colour that belong to the region.
+void scatter(Painting& p, const Mask& mask, const Rect& where, const Colour& base) {
+    Random& random = p.random;
+    const double size = p.unit * random.log_uniform(0.7, 2.5);
+    const Colour other = random_colour(random);
+    const auto hue = float(random.uniform(0, 0.8));
+    Mask spots[2] = {Mask(p.width, p.height), Mask(p.width, p.height)};
+    const int count = int(random.log_uniform(0.05, 0.4) * (where.x1 - where.x0) * (where.y1 - where.y0) / (6 * size * size + 4));
+    for (int i = 0; i < count; ++i) {
+        const Point at{.x = random.uniform(where.x0, where.x1), .y = random.uniform(where.y0, where.y1)};
+        const double long_side = size * random.uniform(0.5, 1.5);
+        const double angle = random.uniform(0, kTwoPi);
+        fill_polygon(spots[i % 2], ellipse(at, long_side, size * random.uniform(0.4, 1.0), angle, 10));
+    }
+    for (auto& spot : spots) {
+        for (std::size_t i = 0; i < spot.values.size(); ++i) spot.values[i] &= mask.values[i];
+        Texture texture;
+        const auto factor = float(exponential(random.normal() * 0.4));
+        for (std::size_t c = 0; c < 3; ++c) texture.base[c] = factor * (base[c] + (other[c] - base[c]) * hue);
+        paint(p.canvas, softened(spot), where, texture);
+    }
+}
+
 // ---- background ------------------------------------------------------------------------------------------------------
 
 std::vector<int> bands(Random& random, int w, int h) {
@@ -156,7 +201,7 @@ void paint_background(Painting& p) {
     else cell = straight_cuts(random, p.width, p.height);
     const int count = *std::max_element(cell.begin(), cell.end()) + 1;
     const Colour mood = random_colour(random);
-    const double unity = random.chance(0.35) ? random.uniform(0.2, 0.7) : 0.0;  // how alike the regions are
+    const double unity = random.chance(0.5) ? random.uniform(0.2, 0.8) : 0.0;  // how alike the regions are
     const int first = p.num_labels;
     for (int i = 0; i < count; ++i) p.new_label(false);
     for (int i = 0; i < count; ++i) {
@@ -171,6 +216,8 @@ void paint_background(Painting& p) {
         if (i == 0) paint(p.canvas, Plane(p.width, p.height, 1.0F), {.x0 = 0, .y0 = 0, .x1 = p.width, .y1 = p.height}, texture);
         else paint(p.canvas, softened(mask), where, texture);
         p.assign(mask, first + i);
+        if (random.chance(0.3)) mottle(p, mask, where);
+        if (random.chance(0.15)) scatter(p, mask, where, colour);
     }
 }
 
@@ -183,12 +230,6 @@ ShapeKind random_shape(Random& random) {
                                            ShapeKind::ring,   ShapeKind::ribbon,   ShapeKind::ribbon,  ShapeKind::branching,    ShapeKind::cluster,
                                            ShapeKind::cluster};
     return kOften[random.pick(std::size(kOften))];
-}
-
-void darken(Canvas& canvas, const Plane& alpha, const Rect& where, float strength) {
-    for (int y = where.y0; y < where.y1; ++y)
-        for (int x = where.x0; x < where.x1; ++x)
-            for (auto& c : canvas.at(x, y)) c *= 1.0F - strength * alpha.at(x, y);
 }
 
 void cast_shadow(Painting& p, const Mask& mask, double radius) {
@@ -207,7 +248,8 @@ void paint_parts(Painting& p, const Mask& mask, const Texture& body, const Rect&
     Random& random = p.random;
     for (int i = random.integer(1, 3); i > 0; --i) {
         const Point centre{.x = random.uniform(where.x0, where.x1), .y = random.uniform(where.y0, where.y1)};
-        Mask part = draw_shape(random, random.chance(0.5) ? ShapeKind::blob : ShapeKind::superellipse, p.width, p.height, centre, radius * random.uniform(0.15, 0.5));
+        const ShapeKind kind = random.chance(0.5) ? ShapeKind::blob : ShapeKind::superellipse;
+        Mask part = draw_shape(random, kind, p.width, p.height, centre, radius * random.uniform(0.15, 0.5));
         for (std::size_t at = 0; at < part.values.size(); ++at) part.values[at] &= mask.values[at];
         Colour colour = random_colour(random);
         const auto share = float(random.uniform(0.15, 0.9));
@@ -247,11 +289,14 @@ void paint_object(Painting& p, Point centre, double radius, bool annotated) {
     const Plane alpha = softened(mask);
     paint(p.canvas, alpha, where, texture);
     if (random.chance(0.35)) paint_parts(p, mask, texture, where, radius);
+    if (random.chance(0.4)) mottle(p, mask, where);
+    if (random.chance(0.1)) scatter(p, mask, where, colour);
     if (random.chance(0.2)) {  // highlight
         Mask glint(p.width, p.height);
         const Point spot{.x = centre.x + random.normal() * radius * 0.3, .y = centre.y - random.uniform(0, radius * 0.5)};
         const double rx = radius * random.uniform(0.08, 0.35);
-        fill_polygon(glint, ellipse(spot, rx, rx * random.uniform(0.5, 1.0), random.uniform(0, kTwoPi)));
+        const double ry = rx * random.uniform(0.5, 1.0);
+        fill_polygon(glint, ellipse(spot, rx, ry, random.uniform(0, kTwoPi)));
         for (std::size_t at = 0; at < glint.values.size(); ++at) glint.values[at] &= mask.values[at];
         Plane shine = softened(glint);
         blur(shine);
@@ -335,15 +380,15 @@ void light(Painting& p) {
 
 Image develop(Painting& p) {
     Random& random = p.random;
-    blur(p.canvas, std::array{0, 0, 0, 1, 1, 1, 1, 2, 2, 3}[random.pick(10)]);
+    blur(p.canvas, std::array{0, 0, 0, 0, 1, 1, 1, 1, 2, 3}[random.pick(10)]);
     const double exposure = exponential(random.normal() * 0.2);
     std::array<float, 3> gain{};
     for (auto& g : gain) g = float(exposure * (random.chance(0.4) ? exponential(random.normal() * 0.1) : 1.0));
-    const float contrast = random.chance(0.15) ? float(random.uniform(0.4, 0.8)) : float(random.uniform(0.85, 1.2));
+    const float contrast = random.chance(0.15) ? float(random.uniform(0.5, 0.8)) : float(random.uniform(0.85, 1.2));
     const auto pivot = float(random.uniform(0.35, 0.6));
     const bool grey = random.chance(0.08);
-    const auto saturation = float(random.uniform(0.6, 1.15));
-    const float sensor = random.chance(0.75) ? float(random.log_uniform(0.004, 0.04)) : 0.0F;
+    const auto saturation = float(random.uniform(0.35, 1.1));
+    const float sensor = random.chance(0.6) ? float(random.log_uniform(0.004, 0.04)) : 0.0F;
     const float blotch = random.chance(0.3) ? float(random.uniform(0.005, 0.02)) : 0.0F;
     const NoisePlane& blotches = any_plane(random, NoiseKind::rough);
     const auto at = float(random.uniform(0, 256));

@@ -70,30 +70,44 @@ void limbed(Random& random, Mask& mask, Point centre, double radius) {
         for (int i = 0; i < legs; ++i) {
             const double u = (i < 2 ? -0.7 : 0.6) + random.uniform(-0.12, 0.2);
             const double bend = random.normal() * 0.12;
-            limb(at(u, thick * 0.4), at(u + bend, thick * 0.6 + leg * 0.5), at(u + random.normal() * 0.12, thick * 0.6 + leg),
-                 random.uniform(0.12, 0.2), random.uniform(0.06, 0.1));
+            const double foot = u + random.normal() * 0.12;
+            const double thigh = random.uniform(0.12, 0.2);
+            const double ankle = random.uniform(0.06, 0.1);
+            limb(at(u, thick * 0.4), at(u + bend, thick * 0.6 + leg * 0.5), at(foot, thick * 0.6 + leg), thigh, ankle);
         }
         const double up = random.uniform(-0.9, 0.2);
-        limb(at(0.7, -0.1), at(0.95, up * 0.6), at(1.1, up), random.uniform(0.2, 0.32), random.uniform(0.14, 0.22));
-        fill_polygon(mask, ellipse(at(1.2, up), radius * random.uniform(0.2, 0.36), radius * random.uniform(0.16, 0.26), tilt + flip * 0.3));
-        if (random.chance(0.6)) limb(at(-0.85, -0.1), at(-1.15, random.normal() * 0.3), at(-1.35, random.normal() * 0.4), 0.08, 0.04);
+        const double chest = random.uniform(0.2, 0.32);
+        limb(at(0.7, -0.1), at(0.95, up * 0.6), at(1.1, up), chest, chest * random.uniform(0.6, 0.8));
+        const double head = radius * random.uniform(0.2, 0.36);
+        fill_polygon(mask, ellipse(at(1.2, up), head, head * random.uniform(0.65, 0.9), tilt + flip * 0.3));
+        if (random.chance(0.6)) {
+            const double swing = random.normal() * 0.3;
+            limb(at(-0.85, -0.1), at(-1.15, swing), at(-1.35, swing + random.normal() * 0.2), 0.08, 0.04);
+        }
     } else if (random.chance(0.6)) {  // standing on two
         const double shoulder = random.uniform(0.28, 0.42);
-        Polygon body{at(-shoulder, -0.5), at(shoulder, -0.5), at(shoulder * random.uniform(0.6, 1.2), 0.35), at(-shoulder * random.uniform(0.6, 1.2), 0.35)};
-        fill_polygon(mask, body);
-        fill_polygon(mask, ellipse(at(random.normal() * 0.05, -0.78), radius * random.uniform(0.16, 0.24), radius * random.uniform(0.2, 0.28), 0));
+        const double hip = shoulder * random.uniform(0.6, 1.2);
+        fill_polygon(mask, {at(-shoulder, -0.5), at(shoulder, -0.5), at(hip, 0.35), at(-hip, 0.35)});
+        const double head = radius * random.uniform(0.16, 0.24);
+        const double nod = random.normal() * 0.05;
+        fill_polygon(mask, ellipse(at(nod, -0.78), head, head * random.uniform(1.0, 1.3), 0));
         limb(at(0, -0.7), at(0, -0.6), at(0, -0.45), 0.12, 0.14);
         for (double side : {-1.0, 1.0}) {
-            limb(at(side * shoulder * 0.8, -0.42), at(side * (shoulder + random.uniform(0, 0.25)), -0.05),
-                 at(side * (shoulder + random.uniform(-0.3, 0.4)), random.uniform(-0.3, 0.35)), 0.12, 0.08);
-            limb(at(side * 0.16, 0.3), at(side * (0.18 + random.uniform(0, 0.15)), 0.75), at(side * (0.15 + random.uniform(0, 0.25)), 1.2), 0.17,
-                 0.1);
+            const double elbow = shoulder + random.uniform(0, 0.25);
+            const double hand = shoulder + random.uniform(-0.3, 0.4);
+            const double reach = random.uniform(-0.3, 0.35);
+            limb(at(side * shoulder * 0.8, -0.42), at(side * elbow, -0.05), at(side * hand, reach), 0.12, 0.08);
+            const double knee = 0.18 + random.uniform(0, 0.15);
+            const double foot = 0.15 + random.uniform(0, 0.25);
+            limb(at(side * 0.16, 0.3), at(side * knee, 0.75), at(side * foot, 1.2), 0.17, 0.1);
         }
     } else {  // wings or fins
         fill_polygon(mask, blob(random, centre, radius, radius * random.uniform(0.25, 0.4), tilt, 2, 0.1));
         for (double side : {-1.0, 1.0}) {
             const double root = random.uniform(-0.3, 0.3);
-            fill_polygon(mask, {at(root - 0.25, side * 0.1), at(root + 0.3, side * 0.1), at(root + random.normal() * 0.4, side * random.uniform(0.5, 1.1))});
+            const double tip = root + random.normal() * 0.4;
+            const double span = random.uniform(0.5, 1.1);
+            fill_polygon(mask, {at(root - 0.25, side * 0.1), at(root + 0.3, side * 0.1), at(tip, side * span)});
         }
         fill_polygon(mask, {at(-0.8, 0), at(-1.35, -0.35), at(-1.2, 0.05), at(-1.35, 0.4)});
     }
@@ -162,8 +176,23 @@ void branch(Random& random, Mask& mask, Point from, double heading, double lengt
     fill_stroke(mask, path, thick, thick * 0.7);
     if (depth == 0) return;
     const int children = random.integer(2, 3);
-    for (int i = 0; i < children; ++i)
-        branch(random, mask, to, heading + random.uniform(-0.9, 0.9), length * random.uniform(0.55, 0.85), thick * 0.68, depth - 1);
+    for (int i = 0; i < children; ++i) {
+        const double turn = random.uniform(-0.9, 0.9);
+        branch(random, mask, to, heading + turn, length * random.uniform(0.55, 0.85), thick * 0.68, depth - 1);
+    }
+}
+
+void stem(Random& random, Mask& mask, Point centre, double radius) {
+    const double heading = -kTwoPi / 4 + random.normal() * 0.5;
+    branch(random, mask, {.x = centre.x, .y = centre.y + radius}, heading, radius, radius * random.uniform(0.14, 0.26), 2);
+}
+
+Polygon any_blob(Random& random, Point centre, double radius) {
+    const double radius_x = radius * random.uniform(0.6, 1.3);
+    const double radius_y = radius * random.uniform(0.6, 1.1);
+    const double angle = random.uniform(0, kTwoPi);
+    const int harmonics = random.integer(1, 8);
+    return blob(random, centre, radius_x, radius_y, angle, harmonics, random.uniform(0.05, 0.5));
 }
 
 }  // namespace
@@ -193,8 +222,7 @@ Mask draw_shape(Random& random, ShapeKind kind, int width, int height, Point cen
     switch (kind) {
         case ShapeKind::blob:
         case ShapeKind::kCount:
-            fill_polygon(mask, blob(random, centre, radius * random.uniform(0.6, 1.3), radius * random.uniform(0.6, 1.1), random.uniform(0, kTwoPi),
-                                    random.integer(1, 8), random.uniform(0.05, 0.5)));
+            fill_polygon(mask, any_blob(random, centre, radius));
             break;
         case ShapeKind::superellipse:
             fill_polygon(mask, superellipse(random, centre, radius));
@@ -225,13 +253,16 @@ Mask draw_shape(Random& random, ShapeKind kind, int width, int height, Point cen
             ribbon(random, mask, centre, radius);
             break;
         case ShapeKind::branching:
-            branch(random, mask, {.x = centre.x, .y = centre.y + radius}, -kTwoPi / 4 + random.normal() * 0.5, radius * 1.0, radius * random.uniform(0.14, 0.26), 2);
+            stem(random, mask, centre, radius);
             break;
         case ShapeKind::cluster: {
             const int parts = random.integer(2, 5);
             for (int i = 0; i < parts; ++i) {
-                const Point p = polar(centre, random.uniform(0, kTwoPi), radius * random.uniform(0.2, 0.6));
-                fill_polygon(mask, blob(random, p, radius * random.uniform(0.35, 0.8), radius * random.uniform(0.35, 0.8), random.uniform(0, kTwoPi), 3, 0.2));
+                const double away = radius * random.uniform(0.2, 0.6);
+                const Point p = polar(centre, random.uniform(0, kTwoPi), away);
+                const double long_side = radius * random.uniform(0.35, 0.8);
+                const double short_side = radius * random.uniform(0.35, 0.8);
+                fill_polygon(mask, blob(random, p, long_side, short_side, random.uniform(0, kTwoPi), 3, 0.2));
             }
             break;
         }

@@ -73,7 +73,7 @@ Colour Texture::at(float x, float y) const noexcept {
 
 Colour random_colour(Random& random) {
     Colour colour;
-    if (random.chance(0.25)) {
+    if (random.chance(0.12)) {
         for (auto& c : colour) c = float(random.uniform());
         return colour;
     }
@@ -116,8 +116,9 @@ Texture random_texture(Random& random, const Colour& base, double contrast, Poin
     if (texture.pattern == Pattern::cells) kind = NoiseKind::cells;
     if (texture.pattern == Pattern::speckle) kind = NoiseKind::grain;
     texture.plane = &noise_plane(kind, random.integer(0, kNumNoiseVariants - 1));
-    texture.relief_plane = &noise_plane(random.chance(0.5) ? NoiseKind::pink : NoiseKind::rough, random.integer(0, kNumNoiseVariants - 1));
-    texture.relief = random.chance(0.75) ? float(contrast * random.uniform(0.02, 0.3)) : 0.0F;
+    const NoiseKind relief_kind = std::array{NoiseKind::pink, NoiseKind::pink, NoiseKind::rough, NoiseKind::rough, NoiseKind::cells}[random.pick(5)];
+    texture.relief_plane = &noise_plane(relief_kind, random.integer(0, kNumNoiseVariants - 1));
+    texture.relief = random.chance(0.85) ? float(contrast * random.uniform(0.03, 0.45)) : 0.0F;
     texture.relief_step = float(random.log_uniform(0.3, 2.0));
     if (random.chance(0.6))
         for (auto& g : texture.gradient) g = float(random.normal() * 0.004);

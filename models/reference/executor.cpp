@@ -19,7 +19,9 @@ std::vector<WeightOperand> weight_operands(const Graph& graph, const Node& node)
         return operands;
     };
     return std::visit(
-        Overloaded{[&](const Linear& op) { return with_bias(op.weight, {op.out_features, op.in_features}, op.bias, op.out_features); },
+        Overloaded{[&](const Linear& op) {
+                       return with_bias(op.weight, {op.out_features, op.in_features}, op.bias, op.out_features);
+                   },
                    [&](const Conv& op) {
                        return with_bias(op.weight, {op.out_channels, op.in_channels, op.kernel, op.kernel}, op.bias, op.out_channels);
                    },
@@ -34,8 +36,12 @@ std::vector<WeightOperand> weight_operands(const Graph& graph, const Node& node)
                        return std::vector<WeightOperand>{{op.table_height, {2 * op.height - 1, op.head_dim}},
                                                          {op.table_width, {2 * op.width - 1, op.head_dim}}};
                    },
-                   [&](const Parameter& op) { return std::vector<WeightOperand>{{op.tensor, graph.value(node.output).shape}}; },
-                   [&](const DensePositionCode& op) { return std::vector<WeightOperand>{{op.gaussian, {2, op.num_frequencies}}}; },
+                   [&](const Parameter& op) {
+                       return std::vector<WeightOperand>{{op.tensor, graph.value(node.output).shape}};
+                   },
+                   [&](const DensePositionCode& op) {
+                       return std::vector<WeightOperand>{{op.gaussian, {2, op.num_frequencies}}};
+                   },
                    [&](const PromptEmbedding& op) {
                        const Shape row{1, 2 * op.num_frequencies};
                        std::vector<WeightOperand> operands{{op.gaussian, {2, op.num_frequencies}}, {op.not_a_point, row}};
@@ -57,11 +63,13 @@ ReferenceExecutor::ReferenceExecutor(const Graph& graph, const Weights& weights)
             }
             const auto tensor = weights.tensor(name);
             // a parameter is taken under the shape of its value
-            const bool fits = std::holds_alternative<Parameter>(node.op) ? tensor.shape.num_elements() == shape.num_elements() : tensor.shape == shape;
+            const bool fits =
+                std::holds_alternative<Parameter>(node.op) ? tensor.shape.num_elements() == shape.num_elements() : tensor.shape == shape;
             if (fits) {
                 operand.values = tensor.values;
             } else {
-                operand.problem = fmt::format("'{}' has shape {}, {} needs {}", name, tensor.shape.to_string(), node.name, shape.to_string());
+                operand.problem =
+                    fmt::format("'{}' has shape {}, {} needs {}", name, tensor.shape.to_string(), node.name, shape.to_string());
             }
         }
     }
@@ -77,8 +85,8 @@ class ReferenceExecutor::Run final {
             const auto& value = graph_.value(id);
             ids.push_back(id);
             if (tensor.shape() == value.shape) continue;
-            throw std::invalid_argument(
-                fmt::format("the value '{}' is given with shape {}, its shape is {}", value.name, tensor.shape().to_string(), value.shape.to_string()));
+            throw std::invalid_argument(fmt::format("the value '{}' is given with shape {}, its shape is {}", value.name,
+                                                    tensor.shape().to_string(), value.shape.to_string()));
         }
         order_ = slice(graph_, ids, wanted);
         require_weights();

@@ -112,7 +112,8 @@ float phase(float x, float y, Floats gaussian, std::int64_t frequency) {
     const auto num_frequencies = static_cast<std::int64_t>(gaussian.size() / 2);
     const float u = 2.0F * x - 1.0F;
     const float v = 2.0F * y - 1.0F;
-    const float product = u * gaussian[static_cast<std::size_t>(frequency)] + v * gaussian[static_cast<std::size_t>(num_frequencies + frequency)];
+    const float product =
+        u * gaussian[static_cast<std::size_t>(frequency)] + v * gaussian[static_cast<std::size_t>(num_frequencies + frequency)];
     return 2.0F * std::numbers::pi_v<float> * product;
 }
 
@@ -264,7 +265,8 @@ void layer_norm(const LayerNorm& op, Tensor& x, Floats gamma, Floats beta, std::
         transform(mean.data(), size, [&](const Chunk& total) -> Chunk { return total / count; });
         for (std::int64_t c = 0; c < num_channels; ++c) {
             transform(image + c * plane, mean.data(), size, [](const Chunk& v, const Chunk& m) -> Chunk { return v - m; });
-            transform(factor.data(), image + c * plane, size, [](const Chunk& total, const Chunk& v) -> Chunk { return total + v.square(); });
+            transform(factor.data(), image + c * plane, size,
+                      [](const Chunk& total, const Chunk& v) -> Chunk { return total + v.square(); });
         }
         // not Eigen's vector square root: it starts from an estimate that differs between processors
         for (auto& value : factor) value = 1.0F / std::sqrt(value / count + eps);
@@ -335,7 +337,8 @@ void relative_position(const RelativePosition& op, Tensor& scores, const Tensor&
             const auto* row_term = by_row.data() + token * by_row.cols() + height - 1 - token / width;
             const auto* column_terms = by_column.data() + token * by_column.cols() + width - 1 - token % width;
             for (std::int64_t row = 0; row < height; ++row, score += width) {
-                transform(score, column_terms, width, [term = row_term[row]](const Chunk& s, const Chunk& c) -> Chunk { return (s + term) + c; });
+                transform(score, column_terms, width,
+                          [term = row_term[row]](const Chunk& s, const Chunk& c) -> Chunk { return (s + term) + c; });
             }
         }
     }
@@ -371,7 +374,8 @@ Tensor window_unpartition(const WindowUnpartition& op, const Tensor& x) {
 
 bool is_reshape(const Rearrange& op) {
     const auto map = index_map(op);
-    return op.view.num_elements() == op.result.num_elements() && (map.axes.empty() || (map.axes.size() == 1 && map.axes.front().stride == 1));
+    return op.view.num_elements() == op.result.num_elements() &&
+           (map.axes.empty() || (map.axes.size() == 1 && map.axes.front().stride == 1));
 }
 
 Tensor rearrange(const Rearrange& op, const Tensor& x) {
@@ -440,8 +444,8 @@ Tensor prompt_embedding(const PromptEmbedding& op, const Tensor& coordinates, co
         const float label = labels[static_cast<std::size_t>(point)];
         const auto num_labels = static_cast<float>(tables.labels.size());
         if (!(label >= -1.0F && label < num_labels && label == std::floor(label))) {
-            throw DataError(fmt::format("prompt: label {} of point {}; allowed are -1 (padding), 0 (outside), 1 (inside), 2 and 3 (box corners)",
-                                        label, point));
+            throw DataError(fmt::format(
+                "prompt: label {} of point {}; allowed are -1 (padding), 0 (outside), 1 (inside), 2 and 3 (box corners)", label, point));
         }
         if (label < 0) {
             std::ranges::copy(tables.not_a_point, row.begin());

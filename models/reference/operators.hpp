@@ -62,14 +62,15 @@ void relative_position(const RelativePosition& op, Tensor& scores, const Tensor&
 
 /// Embeddings of the prompt labels, each [2F].
 struct PromptTables {
-    Floats gaussian;          ///< [2,F]
-    Floats not_a_point;       ///< label -1
+    Floats gaussian;                 ///< [2,F]
+    Floats not_a_point;              ///< label -1
     std::span<const Floats> labels;  ///< labels 0, 1, ...
 };
 
 /// Shapes   coordinates [N,2], labels [N] -> [1,N,2F]
 /// Throws   DataError for a label that is not an integer from -1 to the number of tables - 1
-[[nodiscard]] Tensor prompt_embedding(const PromptEmbedding& op, const Tensor& coordinates, const Tensor& labels, const PromptTables& tables);
+[[nodiscard]] Tensor prompt_embedding(const PromptEmbedding& op, const Tensor& coordinates, const Tensor& labels,
+                                      const PromptTables& tables);
 
 /// Differs  source positions are computed in float, as the official implementation's framework does
 [[nodiscard]] Tensor resize(const Resize& op, const Tensor& x);

@@ -14,8 +14,12 @@ namespace prelude::models::reference {
 inline constexpr std::int64_t kChunk = 16;
 using Chunk = Eigen::Array<float, kChunk, 1>;
 
-[[nodiscard]] inline Chunk load(const float* source) { return Eigen::Map<const Chunk>(source); }
-inline void store(float* target, const Chunk& chunk) { Eigen::Map<Chunk>{target} = chunk; }
+[[nodiscard]] inline Chunk load(const float* source) {
+    return Eigen::Map<const Chunk>(source);
+}
+inline void store(float* target, const Chunk& chunk) {
+    Eigen::Map<Chunk>{target} = chunk;
+}
 
 /// The first `count` (< kChunk) elements, the others `padding`.
 [[nodiscard]] inline Chunk load_tail(const float* source, std::int64_t count, float padding = 0.0F) {

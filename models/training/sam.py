@@ -19,6 +19,22 @@ SAM_NANO = dict(img_size=128, patch_size=8, embed_dim=128, depth=6, num_heads=4,
                 iou_head_hidden_dim=64, mask_in_chans=16)
 
 
+class ContiguousGradient(torch.autograd.Function):
+    """Identity. The gradient of GELU in PyTorch 1.13 with Debian's oneDNN is wrong for an incoming gradient that is not contiguous."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.contiguous()
+
+
+def gelu(x):
+    return ContiguousGradient.apply(F.gelu(x.float()))  # float: in bfloat16 its gradient is slow
+
+
 class LayerNorm2d(nn.Module):
     """LayerNorm over channels; here the channels are the last axis, so that it is an ordinary one."""
 
@@ -56,7 +72,7 @@ class EncoderAttention(nn.Module):
         by_row = by_row.view(s, -1, s, s).transpose(0, 1).reshape(-1, s * s, s)
         by_column = torch.bmm(grid.permute(2, 0, 1, 3).reshape(s, -1, d), relative_positions(self.rel_pos_w, s).transpose(1, 2))
         by_column = by_column.view(s, -1, s, s).permute(1, 2, 0, 3).reshape(-1, s * s, s)
-        one = torch.eye(s).to(k.dtype)
+        one = torch.eye(s, device=k.device).to(k.dtype)
         places = torch.cat([one.repeat_interleave(s, 0), one.repeat(s, 1)], 1).expand(len(k), -1, -1)
         scores = torch.bmm(torch.cat([q * d**-0.5, by_row.to(q.dtype), by_column.to(q.dtype)], 2), torch.cat([k, places], 2).transpose(1, 2))
         out = torch.bmm(scores.softmax(-1, dtype=q.dtype), v)
@@ -81,7 +97,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = EncoderAttention(dim, heads, window or size)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, mlp_dim, lambda x: F.gelu(x.float()))  # bfloat16 GELU has a slow gradient
+        self.mlp = Mlp(dim, mlp_dim, gelu)
 
     def forward(self, x):
         y = self.attn.qkv(self.norm1(x))
@@ -132,7 +148,7 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(x) + self.pos_embed
         for block in self.blocks:
             x = block(x)
-        with torch.autocast("cpu", enabled=False):  # the gradient of a bfloat16 convolution is slow
+        with torch.autocast(x.device.type, enabled=False):  # the gradient of a bfloat16 convolution is slow
             x = self.neck[1](F.linear(x.float(), self.neck[0].weight.flatten(1)))
             x = self.neck[2](x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
             return self.neck[3](x)
@@ -173,12 +189,15 @@ class PromptEncoder(nn.Module):
         if mask is None:
             return self.no_mask_embed.weight[None]
         x = mask
-        for i, layer in enumerate(self.mask_downscaling):
-            x = layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) if isinstance(layer, LayerNorm2d) else layer(x)
+        for layer in self.mask_downscaling:
+            if isinstance(layer, LayerNorm2d):
+                x = layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            else:
+                x = gelu(x) if isinstance(layer, nn.GELU) else layer(x)
         return x.flatten(2).transpose(1, 2)
 
     def grid(self, size):  # position code of every image token [1, n*n, dim]
-        axis = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+        axis = (torch.arange(size, dtype=torch.float32, device=self.no_mask_embed.weight.device) + 0.5) / size
         unit = torch.stack([axis[None, :].expand(size, size), axis[:, None].expand(size, size)], -1)
         return self.pe_layer(unit).view(1, size * size, -1)
 
@@ -279,8 +298,8 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([own.expand(prompts, -1, -1), sparse], 1)
         tokens, keys = self.transformer(tokens, keys, key_code)
         x = upscale(keys.view(prompts, size, size, dim), self.output_upscaling[0])
-        x = upscale(F.gelu(self.output_upscaling[1](x)), self.output_upscaling[3])
-        x = F.gelu(x).view(prompts, 16 * cells, dim // 8)
+        x = upscale(gelu(self.output_upscaling[1](x)), self.output_upscaling[3])
+        x = gelu(x).view(prompts, 16 * cells, dim // 8)
         weights = torch.stack([head(tokens[:, 1 + i]) for i, head in enumerate(self.output_hypernetworks_mlps)], 1)
         logits = torch.bmm(weights, x.transpose(1, 2))
         return logits.view(prompts, self.num_tokens, 4 * size, 4 * size), self.iou_prediction_head(tokens[:, 0])

@@ -22,14 +22,13 @@ BOX, POINT, PAIR, BOX_POINT = range(4)
 MEAN, STD = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_STD, np.float32)
 
 
-class Source:
-    """Random training batches from all folders finished so far."""
+class Source(torch.utils.data.IterableDataset):
+    """Endless random batches (pictures, edges, targets, positions, labels) from all folders finished so far."""
 
-    def __init__(self, root, seed, scene_share):
-        self.root, self.scene_share = root, scene_share
-        self.random = np.random.RandomState(seed)
+    def __init__(self, root, seed, scene_share, pictures, per_picture):
+        self.root, self.seed, self.scene_share = root, seed, scene_share
+        self.pictures, self.per_picture = pictures, per_picture
         self.open = {"scene": {}, "phantom": {}}
-        self.refresh()
 
     def refresh(self):
         for kind, known in self.open.items():
@@ -38,7 +37,17 @@ class Source:
                     known[path] = Folder(path)
         return {kind: sum(map(len, known.values())) for kind, known in self.open.items()}
 
-    def picture(self, per_picture):
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        seed = self.seed + (1000003 * (worker.id + 1) if worker else 0)
+        torch.manual_seed(seed)
+        self.random = np.random.RandomState(seed % 2**32)
+        while True:
+            self.refresh()
+            for _ in range(500):
+                yield self.batch()
+
+    def picture(self):
         random = self.random
         known = self.open["scene" if random.rand() < self.scene_share else "phantom"]
         folder = list(known.values())[random.randint(len(known))]
@@ -60,14 +69,25 @@ class Source:
             image = (image - 128) * random.uniform(0.7, 1.3) + 128 + random.uniform(-25, 25)
             image = np.clip(image * random.uniform(0.9, 1.1, 3).astype(np.float32), 0, 255)
         image = (image - MEAN) / STD
-        chosen = folder.first[index] + random.choice(folder.first[index + 1] - folder.first[index], per_picture,
-                                                     replace=folder.first[index + 1] - folder.first[index] < per_picture)
-        masks = np.stack([augment(folder.mask(i)) for i in chosen])
-        return augment(image).transpose(2, 0, 1), masks
+        masks = [folder.mask(i) for i in range(*folder.first[index:index + 2])]
+        chosen = random.choice(len(masks), self.per_picture, replace=len(masks) < self.per_picture)
+        regions = augment(sum((i + 1) * mask for i, mask in enumerate(masks)))
+        edges = np.zeros((SIDE, SIDE), np.float32)
+        edges[:, 1:] = regions[:, 1:] != regions[:, :-1]
+        edges[1:] = np.maximum(edges[1:], regions[1:] != regions[:-1])
+        edges = edges.reshape(SIDE // 2, 2, SIDE // 2, 2).max((1, 3))
+        return augment(image).transpose(2, 0, 1), edges, np.stack([augment(masks[i]) for i in chosen])
 
-    def batch(self, pictures, per_picture):
-        images, masks = zip(*(self.picture(per_picture) for _ in range(pictures)))
-        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.concatenate(masks))
+    def batch(self):
+        images, edges, masks = zip(*(self.picture() for _ in range(self.pictures)))
+        masks = torch.from_numpy(np.concatenate(masks))
+        choice = torch.rand(len(masks))
+        if torch.rand(()) < 0.15:  # prompts of one batch have the same number of tokens
+            kind = torch.where(choice < 0.7, PAIR, BOX_POINT)
+        else:
+            kind = torch.where(choice < 0.5, BOX, POINT)
+        target = F.avg_pool2d(masks[:, None], 2)[:, 0]
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(edges)), target, *make_prompts(masks, target, kind)
 
 
 def sample_points(weights):
@@ -131,6 +151,14 @@ def losses(logits, iou, target):
     return total, single, actual[:, 0].mean()
 
 
+def edge_loss(logits, edges):
+    """logits [B, n*n, 16]: the 4x4 cells of each token; edges [B, 64, 64]. Where instances end is told for the whole picture, which
+    teaches the encoder sooner than a few masks do. The head that predicts it is not part of SAM and is thrown away."""
+    size = math.isqrt(logits.shape[1])
+    logits = logits.view(-1, size, size, 4, 4).transpose(2, 3).reshape(-1, 4 * size, 4 * size)
+    return F.binary_cross_entropy_with_logits(logits, edges, pos_weight=torch.tensor(3.0, device=edges.device))
+
+
 def save(path, state):
     torch.save(state, str(path) + ".tmp")
     os.replace(str(path) + ".tmp", path)
@@ -146,10 +174,12 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--warm-up", type=float, default=0.04, help="share of the time")
     parser.add_argument("--scene-share", type=float, default=0.6)
-    parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments")
+    parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments, if OUT has no checkpoint yet")
     parser.add_argument("--start-step", type=int, default=0, help="with --resume-weights: what the step counter starts at")
     parser.add_argument("--bf16", action="store_true", help="matrix products of the image encoder in bfloat16")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches; 0: the training process does")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stop-after", type=int, default=0, help="steps; for timing")
     options = parser.parse_args()
@@ -158,26 +188,33 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
+    device = torch.device(options.device)
     model = Sam(**SAM_NANO)
     model.initialise()
+    model.to(device)
     step, samples, elapsed = options.start_step, options.start_step * options.batch, 0.0
-    if options.resume_weights:
+    checkpoint = out / "checkpoint.pt"
+    if options.resume_weights and not checkpoint.exists():
         model.load_state_dict({k: torch.from_numpy(v).float() for k, v in read_safetensors(options.resume_weights)[0].items()})
     decayed = [p for n, p in model.named_parameters() if p.dim() >= 2 and "embed" not in n and "rel_pos" not in n and "token.weight" not in n]
     known = {id(p) for p in decayed}
     other = [p for p in model.parameters() if id(p) not in known]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": other, "weight_decay": 0.0}], lr=options.rate,
                                   betas=(0.9, 0.98), foreach=True)
+    edge_head = torch.nn.Linear(SAM_NANO["out_chans"], 16).to(device)
+    edge_optimizer = torch.optim.AdamW(edge_head.parameters(), lr=1e-3)
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() and not options.resume_weights:
-        state = torch.load(checkpoint, map_location="cpu")
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
+        if "edge_head" in state:
+            edge_head.load_state_dict(state["edge_head"])
         average, step, samples, elapsed = state["average"], state["step"], state["samples"], state["elapsed"]
-    source = Source(options.data, options.seed + 7919 * step, options.scene_share)
-    torch.manual_seed(options.seed + step)
+    source = Source(options.data, options.seed + 7919 * step, options.scene_share, options.batch, options.prompts)
     print(f"{sum(p.numel() for p in model.parameters())} parameters; pictures {source.refresh()}; step {step}", flush=True)
+    batches = iter(torch.utils.data.DataLoader(source, batch_size=None, num_workers=options.workers, pin_memory=device.type == "cuda"))
+    owner = torch.arange(options.batch, device=device).repeat_interleave(options.prompts)
 
     dev = [(kind, Folder(path)) for kind in ("scene", "phantom") for path in folders(options.data, "dev", kind)[:1]]
     curve_path = out / "curve.csv"
@@ -191,7 +228,7 @@ def main():
     print_step = step
 
     def state():
-        return dict(model=model.state_dict(), average=average, optimizer=optimizer.state_dict(), step=step, samples=samples,
+        return dict(model=model.state_dict(), edge_head=edge_head.state_dict(), average=average, optimizer=optimizer.state_dict(), step=step, samples=samples,
                     elapsed=(time.time() - begin) / 60, config=SAM_NANO)
 
     def evaluate(loss, iou, rate):
@@ -211,28 +248,22 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-        images, masks = source.batch(options.batch, options.prompts)
-        prompts = len(masks)
-        choice = torch.rand(prompts)
-        if torch.rand(()) < 0.15:
-            kind = torch.where(choice < 0.7, PAIR, BOX_POINT)
-        else:
-            kind = torch.where(choice < 0.5, BOX, POINT)
-        target = F.avg_pool2d(masks[:, None], 2)[:, 0]
-        positions, labels = make_prompts(masks, target, kind)
-        owner = torch.arange(options.batch).repeat_interleave(options.prompts)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+        images, edges, target, positions, labels = (x.to(device, non_blocking=True) for x in next(batches))
+        with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
             embeddings = model.encode(images)
         logits, iou = model.decode(embeddings, owner, positions, labels)
         loss, single, actual = losses(logits, iou, target)
-        if torch.rand(()) < 0.05:  # the answer so far as a mask prompt
+        loss = loss + 0.5 * edge_loss(edge_head(embeddings), edges)
+        if step % 20 == 0:  # the answer so far as a mask prompt
             again = model.decode(embeddings, owner, positions, labels, logits[:, :1].detach())
             loss = loss + losses(*again, target)[0]
         optimizer.zero_grad(set_to_none=True)
+        edge_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if torch.isfinite(norm):
             optimizer.step()
+            edge_optimizer.step()
         step += 1
         samples += options.batch
         decay = min(0.999, (1 + step) / (20 + step))
@@ -240,9 +271,7 @@ def main():
             current = model.state_dict()
             torch._foreach_mul_(list(average.values()), decay)
             torch._foreach_add_(list(average.values()), [current[k] for k in average], alpha=1 - decay)
-        total_loss += single.item()
-        total_iou += actual.item()
-        count += 1
+        total_loss, total_iou, count = total_loss + single.detach(), total_iou + actual, count + 1
 
         now = time.time()
         if now - last_print > 60 or step - first_step in (20, options.stop_after):
@@ -253,7 +282,6 @@ def main():
             last_print, print_step = now, step
             if now - last_eval > 480:
                 evaluate(total_loss / count, total_iou / count, rate)
-                source.refresh()
                 last_eval = last_print = time.time()
             total_loss = total_iou = count = 0
         if now - last_save > 180:

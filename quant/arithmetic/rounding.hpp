@@ -10,14 +10,12 @@
 namespace prelude::quant {
 
 /// v * 2^-shift rounded half to even (AP_RND_CONV); a shift <= 0 is an exact left shift.
-/// Limits    shift <= 62; for left shifts |v| * 2^-shift < 2^63
+/// Limits    |v| < 2^62; for left shifts |v| * 2^-shift < 2^63; beyond 62 places nothing is left
 [[nodiscard]] constexpr std::int64_t rne_shift(std::int64_t v, int shift) noexcept {
     if (shift <= 0) return v << -shift;
     if (shift > 62) return 0;
-    const std::int64_t floor = v >> shift;
-    const std::int64_t rest = v - (floor << shift);
-    const std::int64_t half = std::int64_t{1} << (shift - 1);
-    return floor + (rest > half || (rest == half && (floor & 1)));
+    // Half a step less one, plus one where the quotient is odd: a tie then carries only into an even quotient.
+    return (v + ((std::int64_t{1} << (shift - 1)) - 1) + ((v >> shift) & 1)) >> shift;
 }
 
 /// Bits to the right of and including the leading one; 0 for 0.

@@ -2,6 +2,7 @@
 #include "quant/engine/products.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "quant/arithmetic/dot.hpp"
@@ -165,6 +166,7 @@ class ProductRunner {
 
   private:
     static constexpr std::int32_t kHalfByte = 128;
+    static constexpr std::size_t kMaxLogCodes = 256;
 
     /// Right codes of up to 8 bits as signed bytes r - 128; wider ones relative to their zero point.
     void centre_right() {
@@ -215,14 +217,12 @@ class ProductRunner {
         const auto planes = form_.shift_cap / 8 + 1;
         std::vector<std::int32_t> plane(left_.values().size());
         for (int p = 0; p < planes; ++p) {
-            bool any = false;
-            for (std::size_t i = 0; i < plane.size(); ++i) {
-                const auto [factor, residue] = decode_left(form_, left_[i]);
-                const auto byte = residue == f ? static_cast<std::int32_t>((factor >> (8 * p)) & 255) : 0;
-                any |= byte != 0;
-                plane[i] = byte;
+            std::array<std::int32_t, kMaxLogCodes> byte_of{};
+            for (int code = 0; code < 1 << form_.left_bits; ++code) {
+                if (const auto decoded = decode_left(form_, code); decoded.term == f) byte_of[static_cast<std::size_t>(code)] = (decoded.factor >> (8 * p)) & 255;
             }
-            if (any) add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, 8 * p, acc);
+            for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = byte_of[static_cast<std::size_t>(left_[i])];
+            add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, 8 * p, acc);
         }
     }
 
@@ -257,14 +257,38 @@ std::vector<std::int64_t> product_by_definition(const Product& form, const Batch
 
 }  // namespace
 
+namespace {
+
+/// The reciprocal of a row's sum, contributions looked up where codes are narrow.
+auto row_divisor(const Product& form) {
+    constexpr int kMaxTableBits = 8;
+    std::vector<std::uint64_t> contribution;
+    if (form.row_normalised && form.left_bits <= kMaxTableBits) {
+        for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) {
+            const auto [factor, term] = decode_left(form, code);
+            const auto& constant = form.terms[static_cast<std::size_t>(term)];
+            contribution.push_back((static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent);
+        }
+    }
+    return [&form, contribution = std::move(contribution)](std::span<const std::int32_t> row) {
+        if (contribution.empty()) return reciprocal(row_sum(form, row));
+        std::uint64_t sum = 0;
+        for (auto code : row) sum += contribution[static_cast<std::size_t>(code)];
+        return reciprocal(std::max<std::uint64_t>(sum, 1));
+    };
+}
+
+}  // namespace
+
 IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows) {
     ProductRunner runner(form, left, right, path);
     const auto shape = runner.shape();
     const auto acc = form.accumulator.overflow == AccumulatorOverflow::exact ? runner.run() : product_by_definition(form, shape, left, right, overflows);
     IntTensor out(Shape{shape.batch, shape.m, shape.n});
+    const auto divisor_of = row_divisor(form);
     std::size_t index = 0;
     for (std::int64_t row = 0; row < shape.batch * shape.m; ++row) {
-        const auto divisor = form.row_normalised ? reciprocal(row_sum(form, left.row(row))) : Reciprocal{};
+        const auto divisor = form.row_normalised ? divisor_of(left.row(row)) : Reciprocal{};
         for (std::int64_t n = 0; n < shape.n; ++n, ++index) out[index] = finish(form, acc[index], divisor);
     }
     return out;

@@ -18,7 +18,8 @@ constexpr std::array kTerms = {
     CostTerm{"lut_multiplier.ff_per_product_bit", "FF/bit", "Pipeline registers per bit (W+A) of a LUT product."},
     CostTerm{"dsp_multiplier.lut", "LUT/DSP", "Logic around a DSP slice: operand multiplexers, unpacking of packed products."},
     CostTerm{"dsp_multiplier.ff", "FF/DSP", "Registers around a DSP slice."},
-    CostTerm{"shift_add.lut_per_level", "LUT/bit", "Barrel shifter of a log-coded operand, per bit of its result and level of 2:1 selection."},
+    CostTerm{"shift_add.lut_per_level", "LUT/bit",
+             "Barrel shifter of a log-coded operand, per bit of its result and level of 2:1 selection."},
     CostTerm{"zero_point.lut_per_bit", "LUT/bit", "Row and column sums beside the array, per bit of the sum."},
     // Sums.
     CostTerm{"adder.lut_per_bit", "LUT/bit", "Adder tree, per bit of the sum at each node."},
@@ -84,7 +85,8 @@ constexpr std::array kTerms = {
     CostTerm{"energy.bram36_access_pj.versal", "pJ/access", "One access of a 36 Kib block RAM."},
     CostTerm{"energy.uram_access_pj.ultrascale_plus", "pJ/access", "One access of an UltraRAM block."},
     CostTerm{"energy.uram_access_pj.versal", "pJ/access", "One access of an UltraRAM block."},
-    CostTerm{"energy.reference_toggle", "fraction", "Toggle rate of the data that the energies above were taken at; measured toggles scale by it."},
+    CostTerm{"energy.reference_toggle", "fraction",
+             "Toggle rate of the data that the energies above were taken at; measured toggles scale by it."},
     // External memory.
     CostTerm{"energy.dram_pj_per_bit.ddr3", "pJ/bit", "Read or write in the memory device, controller and interface included."},
     CostTerm{"energy.dram_pj_per_bit.ddr4", "pJ/bit", "Read or write in the memory device, controller and interface included."},
@@ -108,7 +110,9 @@ constexpr std::array kTerms = {
 
 }  // namespace
 
-std::span<const CostTerm> cost_terms() { return kTerms; }
+std::span<const CostTerm> cost_terms() {
+    return kTerms;
+}
 
 const CostTerm* find_cost_term(std::string_view name) {
     const auto found = std::find_if(kTerms.begin(), kTerms.end(), [&](const CostTerm& term) { return term.name == name; });
@@ -121,7 +125,9 @@ const Figure& CostTable::at(std::string_view term) const {
     return found->second;
 }
 
-const Figure& CostTable::at(std::string_view term, std::string_view kind) const { return at(fmt::format("{}.{}", term, kind)); }
+const Figure& CostTable::at(std::string_view term, std::string_view kind) const {
+    return at(fmt::format("{}.{}", term, kind));
+}
 
 const Figure& CostTable::mac_per_dsp(std::string_view dsp_generation, int weight_bits, int activation_bits) const {
     const auto [narrow, wide] = std::minmax(weight_bits, activation_bits);

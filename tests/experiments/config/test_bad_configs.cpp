@@ -19,7 +19,8 @@ namespace {
 const fs::path kFolder = PRELUDE_SOURCE_DIR "/tests/data/bad/configs";
 
 std::string with_placeholder(std::string text, const std::string& what, const std::string& placeholder) {
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size())) text.replace(at, what.size(), placeholder);
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size()))
+        text.replace(at, what.size(), placeholder);
     return text;
 }
 
@@ -73,6 +74,7 @@ TEST_CASE("A configuration that is not there is refused by name") {
         (void)read_configuration("nowhere/a.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs");
         FAIL("accepted");
     } catch (const ConfigError& error) {
-        CHECK(std::string(error.what()) == "nowhere/a.yaml: cannot be opened: No such file or directory\n1 error in 1 file; nothing was run.");
+        CHECK(std::string(error.what()) ==
+              "nowhere/a.yaml: cannot be opened: No such file or directory\n1 error in 1 file; nothing was run.");
     }
 }

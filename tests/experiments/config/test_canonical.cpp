@@ -16,12 +16,16 @@ namespace {
 
 const std::filesystem::path kArchConfigs = PRELUDE_SOURCE_DIR "/arch_configs";
 
-Settings settings_of(const std::string& text) { return read_configuration_text(text, "f.yaml", {}, kArchConfigs).base; }
+Settings settings_of(const std::string& text) {
+    return read_configuration_text(text, "f.yaml", {}, kArchConfigs).base;
+}
 
 }  // namespace
 
 TEST_CASE("Keys without effect do not change the numeric text") {
-    const auto same = [](const std::string& a, const std::string& b) { return numeric_text(settings_of(a)) == numeric_text(settings_of(b)); };
+    const auto same = [](const std::string& a, const std::string& b) {
+        return numeric_text(settings_of(a)) == numeric_text(settings_of(b));
+    };
     CHECK(same("quant: {softmax: {scheme: uniform, log_base: 2, shift_cap: 9}}\n", "quant: {softmax: {scheme: uniform}}\n"));
     CHECK_FALSE(same("quant: {softmax: {log_base: 2}}\n", "quant: {softmax: {log_base: sqrt2}}\n"));
     CHECK(same("quant: {softmax: {log_base: 2^0.5}}\n", "quant: {softmax: {log_base: sqrt2}}\n"));
@@ -40,10 +44,39 @@ TEST_CASE("Every effective numeric key changes the numeric text, and no hardware
     const auto reference = numeric_text(base);
     const auto hardware = hardware_text(base);
     for (const auto& key : all_keys()) {
-        if (key.is_fixed() || !key.is_of_a_point() || key.domain.kind() == Domain::Kind::path || key.path == "hw.device" || key.path == "quant.method") continue;
+        if (key.is_fixed() || !key.is_of_a_point() || key.domain.kind() == Domain::Kind::path || key.path == "hw.device" ||
+            key.path == "quant.method")
+            continue;
         if (!key.has_effect(base)) continue;
-        for (const std::string candidate : {"false", "true", "3", "4", "5", "11", "16", "64", "scene", "dev", "tensor", "2^(1/4)", "mse", "uniform", "one", "saturate", "fixed", "fill", "lut", "subtract",
-                                            "resident", "weight_stationary", "fused_row", "sam_vit_b", "point", "encoder", "elsewhere", "[1, 2]", "[{match: a, groups: 4}]"}) {
+        for (const std::string candidate : {"false",
+                                            "true",
+                                            "3",
+                                            "4",
+                                            "5",
+                                            "11",
+                                            "16",
+                                            "64",
+                                            "scene",
+                                            "dev",
+                                            "tensor",
+                                            "2^(1/4)",
+                                            "mse",
+                                            "uniform",
+                                            "one",
+                                            "saturate",
+                                            "fixed",
+                                            "fill",
+                                            "lut",
+                                            "subtract",
+                                            "resident",
+                                            "weight_stationary",
+                                            "fused_row",
+                                            "sam_vit_b",
+                                            "point",
+                                            "encoder",
+                                            "elsewhere",
+                                            "[1, 2]",
+                                            "[{match: a, groups: 4}]"}) {
             Problems problems;
             std::vector<Refusal> refusals;
             const auto value = key.domain.read(parse_yaml(candidate, "f", problems), refusals);

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -72,9 +73,47 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
         if (key.is_fixed()) continue;
         const Settings before;
         Settings after;
-        for (const std::string candidate : {"false", "true", "2", "3", "4", "5", "11", "16", "19", "64", "auto", "none", "scene", "test", "dev", "tensor", "sqrt2", "2^(1/4)", "wrap", "mse", "fp32",
-                                            "rtn", "uniform", "one", "saturate", "fixed", "fill", "lut", "subtract", "resident", "weight_stationary", "fused_row", "sam_vit_b", "box", "point",
-                                            "encoder", "random", "somewhere", "[1, 2]", "[fits]", "[{match: \"a*\", weight_bits: 4}]"}) {
+        for (const std::string candidate : {"false",
+                                            "true",
+                                            "2",
+                                            "3",
+                                            "4",
+                                            "5",
+                                            "11",
+                                            "16",
+                                            "19",
+                                            "64",
+                                            "auto",
+                                            "none",
+                                            "scene",
+                                            "test",
+                                            "dev",
+                                            "tensor",
+                                            "sqrt2",
+                                            "2^(1/4)",
+                                            "wrap",
+                                            "mse",
+                                            "fp32",
+                                            "rtn",
+                                            "uniform",
+                                            "one",
+                                            "saturate",
+                                            "fixed",
+                                            "fill",
+                                            "lut",
+                                            "subtract",
+                                            "resident",
+                                            "weight_stationary",
+                                            "fused_row",
+                                            "sam_vit_b",
+                                            "box",
+                                            "point",
+                                            "encoder",
+                                            "random",
+                                            "somewhere",
+                                            "[1, 2]",
+                                            "[fits]",
+                                            "[{match: \"a*\", weight_bits: 4}]"}) {
             std::vector<Refusal> refusals;
             const auto value = key.domain.read(parse_value(candidate), refusals);
             if (!value || *value == key.get(before)) continue;
@@ -98,7 +137,8 @@ TEST_CASE("Integers are plain decimal words that fit") {
     CHECK(read(domain, "16") == Value(std::int64_t{16}));
     CHECK(read(domain, "auto") == Value(std::int64_t{0}));
     CHECK(domain.print(std::int64_t{0}) == "auto");
-    for (const std::string bad : {"1", "9", "15", "17", "8.0", "8e0", "0x8", "\"8\"", "-2", "99999999999999999999", "eight", "~", "[4]", "{a: 4}", "++4"}) {
+    for (const std::string bad :
+         {"1", "9", "15", "17", "8.0", "8e0", "0x8", "\"8\"", "-2", "99999999999999999999", "eight", "~", "[4]", "{a: 4}", "++4"}) {
         INFO(bad);
         CHECK_FALSE(read(domain, bad));
     }
@@ -159,6 +199,35 @@ TEST_CASE("Explaining a section lists every key below it, and an unknown name no
     CHECK_FALSE(explain("quant.soft"));
 }
 
+TEST_CASE("The overview for --help names every key or its section") {
+    const auto text = keys_overview();
+    for (const auto& section : names_in("")) {
+        CHECK(text.find("\n  " + section + " ") != std::string::npos);
+        for (const auto& name : names_in(section)) CHECK(text.find(" " + name) != std::string::npos);
+    }
+}
+
+TEST_CASE("model.config has the fields of SamConfig, and model.preset its presets") {
+    using namespace prelude;
+    std::vector<std::string> names;
+    for (const auto& field : models::sam_config_fields()) {
+        INFO(field.name);
+        const auto* key = find_key("model.config." + std::string(field.name));
+        REQUIRE(key != nullptr);
+        Settings settings;
+        key->set(settings, std::int64_t{7});
+        models::SamConfig config;
+        settings.model.config.apply(config);
+        CHECK(config.*field.value == 7);
+        CHECK(settings.model.config.partial().find(field.name) == 7);
+    }
+    CHECK(names_in("model.config").size() == models::sam_config_fields().size() + 2);
+    const auto& words = find_key("model.preset")->domain.words();
+    for (const auto name : models::sam_preset_names())
+        CHECK(std::any_of(words.begin(), words.end(), [&](const Word& word) { return word.name == name; }));
+    CHECK(words.size() == models::sam_preset_names().size() + 1);
+}
+
 TEST_CASE("A method preset sets exactly what it lists") {
     for (const auto& method : all_methods()) {
         INFO(method.name);
@@ -173,22 +242,108 @@ TEST_CASE("A method preset sets exactly what it lists") {
     CHECK(method_label(settings) == "rtn+quant.groups=4");
 }
 
-TEST_CASE("The key page is written from the key table", "[expected]") { check_expected_text(PRELUDE_SOURCE_DIR "/docs/keys.md", keys_page()); }
+TEST_CASE("The key page is written from the key table", "[expected]") {
+    check_expected_text(PRELUDE_SOURCE_DIR "/docs/keys.md", keys_page());
+}
 
 TEST_CASE("Every key of the contract is in the table") {
     // architecture.md section 7, the configuration skeleton.
-    for (const std::string_view path :
-         {"model.preset", "model.checkpoint", "model.stress", "model.kind", "model.path", "data.kind", "data.split", "data.path", "data.boxes", "data.num_images", "data.prompts_per_image", "data.prompts",
-          "data.seed", "quant.method", "quant.mode", "quant.datatype", "quant.weight_bits", "quant.activation_bits", "quant.weight_rounding", "quant.calibration.observer", "quant.calibration.num_images",
-          "quant.calibration.seed", "quant.acnr", "quant.big", "quant.reparam", "quant.smooth", "quant.groups", "quant.group_align", "quant.weight_symmetric", "quant.weight_granularity",
-          "quant.mlp_hidden_scheme", "quant.gelu_input_bits", "quant.residual_bits", "quant.score_bits", "quant.rel_pos_bits", "quant.accumulator.bits", "quant.accumulator.overflow", "quant.accumulator.chunk",
-          "quant.rescale.term_bits", "quant.rescale.operand_bits", "quant.hluq.variant", "quant.hluq.alpha", "quant.hluq.beta", "quant.hluq.shift_cap", "quant.float.k_block", "quant.softmax.scheme",
-          "quant.softmax.log_base", "quant.softmax.bits", "quant.softmax.form", "quant.softmax.shift_cap", "quant.softmax.scale", "quant.softmax.exp_bits", "quant.softmax.zero_code", "quant.softmax.order",
-          "quant.nonlinear", "quant.layers", "hw.device", "hw.clock_mhz", "hw.pe.rows", "hw.pe.cols", "hw.pe.depth", "hw.pe.weight_bits", "hw.pe.activation_bits", "hw.pe.precision", "hw.pe.size",
-          "hw.pe.multiplier", "hw.pe.zero_point", "hw.buffers.weight_kib", "hw.buffers.activation_kib", "hw.buffers.partial_sum_kib", "hw.buffers.score_kib", "hw.softmax.lanes", "hw.layernorm.lanes",
-          "hw.gelu.lanes", "hw.dram.gb_per_s", "hw.dram.channels", "hw.axi.ports", "hw.axi.data_bits", "hw.axi.outstanding", "hw.axi.max_burst", "hw.weights", "hw.double_buffer", "hw.layer_overlap",
-          "hw.dataflow", "hw.attention", "hw.mapping", "workload.prompts_per_image", "workload.prompt", "workload.parts", "sweep.strategy", "sweep.samples", "sweep.seed", "sweep.constraints",
-          "sweep.objectives.max", "sweep.objectives.min", "sweep.axes"}) {
+    for (const std::string_view path : {"model.preset",
+                                        "model.checkpoint",
+                                        "model.stress",
+                                        "model.kind",
+                                        "model.path",
+                                        "data.kind",
+                                        "data.split",
+                                        "data.path",
+                                        "data.boxes",
+                                        "data.num_images",
+                                        "data.prompts_per_image",
+                                        "data.prompts",
+                                        "data.seed",
+                                        "quant.method",
+                                        "quant.mode",
+                                        "quant.datatype",
+                                        "quant.weight_bits",
+                                        "quant.activation_bits",
+                                        "quant.weight_rounding",
+                                        "quant.calibration.observer",
+                                        "quant.calibration.num_images",
+                                        "quant.calibration.seed",
+                                        "quant.acnr",
+                                        "quant.big",
+                                        "quant.reparam",
+                                        "quant.smooth",
+                                        "quant.groups",
+                                        "quant.group_align",
+                                        "quant.weight_symmetric",
+                                        "quant.weight_granularity",
+                                        "quant.mlp_hidden_scheme",
+                                        "quant.gelu_input_bits",
+                                        "quant.residual_bits",
+                                        "quant.score_bits",
+                                        "quant.rel_pos_bits",
+                                        "quant.accumulator.bits",
+                                        "quant.accumulator.overflow",
+                                        "quant.accumulator.chunk",
+                                        "quant.rescale.term_bits",
+                                        "quant.rescale.operand_bits",
+                                        "quant.hluq.variant",
+                                        "quant.hluq.alpha",
+                                        "quant.hluq.beta",
+                                        "quant.hluq.shift_cap",
+                                        "quant.float.k_block",
+                                        "quant.softmax.scheme",
+                                        "quant.softmax.log_base",
+                                        "quant.softmax.bits",
+                                        "quant.softmax.form",
+                                        "quant.softmax.shift_cap",
+                                        "quant.softmax.scale",
+                                        "quant.softmax.exp_bits",
+                                        "quant.softmax.zero_code",
+                                        "quant.softmax.order",
+                                        "quant.nonlinear",
+                                        "quant.layers",
+                                        "hw.device",
+                                        "hw.clock_mhz",
+                                        "hw.pe.rows",
+                                        "hw.pe.cols",
+                                        "hw.pe.depth",
+                                        "hw.pe.weight_bits",
+                                        "hw.pe.activation_bits",
+                                        "hw.pe.precision",
+                                        "hw.pe.size",
+                                        "hw.pe.multiplier",
+                                        "hw.pe.zero_point",
+                                        "hw.buffers.weight_kib",
+                                        "hw.buffers.activation_kib",
+                                        "hw.buffers.partial_sum_kib",
+                                        "hw.buffers.score_kib",
+                                        "hw.softmax.lanes",
+                                        "hw.layernorm.lanes",
+                                        "hw.gelu.lanes",
+                                        "hw.dram.gb_per_s",
+                                        "hw.dram.channels",
+                                        "hw.axi.ports",
+                                        "hw.axi.data_bits",
+                                        "hw.axi.outstanding",
+                                        "hw.axi.max_burst",
+                                        "hw.weights",
+                                        "hw.double_buffer",
+                                        "hw.layer_overlap",
+                                        "hw.dataflow",
+                                        "hw.attention",
+                                        "hw.mapping",
+                                        "workload.prompts_per_image",
+                                        "workload.prompt",
+                                        "workload.parts",
+                                        "sweep.strategy",
+                                        "sweep.samples",
+                                        "sweep.seed",
+                                        "sweep.constraints",
+                                        "sweep.objectives.max",
+                                        "sweep.objectives.min",
+                                        "sweep.axes"}) {
         INFO(path);
         CHECK(find_key(path) != nullptr);
     }

@@ -16,7 +16,9 @@ namespace {
 
 const std::filesystem::path kArchConfigs = PRELUDE_SOURCE_DIR "/arch_configs";
 
-Configuration read(const std::string& text, const std::vector<std::string>& sets = {}) { return read_configuration_text(text, "f.yaml", sets, kArchConfigs); }
+Configuration read(const std::string& text, const std::vector<std::string>& sets = {}) {
+    return read_configuration_text(text, "f.yaml", sets, kArchConfigs);
+}
 
 std::string error_of(const std::string& text, const std::vector<std::string>& sets = {}) {
     try {
@@ -90,7 +92,8 @@ TEST_CASE("A swept method puts its preset below the keys of the file") {
 }
 
 TEST_CASE("--set on an axis key replaces the axis; of keys that move together the others stay") {
-    const std::string file = "sweep: {axes: {\"quant.weight_bits,quant.activation_bits\": [[4, 4], [8, 8], [4, 8]], quant.groups: [1, 4]}}\n";
+    const std::string file =
+        "sweep: {axes: {\"quant.weight_bits,quant.activation_bits\": [[4, 4], [8, 8], [4, 8]], quant.groups: [1, 4]}}\n";
     const auto one = read(file, {"quant.groups=0"});
     CHECK(Grid(one).columns() == std::vector<std::string>{"quant.weight_bits", "quant.activation_bits"});
     CHECK(Grid(one).at(0).settings.quant.groups == 0);
@@ -104,7 +107,8 @@ TEST_CASE("--set on an axis key replaces the axis; of keys that move together th
 }
 
 TEST_CASE("A log code wider than useful is refused where it is pinned and lowered where an axis is involved") {
-    CHECK(error_of("quant: {softmax: {bits: 6, log_base: 2}}\n").find("allowed   2..5 with log base 2 and shift cap 15") != std::string::npos);
+    CHECK(error_of("quant: {softmax: {bits: 6, log_base: 2}}\n").find("allowed   2..5 with log base 2 and shift cap 15") !=
+          std::string::npos);
     CHECK(error_of("quant: {softmax: {bits: 5, log_base: 2}}\n") == "accepted");
     CHECK(error_of("quant: {softmax: {bits: 6, log_base: sqrt2}}\n") == "accepted");
     CHECK(error_of("quant: {softmax: {bits: 8, log_base: 2^(1/4)}}\n") != "accepted");
@@ -114,7 +118,8 @@ TEST_CASE("A log code wider than useful is refused where it is pinned and lowere
     const auto swept = read("quant: {softmax: {bits: 6}}\nsweep: {axes: {quant.softmax.log_base: [2, sqrt2]}}\n");
     const Grid grid(swept);
     CHECK(grid.at(0).settings.quant.softmax.bits == 5);
-    CHECK(grid.at(0).warnings == std::vector<std::string>{"quant.softmax.bits lowered from 6 to 5, the useful maximum of log base 2 at shift cap 15"});
+    CHECK(grid.at(0).warnings ==
+          std::vector<std::string>{"quant.softmax.bits lowered from 6 to 5, the useful maximum of log base 2 at shift cap 15"});
     CHECK(grid.at(1).settings.quant.softmax.bits == 6);
     CHECK(grid.at(1).warnings.empty());
     // Following the activations is no pinned width: nothing to refuse, nothing to warn of.
@@ -152,10 +157,12 @@ TEST_CASE("Reading what was resolved gives the same points") {
     check(read("quant: {groups: 4}\n"));
     for (const auto& entry : std::filesystem::directory_iterator(kArchConfigs))
         if (entry.path().extension() == ".yaml") check(read_configuration(entry.path(), {}, kArchConfigs));
-    check(read("quant: {layers: [{match: \"a\\\"*\\n\", weight_bits: 4}, {match: b, groups: 0}], calibration: {margin: 1.3}}\n"
-               "hw: {clock_mhz: 187.5, dram: {gb_per_s: 0.1}}\n"
-               "model: {config: {global_blocks: [], relative_positions: false}}\n"
-               "sweep: {strategy: random, samples: 3, seed: 9, constraints: [fits, \"power_w<1e1\"], axes: {hw.device: [kv260, u250], data.kind: [phantom, [phantom, scene]]}}\n"));
+    check(
+        read("quant: {layers: [{match: \"a\\\"*\\n\", weight_bits: 4}, {match: b, groups: 0}], calibration: {margin: 1.3}}\n"
+             "hw: {clock_mhz: 187.5, dram: {gb_per_s: 0.1}}\n"
+             "model: {config: {global_blocks: [], relative_positions: false}}\n"
+             "sweep: {strategy: random, samples: 3, seed: 9, constraints: [fits, \"power_w<1e1\"], axes: {hw.device: [kv260, u250], "
+             "data.kind: [phantom, [phantom, scene]]}}\n"));
     check(read("quant: {groups: 4}\nsweep: {axes: {\"quant.method,quant.weight_bits\": [[rtn, 4], [custom, 8]]}}\n"));
 }
 
@@ -171,7 +178,8 @@ TEST_CASE("Quickstart sweeps its three axes: 36 points") {
     const auto configuration = read_configuration(kArchConfigs / "quickstart.yaml", {}, kArchConfigs);
     const Grid grid(configuration);
     CHECK(grid.size() == 36);
-    CHECK(grid.columns() == std::vector<std::string>{"quant.weight_bits", "quant.activation_bits", "quant.groups", "quant.softmax.log_base"});
+    CHECK(grid.columns() ==
+          std::vector<std::string>{"quant.weight_bits", "quant.activation_bits", "quant.groups", "quant.softmax.log_base"});
     CHECK(grid.at(35).swept == std::vector<std::string>{"4", "8", "0", "2^(1/4)"});
     CHECK(configuration.base.data.num_images * configuration.base.data.prompts_per_image >= 64);
 }

@@ -15,7 +15,9 @@ Constraint good(std::string_view text) {
     return std::get<Constraint>(parsed);
 }
 
-bool bad(std::string_view text) { return std::holds_alternative<BadConstraint>(parse_constraint(text)); }
+bool bad(std::string_view text) {
+    return std::holds_alternative<BadConstraint>(parse_constraint(text));
+}
 
 }  // namespace
 
@@ -25,7 +27,8 @@ TEST_CASE("A constraint is a boolean column or a comparison with a number") {
     CHECK(good("power_w<=1e1") == Constraint{"power_w", Comparison::less_equal, 10});
     CHECK(good(" miou >= 0.5 ") == Constraint{"miou", Comparison::greater_equal, 0.5});
     CHECK(good("dsp != -1") == Constraint{"dsp", Comparison::not_equal, -1});
-    for (const auto* text : {"", "power_w", "power_w <", "power_w < x", "power_w < nan", "power_w < inf", "power_w << 3", "power_w = 3", "fits < 1", "10 > power_w", "power < 3", "bound == 1", "power_w < 3 4"}) {
+    for (const auto* text : {"", "power_w", "power_w <", "power_w < x", "power_w < nan", "power_w < inf", "power_w << 3", "power_w = 3",
+                             "fits < 1", "10 > power_w", "power < 3", "bound == 1", "power_w < 3 4"}) {
         INFO(text);
         CHECK(bad(text));
     }
@@ -42,7 +45,7 @@ TEST_CASE("Every comparison holds exactly where it says, and an empty cell satis
     const struct {
         const char* text;
         bool below, equal, above;
-    } cases[] = {{"lut < 5", true, false, false},  {"lut <= 5", true, true, false}, {"lut > 5", false, false, true},
+    } cases[] = {{"lut < 5", true, false, false}, {"lut <= 5", true, true, false},  {"lut > 5", false, false, true},
                  {"lut >= 5", false, true, true}, {"lut == 5", false, true, false}, {"lut != 5", true, false, true}};
     for (const auto& item : cases) {
         INFO(item.text);

@@ -10,12 +10,15 @@ using namespace prelude::experiments;
 
 namespace {
 
-Configuration read(const std::string& text) { return read_configuration_text(text, "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs"); }
+Configuration read(const std::string& text) {
+    return read_configuration_text(text, "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs");
+}
 
 }  // namespace
 
 TEST_CASE("The last axis moves fastest and joined keys move together") {
-    const auto configuration = read("sweep: {axes: {quant.groups: [1, 4], \"hw.pe.rows, hw.pe.cols\": [[8, 16], [16, 8]], quant.softmax.log_base: [2, sqrt2]}}\n");
+    const auto configuration =
+        read("sweep: {axes: {quant.groups: [1, 4], \"hw.pe.rows, hw.pe.cols\": [[8, 16], [16, 8]], quant.softmax.log_base: [2, sqrt2]}}\n");
     const Grid grid(configuration);
     REQUIRE(grid.size() == 8);
     CHECK(grid.columns() == std::vector<std::string>{"quant.groups", "hw.pe.rows", "hw.pe.cols", "quant.softmax.log_base"});
@@ -36,7 +39,8 @@ TEST_CASE("Each point carries the figures of its device") {
 
 TEST_CASE("A random sweep draws different points, in grid order, the same for the same seed") {
     const auto points = [](const std::string& sweep) {
-        const auto configuration = read("sweep: {strategy: random, " + sweep + ", axes: {hw.pe.rows: [1, 2, 3, 4, 5, 6, 7], hw.pe.cols: [1, 2, 3, 4, 5, 6, 7]}}\n");
+        const auto configuration = read("sweep: {strategy: random, " + sweep +
+                                        ", axes: {hw.pe.rows: [1, 2, 3, 4, 5, 6, 7], hw.pe.cols: [1, 2, 3, 4, 5, 6, 7]}}\n");
         const Grid grid(configuration);
         std::vector<std::int64_t> indices;
         for (std::int64_t i = 0; i < grid.size(); ++i) {
@@ -75,6 +79,21 @@ TEST_CASE("A sample of a huge product is drawn without enumerating it") {
     CHECK(grid.num_combinations() == 1'000'000'000'000'000'000);
     CHECK(grid.size() == 20);
     CHECK(grid.at(19).index > grid.at(0).index);
+}
+
+TEST_CASE("Shards partition the points, and a malformed shard is refused") {
+    CHECK(parse_shard("2/3") == Shard{2, 3});
+    for (std::int64_t i = 0; i < 10; ++i) CHECK((Shard{1, 3}.owns(i) + Shard{2, 3}.owns(i) + Shard{3, 3}.owns(i)) == 1);
+    for (const auto* text : {"", "1", "/", "1/", "/2", "0/2", "3/2", "-1/2", "1/2/3", "1/99999999999999999999", "1/65537", "a/b", " 1/2"}) {
+        INFO(text);
+        CHECK_THROWS_AS(parse_shard(text), ConfigError);
+    }
+    try {
+        (void)parse_shard("3/2");
+    } catch (const ConfigError& error) {
+        CHECK(std::string(error.what()) ==
+              "--shard 3/2: got 3/2\n    allowed   k/n with 1 <= k <= n <= 65536\n1 error in the command line; nothing was run.");
+    }
 }
 
 TEST_CASE("Combinations beyond 62 bits are counted as too many, not wrapped") {

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "experiments/evaluate/hardware.hpp"
+#include "experiments/evaluate/stats_json.hpp"
+#include "quant/predictor.hpp"
+#include "sim/simulate.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+using nlohmann::json;
+
+std::vector<models::Part> parts_of(WorkloadParts parts) {
+    using models::Part;
+    if (parts == WorkloadParts::encoder) return {Part::encoder};
+    if (parts == WorkloadParts::decoder) return {Part::prompt, Part::decoder, Part::postprocess};
+    return {Part::encoder, Part::prompt, Part::decoder, Part::postprocess};
+}
+
+/// Values worth comparing: what a node computes. Constants are inputs of both sides, movements are read through.
+std::vector<models::ValueId> computed_values(const models::Graph& graph) {
+    std::vector<models::ValueId> values;
+    for (const auto& node : graph.nodes()) {
+        const bool constant = std::holds_alternative<models::Parameter>(node.op) || std::holds_alternative<models::DensePositionCode>(node.op);
+        const bool moved = std::holds_alternative<models::Rearrange>(node.op) || std::holds_alternative<models::WindowPartition>(node.op) ||
+                           std::holds_alternative<models::WindowUnpartition>(node.op) || std::holds_alternative<models::Concat>(node.op);
+        if (!constant && !moved) values.push_back(node.output);
+    }
+    return values;
+}
+
+}  // namespace
+
+json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload) {
+    const auto result = sim::simulate(point.graph, point.plan, point.design,
+                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image});
+    json segments = json::array(), host_ops = json::array();
+    for (const auto& segment : result.segments) segments.push_back(to_json(segment));
+    for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});
+    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}};
+}
+
+json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
+    const auto& prompt = item.prompts.front().prompt;
+    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(point.config.image_size));
+    const auto graph = models::build_sam(point.config, models::workload_of(prompt, frame, models::MaskSelection::single, point.config));
+    auto inputs = quant::prompt_words(graph, models::to_input_frame(prompt, frame));
+    inputs.emplace(*graph.find_value(models::sam_values::kImage), std::move(pixels));
+    const auto wanted = computed_values(graph);
+    const quant::Engine engine(graph, quantized);
+    const auto expected = engine.run(inputs, wanted);
+
+    const sim::FunctionalInput functional{.quantized = &quantized, .inputs = inputs, .wanted = wanted};
+    const auto result = sim::simulate(graph, point.plan, point.design, {}, &functional);
+    json verdict{{"equal", true}, {"detail", ""}, {"values", wanted.size()}};
+    if (!result.infeasible.empty()) return {{"equal", false}, {"detail", "bit check: infeasible: " + result.infeasible}, {"values", 0}};
+    std::int64_t words = 0;
+    for (const auto id : wanted) {
+        const auto& name = graph.value(id).name;
+        const auto found = result.outputs.find(id);
+        if (found == result.outputs.end()) return {{"equal", false}, {"detail", "bit check: the datapath did not produce " + name}, {"values", 0}};
+        const auto &a = expected.at(id), &b = found->second;
+        words += a.num_elements();
+        if (a == b) continue;
+        std::int64_t at = 0;
+        while (at < a.num_elements() && a[static_cast<std::size_t>(at)] == b[static_cast<std::size_t>(at)]) ++at;
+        return {{"equal", false},
+                {"detail", fmt::format("bit check: {} differs first at word {}: engine {}, datapath {}", name, at, a[static_cast<std::size_t>(at)],
+                                       b[static_cast<std::size_t>(at)])},
+                {"values", wanted.size()}};
+    }
+    verdict["words"] = words;
+    return verdict;
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# prelude_golden fails when it has to: damaged references, files that no case claims, nothing to test.
+#   self_test.sh PROGRAM DATA
+set -u
+program=$1
+data=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+expect() {  # expect NAME EXIT_CODE PATTERN: runs the program on $work/case
+    local output code
+    output=$("$program" "$work/case" 2>&1)
+    code=$?
+    if [ "$code" != "$2" ] || ! grep -qE "$3" <<<"$output"; then
+        printf '%s: exit code %s, expected %s and a line like "%s". Output:\n%s\n' "$1" "$code" "$2" "$3" "$output"
+        bad=1
+    fi
+}
+fresh() { rm -rf "$work/case" && cp -r "$data" "$work/case"; }
+# Changes the last bytes of a file: the last element of its last tensor becomes 2.0.
+damage() { printf '\x00\x00\x00\x40' | dd of="$1" bs=1 seek=$(($(stat -c %s "$1") - 4)) conv=notrunc status=none; }
+
+fresh
+expect 'undamaged data' 0 '^PASS +sam-model +sam/tiny-a '
+
+fresh
+damage "$work/case/sam/tiny-a.encoder-activations.safetensors"
+expect 'a damaged activation' 1 '^FAIL +sam-model +sam/tiny-a '
+
+fresh
+damage "$work/case/sam/tiny-a.pth"  # its directory: the file cannot be read any more
+expect 'a damaged archive' 1 '^FAIL +- +sam/tiny-a.pth .*no case claims this file'
+
+fresh
+damage "$work/case/sam/pth-edge-cases.safetensors"
+expect 'a damaged twin' 1 '^FAIL +checkpoint +sam/pth-edge-cases '
+
+fresh
+rm "$work/case/sam/tiny-a.inputs.safetensors"
+expect 'missing inputs' 1 '^FAIL +sam-model +sam/tiny-a '
+
+fresh
+echo '{"some": "document"}' >"$work/case/extra.json"
+expect 'a document of unknown meaning' 1 '^FAIL +- +extra.json .*no case claims this file'
+
+fresh
+mkdir "$work/case/mine" && for file in "$work/case/sam/"tiny-a.*; do mv "$file" "$work/case/mine/my model${file##*/tiny-a}"; done
+expect 'other names' 0 '^PASS +sam-model +mine/my model '
+
+rm -rf "$work/case" && mkdir "$work/case" && echo 'text is no data' >"$work/case/README.md"
+expect 'no case at all' 1 'no case found'
+
+exit $bad
