@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/cli/program.hpp"
+
+#include "experiments/commands/diff.hpp"
+#include "experiments/commands/explain.hpp"
+#include "experiments/commands/inspect.hpp"
+#include "experiments/commands/report.hpp"
+#include "experiments/commands/run_image.hpp"
+#include "experiments/commands/sweep.hpp"
+#include "experiments/config/error.hpp"
+#include "experiments/config/keys.hpp"
+#include "experiments/process/launcher.hpp"
+#include "models/error.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
+namespace prelude::experiments {
+
+namespace {
+
+constexpr std::array kStrictFigures = {std::string_view("latency"), std::string_view("power"), std::string_view("resources")};
+
+/// "1,2.5" as `count` numbers.
+template <std::size_t count>
+std::optional<std::array<double, count>> parse_numbers(std::string_view text) {
+    std::array<double, count> numbers{};
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto comma = text.find(',');
+        if ((comma == std::string_view::npos) != (i + 1 == count)) return std::nullopt;
+        const auto part = text.substr(0, comma);
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), numbers[i]);
+        if (part.empty() || error != std::errc{} || end != part.data() + part.size()) return std::nullopt;
+        text.remove_prefix(std::min(text.size(), part.size() + 1));
+    }
+    return numbers;
+}
+
+/// An option whose text becomes a value by a function; what it refuses is a usage error.
+template <typename Parse, typename Target>
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::string& help, const std::string& form, Parse parse, Target put) {
+    return app
+        .add_option_function<std::string>(
+            name,
+            [=](const std::string& text) {
+                const auto value = parse(text);
+                if (!value) throw CLI::ValidationError(name, fmt::format("got {}; allowed: {}", text, form));
+                put(*value);
+            },
+            help)
+        ->trigger_on_parse()
+        ->type_name(form);
+}
+
+std::optional<std::vector<std::string>> parse_strict(std::string_view text) {
+    std::vector<std::string> figures;
+    while (true) {
+        const auto comma = text.find(',');
+        const auto figure = text.substr(0, comma);
+        if (std::find(kStrictFigures.begin(), kStrictFigures.end(), figure) == kStrictFigures.end()) return std::nullopt;
+        figures.emplace_back(figure);
+        if (comma == std::string_view::npos) return figures;
+        text.remove_prefix(comma + 1);
+    }
+}
+
+void add_config(CLI::App& app, std::filesystem::path& config, std::vector<std::string>& sets) {
+    app.add_option("--config", config, "Configuration of the design points")->type_name("FILE.yaml");
+    app.add_option("--set", sets, "Replaces a key of the file, or an axis; may be repeated")->type_name("key=value")->allow_extra_args(false);
+}
+
+std::string footer() {
+    std::string sections;
+    for (const auto& name : names_in("")) sections += (sections.empty() ? "" : ", ") + name;
+    return fmt::format(
+        "Configuration keys: `explore explain KEY` explains one, `explore explain SECTION` lists a section ({}),\n"
+        "`explore explain all` lists all {}. Columns of results.csv are explained the same way.\n"
+        "Exit codes: 0 done; 1 a verification failed; 2 usage; 3 configuration or input rejected; 4 no feasible point;\n"
+        "5 internal error or every point failed; 130 interrupted (the same command resumes).",
+        sections, all_keys().size());
+}
+
+class Program {
+  public:
+    Program(int argc, char** argv) : argc_(argc), argv_(argv) {
+        app_.require_subcommand(0, 1);
+        app_.set_version_flag("--version", "explore " PRELUDE_VERSION);
+        app_.footer(footer());
+        declare_sweep();
+        declare_run();
+        declare_others();
+        for (int i = 1; i < argc; ++i) sweep_.arguments.emplace_back(argv[i]);
+    }
+
+    int run(const MakeTaskSet& make_task_set) {
+        try {
+            app_.parse(argc_, argv_);
+        } catch (const CLI::ParseError& error) {
+            if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+            std::fputs(fmt::format("explore: {}\n`explore --help` says more.\n", error.what()).c_str(), stderr);
+            return kUsage;
+        }
+        if (!problem_.empty()) return usage(problem_);
+        if (unavailable_->parsed_any()) return usage(unavailable_->name + ": not available in this version");
+        if (*report_) return report(folder_);
+        if (*diff_) return diff(folder_, a_, b_);
+        if (*explain_) return explain_command(key_);
+        if (*run_) {
+            if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
+            return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_);
+        }
+        if (*inspect_) return inspect_command_.config.empty() ? usage("inspect: needs --config FILE.yaml") : inspect(inspect_command_);
+        if (argc_ == 1) {
+            std::fputs(app_.help().c_str(), stderr);
+            return kUsage;
+        }
+        if (sweep_.config.empty()) return usage("needs --config FILE.yaml");
+        return sweep(sweep_, make_task_set);
+    }
+
+  private:
+    static int usage(const std::string& text) {
+        std::fputs(fmt::format("explore {}{}\n", text, text.ends_with("version") ? "" : "\n`explore --help` says more.").c_str(), stderr);
+        return kUsage;
+    }
+
+    void declare_sweep() {
+        add_config(app_, sweep_.config, sweep_.sets);
+        app_.add_option("--out", sweep_.out, "Where results go, and are resumed from (default: out/NAME of the configuration)")->type_name("DIR");
+        app_.add_option("--jobs", sweep_.num_jobs, "Design points evaluated at a time (default: one per core)")->type_name("N")->check(CLI::Range(1, 4096));
+        add_parsed(app_, "--shard", "One part of the sweep; `explore report DIR` merges all n", "k/n with 1 <= k <= n", parse_shard, [this](Shard shard) { sweep_.shard = shard; });
+        app_.add_flag("--dry-run", sweep_.dry_run, "Prints the design points and the distinct tasks; runs nothing");
+        app_.add_flag("--strict{latency,power,resources}", strict_, "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
+        app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->type_name("FILE");
+        app_.add_flag("--fresh", sweep_.fresh, "Empties the store first");
+        app_.add_flag("--quiet", sweep_.quiet, "No progress on stderr");
+        app_.parse_complete_callback([this] {
+            if (strict_.empty()) return;
+            if (const auto figures = parse_strict(strict_)) sweep_.strict = *figures;
+            else problem_ = fmt::format("--strict: got {}; allowed: latency, power, resources, joined by commas", strict_);
+        });
+    }
+
+    void declare_run() {
+        run_ = app_.add_subcommand("run", "One image through one design point: mask, overlay beside FP32, latency");
+        add_config(*run_, run_command_.config, run_command_.sets);
+        run_->add_option("--image", run_command_.image, "PNG or JPEG")->type_name("FILE")->required();
+        add_parsed(*run_, "--box", "Box prompt in pixels; may be repeated", "x0,y0,x1,y1", parse_numbers<4>, [this](const auto& box) { run_command_.boxes.push_back(box); })
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        add_parsed(*run_, "--point", "Point prompt in pixels; may be repeated", "x,y", parse_numbers<2>, [this](const auto& point) { run_command_.points.push_back(point); })
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        run_->add_option("--out", run_command_.out, "Where the pictures go (default: out/NAME of the image)")->type_name("DIR");
+        inspect_ = app_.add_subcommand("inspect", "Graph, shapes, MACs, parameters, formats and tiling of one design");
+        add_config(*inspect_, inspect_command_.config, inspect_command_.sets);
+    }
+
+    void declare_others() {
+        diff_ = app_.add_subcommand("diff", "Two design points side by side: keys, results, layers");
+        diff_->add_option("DIR", folder_, "Folder of a sweep")->required();
+        diff_->add_option("A", a_, "Number of a point")->required();
+        diff_->add_option("B", b_, "Number of another one")->required();
+        report_ = app_.add_subcommand("report", "Rewrites report and CSV files from the store; merges shards");
+        report_->add_option("DIR", folder_, "Folder of a sweep")->required();
+        explain_ = app_.add_subcommand("explain", "What a configuration key means: type, unit, range, default, source");
+        explain_->add_option("KEY", key_, "Key, section, column of results.csv, or `all`")->required();
+        for (const auto* name : {"export", "verify", "read-report", "calibrate-costs"}) {
+            auto* command = app_.add_subcommand(name, "Not available in this version");
+            command->allow_extras();
+            unavailable_->commands.push_back(command);
+        }
+    }
+
+    struct Unavailable {
+        std::vector<CLI::App*> commands;
+        std::string name;
+        bool parsed_any() {
+            for (const auto* command : commands)
+                if (command->parsed()) name = command->get_name();
+            return !name.empty();
+        }
+    };
+
+    int argc_;
+    char** argv_;
+    CLI::App app_{"Finds the best hardware for a quantized Segment Anything Model: accuracy, latency, power and resources of design points.", "explore"};
+    SweepCommand sweep_;
+    RunCommand run_command_;
+    InspectCommand inspect_command_;
+    std::string strict_, problem_, key_;
+    std::filesystem::path folder_;
+    std::int64_t a_ = 0, b_ = 0;
+    CLI::App *run_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr;
+    std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
+};
+
+int fail(int code, const std::string& text) {
+    std::fputs((text + "\n").c_str(), stderr);
+    return code;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, const MakeTaskSet& make_task_set) {
+    try {
+        return Program(argc, argv).run(make_task_set);
+    } catch (const ConfigError& error) {
+        return fail(kRejected, error.what());
+    } catch (const StoreError& error) {
+        return fail(kRejected, error.what());
+    } catch (const models::InputError& error) {
+        return fail(kRejected, error.what());
+    } catch (const std::filesystem::filesystem_error& error) {
+        return fail(kRejected, error.what());
+    } catch (const LauncherLost& error) {
+        return fail(kInternalError, fmt::format("explore: {}; the store is valid, the same command resumes", error.what()));
+    } catch (const DatabaseError& error) {
+        return fail(kRejected, fmt::format("results.db: {}", error.what()));
+    } catch (const std::exception& error) {
+        return fail(kInternalError, fmt::format("explore: internal error: {}", error.what()));
+    }
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/output/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace prelude::experiments {
+
+namespace {
+
+struct TableColumn {
+    std::string name;    ///< in the row
+    std::string header;
+    int importance;      ///< the smallest goes first
+    bool right = true;
+    std::string_view format = {};
+};
+
+constexpr int kNeverDropped = 100;
+constexpr std::size_t kMaxReason = 60;
+
+std::string shortened(std::string text, std::size_t limit) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    if (text.size() <= limit) return text;
+    text.resize(limit - 3);
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80U) != 0) text.pop_back();  // do not cut a character
+    return text + "...";
+}
+
+std::string cell_text(const Row& row, const TableColumn& column) {
+    if (!column.format.empty())
+        if (const auto number = number_in(row, column.name)) return fmt::format(fmt::runtime(column.format), *number);
+    return shortened(text_in(row, column.name), kMaxReason);
+}
+
+std::vector<TableColumn> candidates(const Results& results) {
+    std::vector<TableColumn> columns{{"point", "point", kNeverDropped}};
+    const auto headers = short_names(results.info.swept);
+    for (std::size_t k = 0; k < headers.size(); ++k) columns.push_back({results.info.swept[k], headers[k], kNeverDropped});
+    columns.insert(columns.end(), {
+                                      {"miou", "miou", 90, true, "{:.4f}"},
+                                      {"miou_fp32", "miou_fp32", 20, true, "{:.4f}"},
+                                      {"sqnr_db", "sqnr_db", 30, true, "{:.1f}"},
+                                      {"latency_ms", "latency_ms", 90, true, "{:.4g}"},
+                                      {"bound", "bound", 40, false},
+                                      {"power_w", "power_w", 90, true, "{:.3g}"},
+                                      {"energy_mj", "energy_mj", 50, true, "{:.4g}"},
+                                      {"lut", "lut", 35, true, "{:.0f}"},
+                                      {"dsp", "dsp", 36, true, "{:.0f}"},
+                                      {"bram36", "bram36", 34, true, "{:.4g}"},
+                                      {"fits", "fits", 70, false},
+                                      {"max_util_pct", "util_%", 45, true, "{:.1f}"},
+                                      {"limiting_resource", "limit", 44, false},
+                                      {"bits_checked", "bits_checked", 60, false},
+                                  });
+    const auto num_rows = static_cast<std::int64_t>(results.rows.size());
+    if (results.num_with_status("ok") != num_rows) {
+        columns.push_back({"status", "status", 95, false});
+        columns.push_back({"reason", "reason", 65, false});
+    }
+    return columns;
+}
+
+}  // namespace
+
+std::vector<std::string> short_names(const std::vector<std::string>& keys) {
+    const auto ending = [](const std::string& key, std::size_t parts) {
+        auto start = key.size();
+        for (std::size_t i = 0; i < parts && start != std::string::npos && start > 0; ++i) start = key.rfind('.', start - 1);
+        return start == std::string::npos || start == 0 ? key : key.substr(start + 1);
+    };
+    std::vector<std::string> names;
+    for (const auto& key : keys) {
+        std::size_t parts = 1;
+        const auto is_shared = [&](const std::string& name) {
+            return std::count_if(keys.begin(), keys.end(), [&](const auto& other) { return other == name || other.ends_with("." + name); }) > 1;
+        };
+        while (ending(key, parts) != key && is_shared(ending(key, parts))) ++parts;
+        names.push_back(ending(key, parts));
+    }
+    return names;
+}
+
+std::string print_table(const Results& results, int width) {
+    std::vector<std::size_t> shown;
+    const bool all = results.rows.size() <= kMaxTableRows;
+    for (std::size_t i = 0; i < results.rows.size() && shown.size() < kMaxTableRows; ++i)
+        if (all || results.ranking.on_front[i]) shown.push_back(i);
+
+    struct Printed {
+        TableColumn column;
+        std::vector<std::string> cells;
+        std::size_t width;
+    };
+    std::vector<Printed> table;
+    for (auto& column : candidates(results)) {
+        Printed printed{column, {}, column.header.size()};
+        bool is_empty = true;
+        for (const auto i : shown) {
+            printed.cells.push_back(cell_text(results.rows[i], column));
+            printed.width = std::max(printed.width, printed.cells.back().size());
+            is_empty = is_empty && printed.cells.back().empty();
+        }
+        if (!is_empty) table.push_back(std::move(printed));
+    }
+    const auto total = [&] {
+        std::size_t sum = 1;
+        for (const auto& printed : table) sum += printed.width + 2;
+        return sum;
+    };
+    while (width > 0 && total() > static_cast<std::size_t>(width)) {
+        const auto least = std::min_element(table.begin(), table.end(), [](const auto& a, const auto& b) { return a.column.importance < b.column.importance; });
+        if (least == table.end() || least->column.importance >= kNeverDropped) break;
+        table.erase(least);
+    }
+
+    const auto line = [&](std::string mark, const auto& text_of) {
+        std::string text = std::move(mark);
+        for (const auto& printed : table) {
+            const std::string& cell = text_of(printed);
+            text += printed.column.right ? fmt::format("  {:>{}}", cell, printed.width) : fmt::format("  {:<{}}", cell, printed.width);
+        }
+        text.erase(text.find_last_not_of(' ') + 1);
+        return text + "\n";
+    };
+    std::string text = line(" ", [](const Printed& printed) -> const std::string& { return printed.column.header; });
+    for (std::size_t r = 0; r < shown.size(); ++r)
+        text += line(results.ranking.on_front[shown[r]] ? "*" : " ", [&](const Printed& printed) -> const std::string& { return printed.cells[r]; });
+    if (!all) text += fmt::format("{} rows of the Pareto front; all {} rows are in results.csv\n", shown.size(), results.rows.size());
+    return text;
+}
+
+std::string print_summary(const Results& results) {
+    const auto& ranking = results.ranking;
+    std::string text = fmt::format("{} point{}: {} ok", results.rows.size(), results.rows.size() == 1 ? "" : "s", results.num_with_status("ok"));
+    for (const auto* status : {"infeasible", "failed", "cancelled"})
+        if (const auto count = results.num_with_status(status); count > 0) text += fmt::format(", {} {}", count, status);
+    if (!results.info.constraints.empty()) text += fmt::format("; {} satisfy {}", ranking.num_feasible, fmt::join(results.info.constraints, " and "));
+    text += "\n";
+    if (results.info.maximize.empty() && results.info.minimize.empty()) return text;
+    std::vector<std::string> objectives;
+    for (const auto& column : results.info.maximize) objectives.push_back("max " + column);
+    for (const auto& column : results.info.minimize) objectives.push_back("min " + column);
+    text += fmt::format("Pareto front (*): {} of them for {}", ranking.num_on_front, fmt::join(objectives, ", "));
+    if (ranking.num_lacking > 0) text += fmt::format("; {} left out for lack of {}", ranking.num_lacking, fmt::join(ranking.lacked, ", "));
+    return text + "\n";
+}
+
+}  // namespace prelude::experiments

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/program.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace prelude::testing;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kQuickstart = PRELUDE_SOURCE_DIR "/arch_configs/quickstart.yaml";
+
+Ended explore(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), FAKE_EXPLORE);
+    return run(arguments);
+}
+
+}  // namespace
+
+TEST_CASE("Wrong arguments are usage errors with exit code 2") {
+    const std::vector<std::vector<std::string>> wrong{
+        {},
+        {"--unknown"},
+        {"--config"},
+        {"--jobs", "2"},
+        {"--config", kQuickstart, "--jobs", "0"},
+        {"--config", kQuickstart, "--jobs", "many"},
+        {"--config", kQuickstart, "--shard", "3/2"},
+        {"--config", kQuickstart, "--strict=speed"},
+        {"--config", kQuickstart, "surplus"},
+        {"run", "--config", kQuickstart, "--image", "a.png"},
+        {"run", "--config", kQuickstart, "--image", "a.png", "--box", "1,2,3"},
+        {"run", "--config", kQuickstart, "--image", "a.png", "--point", "1,x"},
+        {"inspect"},
+        {"diff", "out"},
+        {"diff", "out", "a", "b"},
+        {"explain"},
+        {"report"},
+    };
+    for (const auto& arguments : wrong) {
+        std::string text;
+        for (const auto& argument : arguments) text += argument + " ";
+        CAPTURE(text);
+        const auto ended = explore(arguments);
+        CHECK(ended.code == 2);
+        CHECK_FALSE(ended.err.empty());
+        CHECK(ended.out.empty());
+    }
+}
+
+TEST_CASE("Commands of a later version say so, whatever their arguments") {
+    for (const auto* command : {"export", "verify", "read-report", "calibrate-costs"})
+        for (const auto& more : {std::vector<std::string>{}, {"--golden", "a", "--actual", "b"}, {"file.rpt", "--json"}}) {
+            std::vector<std::string> arguments{command};
+            arguments.insert(arguments.end(), more.begin(), more.end());
+            const auto ended = explore(arguments);
+            CHECK(ended.code == 2);
+            CHECK(ended.err == "explore " + std::string(command) + ": not available in this version\n");
+        }
+}
+
+TEST_CASE("Help names every command, the exit codes and where keys are explained") {
+    const auto help = explore({"--help"});
+    CHECK(help.code == 0);
+    for (const auto* word : {"run", "inspect", "diff", "export", "verify", "calibrate-costs", "read-report", "report", "explain", "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
+        CHECK_THAT(help.out, Contains(word));
+    CHECK(explore({"run", "--help"}).code == 0);
+    CHECK_THAT(explore({"--version"}).out, Contains("explore "));
+}
+
+TEST_CASE("explain knows keys, sections and columns, and what was probably meant") {
+    CHECK_THAT(explore({"explain", "quant.groups"}).out, Contains("default") && Contains("allowed"));
+    CHECK_THAT(explore({"explain", "quant.softmax"}).out, Contains("quant.softmax.log_base"));
+    CHECK_THAT(explore({"explain", "latency_ms"}).out, Contains("column of results.csv, in ms"));
+    const auto unknown = explore({"explain", "quant.softmax.log_bsae"});
+    CHECK(unknown.code == 3);
+    CHECK_THAT(unknown.err, Contains("Did you mean 'log_base'?"));
+}
+
+TEST_CASE("A rejected configuration is exit code 3 with its text, and nothing is written") {
+    const TemporaryFolder folder;
+    write_file(folder / "bad.yaml", "quant: {weight_bits: 9}\n");
+    const auto ended = explore({"--config", (folder / "bad.yaml").string(), "--out", (folder / "out").string()});
+    CHECK(ended.code == 3);
+    CHECK_THAT(ended.err, Contains("bad.yaml:1:22: quant.weight_bits: got 9") && Contains("nothing was run"));
+    CHECK_FALSE(fs::exists(folder / "out"));
+    CHECK(explore({"--config", (folder / "missing.yaml").string()}).code == 3);
+    CHECK(explore({"report", (folder / "missing").string()}).code == 3);
+    CHECK(explore({"report", folder.path().string()}).code == 3);
+    CHECK(explore({"diff", folder.path().string(), "0", "1"}).code == 3);
+}
+
+TEST_CASE("A dry run prints points and distinct tasks and writes nothing") {
+    const TemporaryFolder folder;
+    const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", (folder / "out").string(), "--dry-run"});
+    INFO(ended.err);
+    CHECK(ended.code == 0);
+    CHECK_THAT(ended.out, Contains("36 points") && Contains("35  quant.weight_bits=4  quant.activation_bits=8  quant.groups=0") && Contains("reference        1   used by 36 points"));
+    CHECK_FALSE(fs::exists(folder / "out"));
+    const auto shard = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--shard", "2/4", "--dry-run"});
+    CHECK_THAT(shard.out, Contains("9 points of 36 (shard 2/4)"));
+}
+
+TEST_CASE("A trace of several points is refused") {
+    const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--trace", "trace.txt"});
+    CHECK(ended.code == 3);
+    CHECK_THAT(ended.err, Contains("a trace is of one design point, this sweep has 36"));
+}
+
+TEST_CASE("diff shows keys, results and the layers that make the difference") {
+    const TemporaryFolder folder;
+    const auto out = (folder / "out").string();
+    REQUIRE(explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", out, "--quiet"}).code == 0);
+    const auto ended = explore({"diff", out, "0", "18"});
+    CHECK(ended.code == 0);
+    CHECK_THAT(ended.out, Contains("quant.weight_bits") && Contains("latency_ms") && Contains("x4") && Contains("encoder.block0.lin1") && Contains("All layers together: +"));
+    CHECK_THAT(ended.out, !Contains("quant.groups"));
+    CHECK_THAT(explore({"diff", out, "3", "3"}).out, Contains("No swept key differs.") && Contains("No result differs.") && Contains("Every layer takes the same cycles."));
+    const auto unknown = explore({"diff", out, "0", "36"});
+    CHECK(unknown.code == 3);
+    CHECK_THAT(unknown.err, Contains("has no point 36"));
+}
