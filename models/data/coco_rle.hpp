@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-<<<<<<< HEAD
 // COCO's run lengths: columns first, runs of zeros and ones in turn, zeros first. As text each run, from the fourth on as the
 // difference to the run two before it, is stored in 5-bit pieces (least first, sixth bit = more follow) offset by 48 into ASCII.
 // Outlines become run lengths as in pycocotools, pixel by pixel: on a grid five times as fine, boundaries rounded to pixel centres.
-=======
-// COCO's compressed run lengths: columns first, runs of zeros and ones in turn, each from the fourth on stored as the
-// difference to the run two before it, in 5-bit pieces (least first, sixth bit = more follow) offset by 48 into ASCII.
->>>>>>> main
 
 #include <cstdint>
 #include <span>
