@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Softmax of whole rows: maximum, (exponentials and their sum,) codes, each a pipeline stage over `lanes` words a cycle.
+//
+//   score buffer ──scores──► [ maximum ] ─► [ EXP, sum ] ─► [ compare, code ] ──codes──► score buffer
+//
+// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + 8; two stages for logarithmic codes in row scale (no EXP, no sum), else three
+// Counters    operations (one per word)
+
+#include "quant/arithmetic/softmax.hpp"
+#include "sim/datapath/payloads.hpp"
+#include "sim/datapath/unit.hpp"
+
+namespace prelude::sim {
+
+class SoftmaxUnit final : public Unit {
+  public:
+    static constexpr Cycle kLatency = 8;
+    SoftmaxUnit(const sc_core::sc_module_name& name, Run& run) : Unit(name, UnitId::softmax_unit, run) {}
+
+    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t scores, int stages, int lanes) noexcept {
+        return (rows + stages - 1) * ((scores + lanes - 1) / lanes) + kLatency;
+    }
+
+  protected:
+    Cycle execute(const Command& command) override {
+        const auto& segment = program().segment;
+        const auto id = segment.kind == SegmentKind::attention ? segment.softmax : segment.main;
+        const auto& node = run_.graph->node(id);
+        const auto words = command.rows.size() * command.cols.size();
+        const int in_bits = run_.bits_of(node.inputs[0]), out_bits = run_.bits_of(node.output), stages = program().softmax_passes;
+        run_.count("softmax", in_bits, out_bits, words);
+        Tile *scores = nullptr, *codes = nullptr;
+        auto end = access(command.left, false, stages * words * in_bits, &scores);
+        end = std::max(end, access(command.target, true, words * out_bits, &codes));
+        if (scores) {
+            std::vector<std::int32_t> row_codes(static_cast<std::size_t>(command.cols.size()));
+            if (codes != scores) codes->resize(command.rows, command.cols.end);
+            const bool keep = id != segment.main && is_wanted(run_, node.output);
+            for (auto row = command.rows.begin; row < command.rows.end; ++row) {
+                quant::softmax_row(operation<quant::SoftmaxOp>(id), scores->row(row), row_codes);
+                std::ranges::copy(row_codes, codes->row(row).begin());
+                if (!keep) continue;
+                const auto& shape = run_.graph->value(node.output).shape;
+                for (std::int64_t k = 0; k < shape[2]; ++k) {
+                    capture(run_, node.output, (command.batch * shape[1] + row) * shape[2] + k, row_codes[static_cast<std::size_t>(k)]);
+                }
+            }
+        }
+        return occupy(cycles(command.rows.size(), command.cols.size(), stages, run_.hardware->softmax_lanes), end);
+    }
+};
+
+}  // namespace prelude::sim

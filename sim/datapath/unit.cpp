@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/datapath/unit.hpp"
+
+namespace prelude::sim {
+
+Unit::Unit(const sc_core::sc_module_name& name, UnitId id, Run& run) : sc_module(name), run_(run), id_(id) {
+    payload_.set_extension(&extension_);
+    SC_HAS_PROCESS(Unit);
+    SC_THREAD(work);
+}
+
+void Unit::work() {
+    for (;;) {
+        wait(start);
+        Cycle last = now();
+        while (const auto* command = fetch()) {
+            ++stats_.num_commands;
+            for (auto id : command->acquire) {
+                auto& token = run_.tokens[static_cast<std::size_t>(id)];
+                stats_.stall_cycles[static_cast<std::size_t>(token.cause())] += token.take();
+            }
+            const auto begin = now();
+            const auto ready = execute(*command);
+            stats_.busy_cycles += now() - begin;
+            if (run_.trace) run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command->opcode), begin, ready});
+            for (auto id : command->release) run_.tokens[static_cast<std::size_t>(id)].give(ready);
+            last = std::max(last, ready);
+        }
+        done(last);
+    }
+}
+
+const Command* Unit::fetch() {
+    const Command* command = nullptr;
+    auto delay = sc_core::SC_ZERO_TIME;
+    fetch_payload_.set_command(tlm::TLM_READ_COMMAND);
+    fetch_payload_.set_address(static_cast<sc_dt::uint64>(id_));
+    fetch_payload_.set_data_ptr(reinterpret_cast<unsigned char*>(&command));
+    fetch_payload_.set_data_length(sizeof command);
+    command_out->b_transport(fetch_payload_, delay);
+    if (command && delay != sc_core::SC_ZERO_TIME) wait(delay);
+    return command;
+}
+
+Cycle Unit::access(const Slot& slot, bool write, std::int64_t bits, Tile** tile) {
+    auto& socket = slot.buffer == BufferId::weight ? weight_out : slot.buffer == BufferId::activation ? activation_out : slot.buffer == BufferId::score ? score_out : partial_sum_out;
+    payload_.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
+    payload_.set_address(static_cast<sc_dt::uint64>(slot.index));
+    extension_.bits = bits;
+    auto delay = sc_core::SC_ZERO_TIME;
+    socket->b_transport(payload_, delay);
+    if (tile) *tile = extension_.tile;
+    return now() + static_cast<Cycle>(delay.value());
+}
+
+Cycle Unit::occupy(Cycle cycles, Cycle end) {
+    const auto until = std::max(now() + cycles, end);
+    if (until > now()) wait(ticks(until - now()));
+    return now();
+}
+
+}  // namespace prelude::sim

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs of fused attention: per query tile QK^T over all keys into score rows on chip, softmax in place, PV.
+#include <algorithm>
+
+#include "sim/mapping/build_program.hpp"
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr std::int16_t kOutputSlot = 2, kTermsSlot = 2, kValueSlot = 2, kTableSlot = 4;
+
+class AttentionBuilder {
+  public:
+    AttentionBuilder(const BuildContext& context, const Segment& segment)
+        : context_(context), segment_(segment), shape_(attention_shape(context, segment)) {}
+
+    Program build() {
+        program_.mapping = context_.pinned ? *context_.pinned : map_attention(context_.hardware, shape_);
+        if (!program_.mapping.infeasible.empty()) return std::move(program_);
+        describe();
+        make_tokens();
+        load_tables();
+        walk();
+        return std::move(program_);
+    }
+
+  private:
+    void describe() {
+        const auto& graph = context_.graph;
+        const auto &qk = graph.node(segment_.main), &pv = graph.node(segment_.weighted);
+        using Access = AddressMap::Access;
+        const auto operand = [&](models::ValueId value, Access access, int bits) {
+            program_.operands.push_back({.map = std::make_shared<AddressMap>(context_.layout, value, access), .bits = bits, .value = value});
+        };
+        operand(qk.inputs[0], Access::rows, shape_.scores.left_bits);
+        operand(qk.inputs[1], Access::rows, shape_.scores.right_bits);
+        operand(pv.inputs[1], std::get<models::MatMul>(pv.op).transpose_right ? Access::rows : Access::columns, shape_.weighted.right_bits);
+        program_.products.push_back({.form = shape_.scores, .node = segment_.main});
+        program_.products.push_back({.form = shape_.weighted, .node = segment_.weighted});
+        if (shape_.relative) {
+            program_.products.push_back({.form = product_form(context_, graph.node(segment_.relative)), .node = segment_.relative});
+            program_.operands.push_back({.kind = OperandSource::Kind::tables,
+                                         .bits = shape_.table_bits,
+                                         .row_words = shape_.head_dim,
+                                         .node = segment_.relative,
+                                         .resident = context_.hardware.weights_resident});
+        }
+        program_.output = std::make_shared<OutputMap>(context_.layout, pv, segment_.output);
+        program_.batch = shape_.batch, program_.rows = shape_.queries, program_.cols = shape_.keys, program_.depth = shape_.head_dim;
+        program_.softmax_passes = shape_.softmax_passes;
+        table_rows_ = 2 * shape_.grid_height - 1 + 2 * shape_.grid_width - 1;
+    }
+
+    void make_tokens() {
+        const auto& map = program_.mapping;
+        query_ready_ = program_.new_token(0, StallCause::activations), query_space_ = program_.new_token(map.slots, StallCause::buffer_space);
+        key_ready_ = program_.new_token(0, StallCause::weights), key_space_ = program_.new_token(map.key_slots, StallCause::buffer_space);
+        value_ready_ = program_.new_token(0, StallCause::weights), value_space_ = program_.new_token(map.key_slots, StallCause::buffer_space);
+        sums_ready_ = program_.new_token(0, StallCause::partial_sums), sums_space_ = program_.new_token(map.slots, StallCause::buffer_space);
+        scores_ready_ = program_.new_token(0, StallCause::scores), scores_space_ = program_.new_token(map.score_slots, StallCause::buffer_space);
+        codes_ready_ = program_.new_token(0, StallCause::probabilities);
+        output_ready_ = program_.new_token(0, StallCause::outputs), output_space_ = program_.new_token(map.slots, StallCause::buffer_space);
+        tables_ready_ = program_.new_token(0, StallCause::weights);
+    }
+
+    void load_tables() {
+        if (!shape_.relative) return;
+        Command load{.opcode = Opcode::load, .operand = 3, .rows = {0, table_rows_}, .depth = {0, shape_.head_dim}, .target = {BufferId::weight, kTableSlot}};
+        load.release.add(tables_ready_);
+        program_.stream(UnitId::weight_dma).push_back(load);
+    }
+
+    struct QueryTile {
+        std::int64_t batch = 0;
+        Range rows;
+        std::int16_t score_slot = 0;
+        bool first_of_batch = false, last_of_batch = false;
+    };
+
+    /// With two score slots the array computes the scores of the next query tile while the softmax unit works on this one.
+    void walk() {
+        std::vector<QueryTile> tiles;
+        for (std::int64_t b = 0; b < shape_.batch; ++b) {
+            for (std::int64_t q = 0; q < shape_.queries; q += program_.mapping.tile_rows) {
+                const Range rows{q, std::min(shape_.queries, q + program_.mapping.tile_rows)};
+                tiles.push_back({b, rows, static_cast<std::int16_t>(static_cast<std::int64_t>(tiles.size()) % program_.mapping.score_slots), q == 0, rows.end == shape_.queries});
+            }
+        }
+        const std::size_t ahead = program_.mapping.score_slots > 1 ? 1 : 0;
+        for (std::size_t i = 0; i < tiles.size() + ahead; ++i) {
+            if (i < tiles.size()) score_tile(tiles[i]);
+            if (i >= ahead) weighted_tile(tiles[i - ahead]);
+        }
+    }
+
+    std::vector<Command>& array() { return program_.stream(UnitId::pe_array); }
+    Slot next_sums() {
+        sums_slot_ = static_cast<std::int16_t>((sums_slot_ + 1) % program_.mapping.slots);
+        return {BufferId::partial_sum, sums_slot_};
+    }
+
+    /// Keys or values [begin, end) of a head in the weight buffer: loaded per head when resident, else per query tile.
+    void load_keys(const QueryTile& tile, std::int8_t operand, Range keys, std::int16_t& slot, std::int16_t base, TokenId ready, TokenId space, Command& step) {
+        const bool load = !program_.mapping.keys_resident || tile.first_of_batch;
+        if (load) {
+            slot = static_cast<std::int16_t>((slot + 1) % program_.mapping.key_slots);
+            Command command{.opcode = Opcode::load, .operand = operand, .batch = tile.batch, .rows = operand == 1 ? keys : Range{0, shape_.head_dim}, .depth = operand == 1 ? Range{0, shape_.head_dim} : keys, .target = {BufferId::weight, static_cast<std::int16_t>(base + slot)}};
+            command.acquire.add(space);
+            command.release.add(ready);
+            program_.stream(UnitId::weight_dma).push_back(command);
+            step.acquire.add(ready);
+        }
+        if (!program_.mapping.keys_resident || tile.last_of_batch) step.release.add(space);
+        step.right = {BufferId::weight, static_cast<std::int16_t>(base + slot)};
+    }
+
+    void score_tile(const QueryTile& tile) {
+        query_slot_ = static_cast<std::int16_t>((query_slot_ + 1) % program_.mapping.slots);
+        Command load{.opcode = Opcode::load, .operand = 0, .batch = tile.batch, .rows = tile.rows, .depth = {0, shape_.head_dim}, .target = {BufferId::activation, query_slot_}};
+        load.acquire.add(query_space_);
+        load.release.add(query_ready_);
+        program_.stream(UnitId::activation_dma).push_back(load);
+        bool waits_for_query = true;
+        if (shape_.relative) relative_terms(tile, waits_for_query);
+        const Slot scores{BufferId::score, tile.score_slot};
+        for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
+            const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
+            Command step{.opcode = Opcode::multiply, .product = 0, .first = true, .last = true, .batch = tile.batch, .rows = tile.rows, .cols = keys, .depth = {0, shape_.head_dim}, .left = load.target, .target = next_sums()};
+            if (waits_for_query) step.acquire.add(query_ready_);
+            waits_for_query = false;
+            load_keys(tile, 1, keys, key_slot_, 0, key_ready_, key_space_, step);
+            step.acquire.add(sums_space_);
+            step.release.add(sums_ready_);
+            if (keys.end == shape_.keys) step.release.add(query_space_);
+            array().push_back(step);
+            Command post{.opcode = Opcode::rescale, .product = 0, .batch = tile.batch, .rows = tile.rows, .cols = keys, .left = step.target, .target = scores};
+            if (shape_.relative) post.extra = {BufferId::score, kTermsSlot};
+            post.acquire.add(sums_ready_);
+            if (keys.begin == 0) post.acquire.add(scores_space_);
+            post.release.add(sums_space_);
+            if (keys.end == shape_.keys) post.release.add(scores_ready_);
+            program_.stream(UnitId::post_unit).push_back(post);
+        }
+        Command softmax{.opcode = Opcode::softmax, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.keys}, .left = scores, .target = scores};
+        softmax.acquire.add(scores_ready_);
+        softmax.release.add(codes_ready_);
+        program_.stream(UnitId::softmax_unit).push_back(softmax);
+    }
+
+    void relative_terms(const QueryTile& tile, bool& waits_for_query) {
+        Command step{.opcode = Opcode::relative, .product = 2, .first = true, .last = true, .batch = tile.batch, .rows = tile.rows, .cols = {0, table_rows_}, .depth = {0, shape_.head_dim}, .left = {BufferId::activation, query_slot_}, .right = {BufferId::weight, kTableSlot}, .target = next_sums()};
+        step.acquire.add(query_ready_);
+        waits_for_query = false;
+        if (!tables_used_) step.acquire.add(tables_ready_);
+        tables_used_ = true;
+        step.acquire.add(sums_space_);
+        step.release.add(sums_ready_);
+        array().push_back(step);
+        Command post{.opcode = Opcode::add_relative, .product = 2, .batch = tile.batch, .rows = tile.rows, .cols = {0, table_rows_}, .left = step.target, .target = {BufferId::score, kTermsSlot}};
+        post.acquire.add(sums_ready_);
+        post.release.add(sums_space_);
+        program_.stream(UnitId::post_unit).push_back(post);
+    }
+
+    void weighted_tile(const QueryTile& tile) {
+        const auto sums = next_sums();
+        for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
+            const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
+            Command step{.opcode = Opcode::multiply, .product = 1, .first = keys.begin == 0, .last = keys.end == shape_.keys, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .depth = keys, .left = {BufferId::score, tile.score_slot}, .target = sums};
+            if (step.first) {
+                step.acquire.add(codes_ready_);
+                step.acquire.add(sums_space_);
+            }
+            load_keys(tile, 2, keys, value_slot_, kValueSlot, value_ready_, value_space_, step);
+            if (step.last) {
+                step.release.add(sums_ready_);
+                step.release.add(scores_space_);
+            }
+            array().push_back(step);
+        }
+        output_slot_ = static_cast<std::int16_t>((output_slot_ + 1) % program_.mapping.slots);
+        const Slot output{BufferId::partial_sum, static_cast<std::int16_t>(kOutputSlot + output_slot_)};
+        Command post{.opcode = Opcode::rescale, .product = 1, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .left = sums, .target = output};
+        post.acquire.add(sums_ready_);
+        post.acquire.add(output_space_);
+        post.release.add(sums_space_);
+        post.release.add(output_ready_);
+        program_.stream(UnitId::post_unit).push_back(post);
+        Command store{.opcode = Opcode::store, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .left = output};
+        store.acquire.add(output_ready_);
+        store.release.add(output_space_);
+        program_.stream(UnitId::store_dma).push_back(store);
+    }
+
+    const BuildContext& context_;
+    const Segment& segment_;
+    AttentionShape shape_;
+    Program program_;
+    std::int64_t table_rows_ = 0;
+    bool tables_used_ = false;
+    std::int16_t query_slot_ = -1, key_slot_ = -1, value_slot_ = -1, sums_slot_ = -1, output_slot_ = -1;
+    TokenId query_ready_{}, query_space_{}, key_ready_{}, key_space_{}, value_ready_{}, value_space_{}, sums_ready_{}, sums_space_{}, scores_ready_{},
+        scores_space_{}, codes_ready_{}, output_ready_{}, output_space_{}, tables_ready_{};
+};
+
+}  // namespace
+
+AttentionShape attention_shape(const BuildContext& context, const Segment& segment) {
+    const auto& graph = context.graph;
+    const auto &qk = graph.node(segment.main), &pv = graph.node(segment.weighted);
+    const auto &q = graph.value(qk.inputs[0]).shape, &scores = graph.value(qk.output).shape;
+    const auto bits = [&](models::ValueId value) { return context.plan.format(graph.value(value).name).bits; };
+    AttentionShape shape{.batch = q[0], .queries = q[1], .keys = scores[2], .head_dim = q[2]};
+    shape.scores = product_form(context, qk);
+    shape.weighted = product_form(context, pv);
+    const auto& softmax = graph.node(segment.softmax);
+    shape.score_bits = bits(softmax.inputs[0]);
+    shape.probability_bits = bits(softmax.output);
+    shape.softmax_passes = softmax_passes(context.plan.format(graph.value(softmax.output).name));
+    shape.scores_accumulator_bits = context.plan.contraction(qk.name).accumulator_bits;
+    shape.weighted_accumulator_bits = context.plan.contraction(pv.name).accumulator_bits;
+    shape.output_bits = bits(segment.output);
+    if (segment.relative >= 0) {
+        const auto& op = std::get<models::RelativePosition>(graph.node(segment.relative).op);
+        shape.relative = true;
+        shape.grid_height = op.height, shape.grid_width = op.width;
+        shape.table_bits = context.plan.contraction(graph.node(segment.relative).name).right_bits;
+    }
+    return shape;
+}
+
+Program build_attention(const BuildContext& context, const Segment& segment) { return AttentionBuilder(context, segment).build(); }
+
+}  // namespace prelude::sim

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/mapping/build_program.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "models/overloaded.hpp"
+#include "quant/value_classes.hpp"
+
+namespace prelude::sim {
+
+namespace {
+
+std::string describe(const models::Operator& op) {
+    return std::visit(models::Overloaded{[](const models::Rearrange& r) {
+                                             return fmt::format("rearrange {} {} {} {} {} {}", r.view.to_string(), r.slice_axis.value_or(99), r.slice_begin,
+                                                                r.slice_count, fmt::join(r.order, ","), r.result.to_string());
+                                         },
+                                         [](const models::WindowPartition& w) { return fmt::format("partition {} {} {}", w.height, w.width, w.window); },
+                                         [](const models::WindowUnpartition& w) { return fmt::format("unpartition {} {} {}", w.height, w.width, w.window); },
+                                         [](const models::Concat& c) { return fmt::format("concat {}", c.axis); },
+                                         [](const models::Conv& c) {
+                                             return fmt::format("conv {} {} {} {} {}", c.in_channels, c.out_channels, c.kernel, c.stride, c.padding);
+                                         },
+                                         [](const models::ConvTranspose& c) { return fmt::format("up {} {} {}", c.in_channels, c.out_channels, c.kernel); },
+                                         [](const models::Resize& r) { return fmt::format("resize {} {} {} {}", r.height, r.width, r.crop_height, r.crop_width); },
+                                         [](const auto& other) { return std::string(models::operator_name(models::Operator(other))); }},
+                      op);
+}
+
+std::string describe(const quant::Format& format) {
+    return fmt::format("{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, format.tau, format.shift_cap, static_cast<int>(format.scale),
+                       fmt::join(format.group_sizes, ","));
+}
+
+/// Everything the cycles of a segment depend on, hardware apart: operators, shapes, formats and address maps around its nodes.
+class KeyWriter {
+  public:
+    KeyWriter(const models::Graph& graph, const quant::FormatPlan& plan) : graph_(graph), plan_(plan) {}
+
+    std::string write(const Segment& segment) {
+        key_ = fmt::format("{} {}", static_cast<int>(segment.kind), segment.operator_name);
+        for (auto id : {segment.main, segment.relative, segment.softmax, segment.weighted}) {
+            if (id >= 0) add(graph_.node(id));
+        }
+        for (auto id : segment.post) add(graph_.node(id));
+        key_ += "\nout " + value(segment.output);
+        return std::move(key_);
+    }
+
+  private:
+    void add(const models::Node& node) {
+        key_ += "\n" + describe(node.op);
+        for (auto input : node.inputs) key_ += value(input);
+        key_ += " ->" + value(node.output);
+        const auto found = plan_.contractions.find(node.name);
+        if (found == plan_.contractions.end()) return;
+        const auto& c = found->second;
+        key_ += fmt::format(" {}x{} [{}] {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), c.shift, c.product_bits, c.accumulator_bits);
+    }
+
+    /// A value by order of appearance, so that equal blocks have equal keys; the movement that leads to it in full.
+    std::string value(models::ValueId id) {
+        const auto [entry, is_new] = local_.emplace(id, local_.size());
+        auto text = fmt::format(" v{}", entry->second);
+        if (!is_new) return text;
+        const auto& stored = graph_.value(id);
+        text += fmt::format("={}@{}", stored.shape.to_string(), describe(plan_.format(stored.name)));
+        const auto* producer = graph_.producer(id);
+        if (producer && quant::is_movement(producer->op)) {
+            text += " by " + describe(producer->op);
+            for (auto input : producer->inputs) text += value(input);
+        }
+        return text;
+    }
+
+    const models::Graph& graph_;
+    const quant::FormatPlan& plan_;
+    std::map<models::ValueId, std::size_t> local_;
+    std::string key_;
+};
+
+/// DRAM regions: sources of every operand, then the output.
+void list_values(Program& program) {
+    const auto add = [&](models::ValueId id) {
+        if (id >= 0 && std::ranges::find(program.values, id) == program.values.end()) program.values.push_back(id);
+    };
+    for (const auto& operand : program.operands) {
+        if (!operand.map) continue;
+        for (auto source : operand.map->sources()) add(source);
+    }
+    add(program.segment.output);
+}
+
+}  // namespace
+
+int softmax_passes(const quant::Format& probabilities) noexcept {
+    return probabilities.tau > 0 && probabilities.scale == quant::ScaleMode::row ? 2 : 3;
+}
+
+ProductForm product_form(const BuildContext& context, const models::Node& node) {
+    const auto& plan = context.plan.contraction(node.name);
+    ProductForm form{.left_bits = plan.left_bits, .right_bits = plan.right_bits};
+    const bool relative = std::holds_alternative<models::RelativePosition>(node.op);
+    const auto& left = context.plan.format(context.graph.value(node.inputs[relative ? 1 : 0]).name);
+    form.left_is_log = plan.shift > 0;
+    form.left_zero_point = left.kind == quant::FormatKind::code;
+    form.right_zero_point = plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
+    if (form.left_is_log) {
+        form.num_residues = std::max<int>(1, static_cast<int>(plan.term_sizes.size()));
+    } else if (plan.term_sizes.size() > 1) {
+        std::int64_t taps = 1;
+        if (const auto* conv = std::get_if<models::Conv>(&node.op)) taps = conv->kernel * conv->kernel;
+        form.prescaled = static_cast<std::int64_t>(plan.term_sizes.size()) * taps == plan.depth;
+        form.term_ends.resize(plan.term_sizes.size());
+        std::partial_sum(plan.term_sizes.begin(), plan.term_sizes.end(), form.term_ends.begin());
+        if (form.prescaled) form.term_ends.clear();
+    }
+    return form;
+}
+
+std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment) { return KeyWriter(graph, plan).write(segment); }
+
+Program build_program(const BuildContext& context, const Segment& segment) {
+    auto program = segment.kind == SegmentKind::contraction ? build_product(context, segment)
+                   : segment.kind == SegmentKind::attention ? build_attention(context, segment)
+                                                            : build_rows(context, segment);
+    program.segment = segment;
+    program.output_bits = context.plan.format(context.graph.value(segment.output).name).bits;
+    for (auto id : segment.nodes) program.useful_macs += models::num_macs(context.graph, context.graph.node(id));
+    list_values(program);
+    return program;
+}
+
+}  // namespace prelude::sim

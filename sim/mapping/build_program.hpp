@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// From segment to command streams: shapes from the graph, widths from the plan, tiles from the mapper.
+
+#include "quant/format_plan.hpp"
+#include "sim/mapping/hardware.hpp"
+#include "sim/mapping/program.hpp"
+
+namespace prelude::sim {
+
+struct BuildContext {
+    const models::Graph& graph;
+    const quant::FormatPlan& plan;
+    const Hardware& hardware;
+    const Layout& layout;
+    const Mapping* pinned = nullptr;  ///< replayed instead of chosen
+};
+
+/// The program of a segment; `mapping.infeasible` names the reason when there is none.
+[[nodiscard]] Program build_program(const BuildContext& context, const Segment& segment);
+
+/// Segments of equal keys take equal cycles on equal hardware.
+[[nodiscard]] std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment);
+
+/// Shapes the mapper sees; exposed for the choice between attention forms and for printing.
+[[nodiscard]] ProductForm product_form(const BuildContext& context, const models::Node& node);
+[[nodiscard]] AttentionShape attention_shape(const BuildContext& context, const Segment& segment);
+
+// One builder per family.
+[[nodiscard]] Program build_product(const BuildContext& context, const Segment& segment);
+[[nodiscard]] Program build_attention(const BuildContext& context, const Segment& segment);
+[[nodiscard]] Program build_rows(const BuildContext& context, const Segment& segment);
+
+/// Passes the softmax unit makes over a row: maximum, then codes; with a sum in between unless codes compare scores directly.
+[[nodiscard]] int softmax_passes(const quant::Format& probabilities) noexcept;
+
+/// Bytes of the constants of one output channel: multiplier 17 bits, offset 48, shift 6, zero point 17.
+inline constexpr std::int64_t kChannelConstantBytes = 11;
+
+/// Vector work per element on a post lane, in cycles.
+inline constexpr std::int64_t kResizeCyclesPerElement = 4;  ///< four taps through one multiplier
+inline constexpr std::int64_t kPromptCyclesPerElement = 2;  ///< two coordinates
+
+}  // namespace prelude::sim

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/mapping/hardware.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "models/error.hpp"
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr double kActivateNs = 14.17, kPrechargeNs = 14.17, kTurnaroundNs = 10.0, kRefreshNs = 350.0, kRefreshIntervalNs = 7800.0, kLatencyNs = 100.0;
+constexpr std::int64_t kBitsPerKib = 8192;
+
+}  // namespace
+
+double Hardware::peak_bytes_per_cycle() const noexcept {
+    const double dram = static_cast<double>(channels) * static_cast<double>(dram_bytes_numerator) / static_cast<double>(dram_bytes_denominator);
+    return std::min(dram, static_cast<double>(ports) * port_bytes);
+}
+
+Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
+    Hardware hardware;
+    const double clock_mhz = design.clock_mhz > 0 ? design.clock_mhz : design.device.fmax_mhz.value;
+    const double gb_per_s = design.dram.gb_per_s > 0 ? design.dram.gb_per_s : design.device.dram_gb_per_s.value;
+    models::check(clock_mhz > 0 && gb_per_s > 0, "design: clock and DRAM bandwidth must be known before a simulation");
+
+    auto& pe = hardware.pe;
+    pe = {.rows = design.pe.rows,
+          .cols = design.pe.cols,
+          .depth = design.pe.depth,
+          .weight_bits = design.pe.weight_bits,
+          .activation_bits = design.pe.activation_bits,
+          .precision = design.pe.precision,
+          .zero_point = design.pe.zero_point};
+    int widest_left = 2, widest_right = 2;
+    for (const auto& [name, contraction] : plan.contractions) {
+        if (contraction.shift == 0) widest_left = std::max(widest_left, contraction.left_bits);
+        widest_right = std::max(widest_right, contraction.right_bits);
+    }
+    if (pe.activation_bits == 0) pe.activation_bits = widest_left;
+    if (pe.weight_bits == 0) pe.weight_bits = widest_right;
+
+    hardware.weight_bits = design.buffers.weight_kib * kBitsPerKib;
+    hardware.activation_bits = design.buffers.activation_kib * kBitsPerKib;
+    hardware.partial_sum_bits = design.buffers.partial_sum_kib * kBitsPerKib;
+    hardware.score_bits = design.buffers.score_kib * kBitsPerKib;
+    hardware.slots = design.double_buffer ? 2 : 1;
+    hardware.softmax_lanes = design.softmax_lanes;
+    hardware.layernorm_lanes = design.layernorm_lanes;
+    hardware.gelu_lanes = design.gelu_lanes;
+    hardware.dataflow = design.dataflow;
+    hardware.attention = design.attention;
+    hardware.layer_overlap = design.layer_overlap;
+    hardware.weights_resident = design.weights == WeightPlacement::resident;
+
+    hardware.channels = design.dram.channels;
+    const auto numerator = std::llround(gb_per_s * 1e6 / design.dram.channels), denominator = std::llround(clock_mhz * 1e3);
+    const auto divisor = std::gcd(numerator, denominator);
+    hardware.dram_bytes_numerator = numerator / divisor;
+    hardware.dram_bytes_denominator = denominator / divisor;
+    const auto cycles = [&](double ns) { return static_cast<Cycle>(std::ceil(ns * clock_mhz / 1000.0)); };
+    hardware.activate_cycles = cycles(kActivateNs);
+    hardware.precharge_cycles = cycles(kPrechargeNs);
+    hardware.turnaround_cycles = cycles(kTurnaroundNs);
+    hardware.refresh_cycles = cycles(kRefreshNs);
+    hardware.refresh_interval = cycles(kRefreshIntervalNs);
+    hardware.latency_cycles = cycles(kLatencyNs);
+    hardware.ports = design.axi.ports;
+    hardware.port_bytes = design.axi.data_bits / 8;
+    hardware.outstanding = design.axi.outstanding;
+    hardware.burst_bytes = std::min(design.axi.max_burst * hardware.port_bytes, 4096);
+    return hardware;
+}
+
+}  // namespace prelude::sim

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The design with every `auto` resolved, in cycles and exact ratios: what the mapper and the datapath work with.
+
+#include "quant/format_plan.hpp"
+#include "sim/mapping/pe_timing.hpp"
+#include "sim/stats.hpp"
+
+namespace prelude::sim {
+
+struct Hardware {
+    PeShape pe;
+    std::int64_t weight_bits = 0, activation_bits = 0, partial_sum_bits = 0, score_bits = 0;  ///< buffer capacities
+    int slots = 2;
+    int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
+    Dataflow dataflow = Dataflow::automatic;
+    AttentionFusion attention = AttentionFusion::automatic;
+    bool weights_resident = false, layer_overlap = false;
+
+    // DRAM and AXI: all times in cycles, bandwidth as an exact ratio.
+    std::int64_t dram_bytes_numerator = 64, dram_bytes_denominator = 1;  ///< bytes per cycle, of one channel
+    int channels = 1, granule_bytes = 64, num_banks = 16;
+    std::int64_t row_bytes = 8192;
+    Cycle activate_cycles = 5, precharge_cycles = 5, turnaround_cycles = 3, refresh_cycles = 0, refresh_interval = 0, latency_cycles = 30;
+    int ports = 4, port_bytes = 16, outstanding = 8, burst_bytes = 256;
+
+    [[nodiscard]] double peak_bytes_per_cycle() const noexcept;  ///< smaller of DRAM and one direction of the AXI ports
+    friend bool operator==(const Hardware&, const Hardware&) = default;
+};
+
+/// Resolves a design for a plan.
+///
+/// `auto` operand widths are the widest a product of the plan has (log-coded operands steer shifters and do not count).
+/// DRAM times are those of a DDR4-2400 17-17-17 part (JESD79-4): tRCD = tRP = 14.17 ns, tRFC 350 ns every 7.8 us, read/write turnaround
+/// 10 ns; 16 banks of 8 KiB rows a channel, 64-byte accesses. Controller and interconnect latency: 100 ns (assumed).
+[[nodiscard]] Hardware resolve(const Design& design, const quant::FormatPlan& plan);
+
+}  // namespace prelude::sim

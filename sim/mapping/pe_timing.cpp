@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/mapping/pe_timing.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace prelude::sim {
+
+namespace {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+constexpr int kTermConstantBits = 16;
+
+int floor_power_of_two(int v) noexcept { return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(v, 1)))); }
+
+}  // namespace
+
+MacsPerDsp macs_per_dsp(PePrecision precision, int weight_bits, int activation_bits, std::string_view generation) noexcept {
+    const int narrow = std::min(weight_bits, activation_bits), wide = std::max(weight_bits, activation_bits);
+    const bool e1 = generation == "dsp48e1", e58 = generation == "dsp58";
+    if (wide > 18 || (wide > 8 && narrow > 18)) {
+        const int port_a = e58 ? 24 : 18, port_b = e1 ? 25 : 27;
+        const auto one = ceil_div(narrow, port_a) * ceil_div(wide, port_b), other = ceil_div(wide, port_a) * ceil_div(narrow, port_b);
+        return {1, static_cast<int>(std::min(one, other))};
+    }
+    if (precision == PePrecision::fixed || wide > 8) return {1, 1};
+    if (wide <= 4) return {e1 ? 2 : 4, 1};
+    return {e1 ? 1 : e58 ? 3 : 2, 1};
+}
+
+int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
+    if (form.left_is_log) return 0;
+    return form.left_bits + (form.left_zero_point && (pe.zero_point == ZeroPoint::subtract || form.prescaled) ? 1 : 0) +
+           (form.prescaled ? kTermConstantBits : 0);
+}
+
+int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept {
+    return form.right_bits + (form.right_zero_point && pe.zero_point == ZeroPoint::subtract ? 1 : 0);
+}
+
+int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
+    return static_cast<int>(ceil_div(std::max(port_left_bits(pe, form), 1), left_port) * ceil_div(port_right_bits(pe, form), right_port));
+}
+
+int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    if (pe.precision != PePrecision::fused || form.left_is_log) return 1;
+    const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
+    return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
+}
+
+PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows, std::int64_t cols,
+                         std::int64_t begin, std::int64_t end) noexcept {
+    const std::int64_t along = swap ? cols : rows, across = swap ? rows : cols;  // on array rows, on array columns
+    const std::int64_t passes = num_passes(pe, form, swap), step = std::int64_t{pe.depth} * fusion(pe, form, swap);
+    const bool corrected = pe.zero_point == ZeroPoint::correct && !form.prescaled && (form.left_zero_point || form.right_zero_point);
+    const auto row_tiles = ceil_div(along, pe.rows), col_tiles = ceil_div(across, pe.cols);
+    const auto last_rows = along - (row_tiles - 1) * pe.rows;
+
+    PeOccupancy result;
+    const auto add_piece = [&](std::int64_t length, bool term_ends) {
+        const auto blocks = ceil_div(length, step), stream = blocks * passes;
+        if (weight_stationary) {
+            result.stream_cycles += col_tiles * row_tiles * stream;
+            result.cycles += col_tiles * blocks * (passes * form.num_residues * row_tiles + 1);
+        } else {
+            const auto cycles = [&](std::int64_t used) { return std::max(stream, used * form.num_residues) + (corrected ? 1 : 0); };
+            result.stream_cycles += col_tiles * row_tiles * stream;
+            result.cycles += col_tiles * ((row_tiles - 1) * cycles(pe.rows) + cycles(last_rows));
+        }
+        result.slots += col_tiles * row_tiles * blocks * step * pe.rows * pe.cols;
+        result.drained_rows += col_tiles * along * form.num_residues;
+        if (term_ends && (form.term_ends.size() > 1 || form.num_residues > 1)) result.flushes += rows * cols * form.num_residues;
+    };
+    if (form.prescaled || form.term_ends.size() <= 1) {
+        add_piece(end - begin, true);
+    } else {
+        auto from = begin;
+        for (auto term_end : form.term_ends) {
+            if (term_end <= from) continue;
+            const auto to = std::min(end, term_end);
+            add_piece(to - from, to == term_end);
+            from = to;
+            if (from == end) break;
+        }
+    }
+    result.left_reads = rows * (end - begin) * ceil_div(cols, swap ? pe.rows : pe.cols);
+    result.right_reads = weight_stationary ? cols * (end - begin) : cols * (end - begin) * ceil_div(rows, swap ? pe.cols : pe.rows);
+    result.idle_slots = (result.cycles - result.stream_cycles) * pe.rows * pe.cols * step / passes;
+    return result;
+}
+
+int pe_latency(const PeShape& pe) noexcept {
+    return 4 + static_cast<int>(std::bit_width(static_cast<unsigned>(pe.depth - 1))) + (pe.zero_point == ZeroPoint::correct ? 1 : 0);
+}
+
+}  // namespace prelude::sim

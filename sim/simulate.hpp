@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The one door to the SystemC kernel: simulates a graph on a design, in a forked child, and returns plain results.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "quant/quantized_graph.hpp"
+#include "sim/design.hpp"
+#include "sim/mapping/hardware.hpp"
+#include "sim/mapping/mapping.hpp"
+#include "sim/mapping/segment.hpp"
+#include "sim/stats.hpp"
+
+namespace prelude::sim {
+
+struct Options {
+    std::vector<models::Part> parts{models::Part::encoder, models::Part::prompt, models::Part::decoder, models::Part::postprocess};
+    std::int64_t prompts_per_image = 1;  ///< repeats of everything behind the encoder
+    bool reuse = true;                   ///< equal segments are simulated once (timing mode)
+    std::map<std::string, Mapping, std::less<>> pinned{};  ///< by segment name: replayed instead of chosen
+    std::filesystem::path trace{};       ///< Chrome trace of unit activity, if not empty
+};
+
+/// Words for functional mode.
+struct FunctionalInput {
+    const quant::QuantizedGraph* quantized = nullptr;
+    std::map<models::ValueId, models::IntTensor> inputs;  ///< graph inputs, and values of parts that are not simulated
+    std::vector<models::ValueId> wanted;                  ///< values to return, fused intermediates included
+};
+
+struct NetworkResult {
+    std::string infeasible;  ///< segment and reason; empty = feasible
+    std::vector<SegmentStats> segments;
+    std::vector<OffDatapath> constants, host_ops;
+    Totals total;
+    std::map<models::Part, Totals> parts;
+    Hardware hardware;
+    std::map<models::ValueId, models::IntTensor> outputs;  ///< functional mode
+};
+
+/// Simulates `parts` of the graph.
+///
+/// Contract
+///  - timing (`input` null) and functional runs give equal cycles; functional words equal the integer engine's.
+///  - callable as often as one likes, from a process without a running OpenMP region; the kernel never runs in the caller.
+///  - the invariants of sim/bounds.hpp hold for every segment, or SimulationError.
+/// Throws    SimulationError naming the segment in which the child died or broke an invariant
+[[nodiscard]] NetworkResult simulate(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options = {},
+                                     const FunctionalInput* input = nullptr);
+
+/// The mappings simulate() would use, by segment name; nothing is simulated.
+[[nodiscard]] std::map<std::string, Mapping, std::less<>> plan_mappings(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
+                                                                      const Options& options = {});
+
+/// A simulation broke: our own fault, reported with the segment's name.
+class SimulationError final : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+}  // namespace prelude::sim
