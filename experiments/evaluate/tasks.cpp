@@ -85,7 +85,6 @@ Outline outline(const Grid& grid, std::int64_t index) {
 }
 
 fs::path answers_file(const fs::path& cache, const std::string& key) { return cache / (key + ".answers.safetensors"); }
-fs::path ranges_file(const fs::path& cache, const std::string& key) { return cache / (key + ".ranges.safetensors"); }
 
 /// The integers of a point, from cached ranges.
 quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {
