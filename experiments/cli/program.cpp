@@ -58,6 +58,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
 
 std::optional<std::vector<std::string>> parse_strict(std::string_view text) {
     std::vector<std::string> figures;
+    if (text == "all") return std::vector<std::string>(kStrictFigures.begin(), kStrictFigures.end());
     while (true) {
         const auto comma = text.find(',');
         const auto figure = text.substr(0, comma);
@@ -74,14 +75,10 @@ void add_config(CLI::App& app, std::filesystem::path& config, std::vector<std::s
 }
 
 std::string footer() {
-    std::string sections;
-    for (const auto& name : names_in("")) sections += (sections.empty() ? "" : ", ") + name;
-    return fmt::format(
-        "Configuration keys: `explore explain KEY` explains one, `explore explain SECTION` lists a section ({}),\n"
-        "`explore explain all` lists all {}. Columns of results.csv are explained the same way.\n"
-        "Exit codes: 0 done; 1 a verification failed; 2 usage; 3 configuration or input rejected; 4 no feasible point;\n"
-        "5 internal error or every point failed; 130 interrupted (the same command resumes).",
-        sections, all_keys().size());
+    return keys_overview() +
+           "\nColumns of results.csv are explained the same way; `explore explain all` lists every key.\n"
+           "Exit codes: 0 done; 1 a verification failed; 2 usage; 3 configuration or input rejected; 4 no feasible point;\n"
+           "5 internal error or every point failed; 130 interrupted (the same command resumes).";
 }
 
 class Program {
@@ -134,7 +131,7 @@ class Program {
         app_.add_option("--jobs", sweep_.num_jobs, "Design points evaluated at a time (default: one per core)")->type_name("N")->check(CLI::Range(1, 4096));
         add_parsed(app_, "--shard", "One part of the sweep; `explore report DIR` merges all n", "k/n with 1 <= k <= n", parse_shard, [this](Shard shard) { sweep_.shard = shard; });
         app_.add_flag("--dry-run", sweep_.dry_run, "Prints the design points and the distinct tasks; runs nothing");
-        app_.add_flag("--strict{latency,power,resources}", strict_, "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
+        app_.add_flag("--strict{all}", strict_, "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
         app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->type_name("FILE");
         app_.add_flag("--fresh", sweep_.fresh, "Empties the store first");
         app_.add_flag("--quiet", sweep_.quiet, "No progress on stderr");

@@ -28,6 +28,14 @@ std::string ratio(std::optional<double> a, std::optional<double> b) {
     return fmt::format("x{:.4g}", *b / *a);
 }
 
+/// Numbers to six digits: enough to compare, and readable.
+std::string cell_text(const Row& row, std::string_view column) {
+    const auto& text = text_in(row, column);
+    if (text.empty()) return "-";
+    const auto number = number_in(row, column);
+    return number && text.find('.') != std::string::npos ? fmt::format("{:.6g}", *number) : text;
+}
+
 std::string print_lines(const std::string& title, const std::string& a, const std::string& b, const std::vector<Line>& lines) {
     std::size_t name = title.size(), left = a.size(), right = b.size();
     for (const auto& line : lines) {
@@ -112,8 +120,9 @@ std::string print_diff(const SweepInfo& info, const Row& a, const Row& b) {
         if (text_in(a, key) != text_in(b, key)) keys.push_back({key, text_in(a, key), text_in(b, key), {}});
     for (const auto& column : all_columns()) {
         const auto &left = text_in(a, column.name), &right = text_in(b, column.name);
-        if (left == right || column.name == "point" || column.name.ends_with("_hash")) continue;
-        results.push_back({std::string(column.name), left.empty() ? "-" : left, right.empty() ? "-" : right, ratio(number_in(a, column.name), number_in(b, column.name))});
+        if (left == right || column.name == "point") continue;
+        if (column.name.ends_with("_hash") || column.name.ends_with("_low") || column.name.ends_with("_high")) continue;
+        results.push_back({std::string(column.name), cell_text(a, column.name), cell_text(b, column.name), ratio(number_in(a, column.name), number_in(b, column.name))});
     }
     auto text = keys.empty() ? std::string("No swept key differs.\n") : print_lines("keys", name_a, name_b, keys);
     text += "\n" + (results.empty() ? std::string("No result differs.\n") : print_lines("results", name_a, name_b, results));

@@ -45,7 +45,7 @@ models::Split split_of(DataSplit split) {
 }
 
 models::PromptSchedule schedule_of(const DataSettings& data) {
-    models::PromptSchedule schedule{.kinds = {}, .limit = data.prompts_per_image};
+    models::PromptSchedule schedule{.kinds = {}, .limit = data.prompts_per_image * static_cast<int>(data.prompts.size())};
     for (const auto kind : data.prompts) schedule.kinds.push_back(kind == PromptKind::box ? models::PromptKind::box : models::PromptKind::point);
     return schedule;
 }

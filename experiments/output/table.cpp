@@ -19,6 +19,7 @@ struct TableColumn {
 };
 
 constexpr int kNeverDropped = 100;
+constexpr int kAlwaysColumn = 90;  ///< from here on a column of equal cells is still a column
 constexpr std::size_t kMaxReason = 60;
 
 std::string shortened(std::string text, std::size_t limit) {
@@ -95,6 +96,7 @@ std::string print_table(const Results& results, int width) {
         std::size_t width;
     };
     std::vector<Printed> table;
+    std::vector<std::string> constants;
     for (auto& column : candidates(results)) {
         Printed printed{column, {}, column.header.size()};
         bool is_empty = true;
@@ -103,7 +105,10 @@ std::string print_table(const Results& results, int width) {
             printed.width = std::max(printed.width, printed.cells.back().size());
             is_empty = is_empty && printed.cells.back().empty();
         }
-        if (!is_empty) table.push_back(std::move(printed));
+        if (is_empty) continue;
+        const bool is_constant = printed.cells.size() > 1 && std::all_of(printed.cells.begin(), printed.cells.end(), [&](const auto& cell) { return cell == printed.cells[0]; });
+        if (is_constant && column.importance < kAlwaysColumn) constants.push_back(fmt::format("{} {}", column.header, printed.cells[0]));
+        else table.push_back(std::move(printed));
     }
     const auto total = [&] {
         std::size_t sum = 1;
@@ -128,6 +133,7 @@ std::string print_table(const Results& results, int width) {
     std::string text = line(" ", [](const Printed& printed) -> const std::string& { return printed.column.header; });
     for (std::size_t r = 0; r < shown.size(); ++r)
         text += line(results.ranking.on_front[shown[r]] ? "*" : " ", [&](const Printed& printed) -> const std::string& { return printed.cells[r]; });
+    if (!constants.empty()) text += fmt::format("   the same everywhere: {}\n", fmt::join(constants, ", "));
     if (!all) text += fmt::format("{} rows of the Pareto front; all {} rows are in results.csv\n", shown.size(), results.rows.size());
     return text;
 }

@@ -12,6 +12,7 @@ namespace prelude::experiments {
 /// Contract
 ///   - rows in the order of the points, at most `kMaxTableRows`; of more, those on the Pareto front;
 ///   - a column that says nothing (all cells empty, or status when all is well) is left out;
+///   - a result that is the same in all rows stands once below them, except the objectives people look for;
 ///   - where the width does not suffice the least important columns go first, never the swept keys;
 ///   - `*` marks the Pareto front.
 inline constexpr std::size_t kMaxTableRows = 200;

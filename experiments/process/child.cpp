@@ -72,7 +72,7 @@ Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work)
     if (const int null = ::open("/dev/null", O_RDONLY); null >= 0) ::dup2(null, STDIN_FILENO);
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGPIPE, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
+    for (const int number : {SIGTERM, SIGHUP, SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS}) ::signal(number, SIG_DFL);  // whatever the program had put there
     ::sigprocmask(SIG_SETMASK, &setup.signals, nullptr);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);

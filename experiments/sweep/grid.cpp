@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <random>
 #include <set>
 
@@ -32,27 +31,6 @@ void lower_softmax_bits(Settings& settings, const Configuration& configuration, 
 }
 
 }  // namespace
-
-Shard parse_shard(std::string_view text) {
-    constexpr std::int64_t kMaxShards = 65536;
-    const auto slash = text.find('/');
-    const auto number = [](std::string_view digits) {
-        std::int64_t value = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        return error == std::errc{} && end == digits.data() + digits.size() ? value : 0;
-    };
-    const Shard shard{number(text.substr(0, slash)), slash == std::string_view::npos ? 0 : number(text.substr(slash + 1))};
-    if (shard.index < 1 || shard.index > shard.count || shard.count > kMaxShards) {
-        Problems problems;
-        problems.add({{"--shard " + shown(text)},
-                      {},
-                      fmt::format("got {}", shown(text)),
-                      fmt::format("k/n with 1 <= k <= n <= {}", kMaxShards),
-                      {}});
-        problems.throw_if_any();
-    }
-    return shard;
-}
 
 std::optional<std::int64_t> count_combinations(const std::vector<Axis>& axes) noexcept {
     std::int64_t product = 1;

@@ -50,17 +50,6 @@ class Grid {
     std::vector<std::int64_t> drawn_;  ///< of strategy random, ascending
 };
 
-/// One of n parts of a sweep: point i belongs to shard (i mod n) + 1.
-struct Shard {
-    std::int64_t index = 1, count = 1;
-    [[nodiscard]] bool owns(std::int64_t i) const noexcept { return i % count == index - 1; }
-    friend bool operator==(const Shard&, const Shard&) = default;
-};
-
-/// "2/4".
-/// Throws    ConfigError for anything but k/n with 1 <= k <= n <= 65536
-[[nodiscard]] Shard parse_shard(std::string_view text);
-
 /// Combinations of the axes, or nothing when there are more than Grid::kMaxCombinations.
 [[nodiscard]] std::optional<std::int64_t> count_combinations(const std::vector<Axis>& axes) noexcept;
 

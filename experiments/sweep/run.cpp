@@ -82,6 +82,7 @@ class Sweep {
             show_progress();
             take(launcher_.wait(kPatience, interrupt_.descriptor()));
         }
+        show_progress();
         summary_.interrupted = interrupt_.is_requested();
         launcher_.stop();
         return summary_;

@@ -133,10 +133,10 @@
   const drawn = [scatter('latency_ms', 'miou', true), scatter('power_w', 'miou', true)].some(Boolean);
   if (!drawn) scatter('latency_ms', 'power_w', false);
   if (!hasAccuracy && !hasHardware) byId('front').hidden = true;
-  const goals = data.maximize.map((name) => 'most ' + name).concat(data.minimize.map((name) => 'least ' + name));
+  const goals = data.maximize.map((name) => 'more ' + name).concat(data.minimize.map((name) => 'less ' + name));
   const numFront = rows.filter((row) => row.front).length;
   byId('front-text').textContent = goals.length === 0 ? 'No objectives: there is no Pareto front.'
-    : plural(numFront, 'point') + ' of ' + rows.length + (numFront === 1 ? ' is' : ' are') + ' not beaten in ' + goals.join(', ') + ' together.'
+    : numFront + ' of ' + plural(rows.length, 'point') + (numFront === 1 ? ' is' : ' are') + ' on the Pareto front: for ' + goals.join(' or ') + ' something else has to be given up.'
       + (data.num_lacking > 0 ? ' ' + plural(data.num_lacking, 'point') + ' left out for lack of ' + data.lacked.join(', ') + '.' : '');
 
   // Tables that sort ----------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ TEST_CASE("diff shows keys, results and the layers that make the difference") {
     REQUIRE(explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", out, "--quiet"}).code == 0);
     const auto ended = explore({"diff", out, "0", "18"});
     CHECK(ended.code == 0);
-    CHECK_THAT(ended.out, Contains("quant.weight_bits") && Contains("latency_ms") && Contains("x4") && Contains("encoder.block0.lin1") && Contains("All layers together: +"));
+    CHECK_THAT(ended.out, Contains("quant.weight_bits") && Contains("latency_ms") && Contains("x1.88") && Contains("encoder.block0.lin1") && Contains("All layers together: +"));
     CHECK_THAT(ended.out, !Contains("quant.groups"));
     CHECK_THAT(explore({"diff", out, "3", "3"}).out, Contains("No swept key differs.") && Contains("No result differs.") && Contains("Every layer takes the same cycles."));
     const auto unknown = explore({"diff", out, "0", "36"});

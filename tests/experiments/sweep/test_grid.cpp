@@ -81,21 +81,6 @@ TEST_CASE("A sample of a huge product is drawn without enumerating it") {
     CHECK(grid.at(19).index > grid.at(0).index);
 }
 
-TEST_CASE("Shards partition the points, and a malformed shard is refused") {
-    CHECK(parse_shard("2/3") == Shard{2, 3});
-    for (std::int64_t i = 0; i < 10; ++i) CHECK((Shard{1, 3}.owns(i) + Shard{2, 3}.owns(i) + Shard{3, 3}.owns(i)) == 1);
-    for (const auto* text : {"", "1", "/", "1/", "/2", "0/2", "3/2", "-1/2", "1/2/3", "1/99999999999999999999", "1/65537", "a/b", " 1/2"}) {
-        INFO(text);
-        CHECK_THROWS_AS(parse_shard(text), ConfigError);
-    }
-    try {
-        (void)parse_shard("3/2");
-    } catch (const ConfigError& error) {
-        CHECK(std::string(error.what()) ==
-              "--shard 3/2: got 3/2\n    allowed   k/n with 1 <= k <= n <= 65536\n1 error in the command line; nothing was run.");
-    }
-}
-
 TEST_CASE("Combinations beyond 62 bits are counted as too many, not wrapped") {
     std::vector<Axis> axes(63);
     for (auto& axis : axes) axis.tuples.resize(2);

@@ -3,6 +3,7 @@
 
 #include "experiments/config/canonical.hpp"
 #include "experiments/hash.hpp"
+#include "experiments/process/descriptor.hpp"
 #include "experiments/store/cache.hpp"
 #include "models/error.hpp"
 
@@ -53,7 +54,8 @@ std::string fake_bytes(const Task& task) { return std::string(100'000, task.key.
 double miou_of(const Settings& settings) {
     const double bits = 0.45 * settings.quant.weight_bits + 0.55 * settings.quant.activation_bits;
     const double groups = settings.quant.groups == 1 ? 1.0 : settings.quant.groups == 0 ? 0.55 : 0.7;
-    return 0.86 - groups * std::pow(2.0, 2.1 - bits);
+    const double base = settings.quant.softmax.log_base == Settings{}.quant.softmax.log_base ? 0.0 : 0.006;
+    return 0.86 + base - groups * std::pow(2.0, 2.1 - bits);
 }
 
 json accuracy_of(const Settings& settings, const std::filesystem::path& cache, const Task& task) {
