@@ -2,6 +2,7 @@
 #include "experiments/commands/inspect.hpp"
 
 #include "experiments/cli/program.hpp"
+#include "experiments/commands/sweep.hpp"
 #include "experiments/sweep/grid.hpp"
 
 #include <fmt/format.h>
@@ -229,6 +230,7 @@ json describe(const Settings& settings, const sim::CostTable& costs) {
     for (const auto& node : graph.nodes()) {
         result["nodes"].push_back(node_json(graph, node, point ? &point->plan : nullptr));
         auto& part = result["parts"][std::string(models::part_name(node.part))];
+        if (part.is_null()) part = json::object();
         const auto add = [&](const char* name, std::int64_t number) { part[name] = part.value(name, std::int64_t{0}) + number; };
         add("nodes", 1);
         add("macs", models::num_macs(graph, node));
@@ -274,7 +276,7 @@ std::string print_description(const json& description, bool all) {
 }
 
 int inspect(const InspectCommand& command, const TilingOf& tiling_of) {
-    const auto configuration = read_configuration(command.config, command.sets, PRELUDE_SOURCE_DIR "/arch_configs");
+    const auto configuration = read_configuration(command.config, command.sets, arch_configs_folder());
     const Grid grid(configuration);
     const auto settings = grid.at(0).settings;
     const auto& costs = configuration.costs.at(settings.cost_table);

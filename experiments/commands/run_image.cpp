@@ -2,6 +2,7 @@
 #include "experiments/commands/run_image.hpp"
 
 #include "experiments/cli/program.hpp"
+#include "experiments/commands/sweep.hpp"
 #include "experiments/evaluate/model.hpp"
 #include "experiments/store/cache.hpp"
 #include "models/data/coco_json.hpp"
@@ -203,7 +204,7 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
 
 int run_image(const RunCommand& command, const TaskSet& task_set) {
     Watch watch;
-    const auto configuration = read_configuration(command.config, command.sets, PRELUDE_SOURCE_DIR "/arch_configs");
+    const auto configuration = read_configuration(command.config, command.sets, arch_configs_folder());
     const Grid grid(configuration);
     const auto folder = command.out.empty() ? fs::path("out") / command.image.stem() : command.out;
     const auto outcome = run_on_image(command, grid, task_set, folder / "cache");

@@ -299,48 +299,60 @@ Point deepest_point(const Mask& mask) {
 
 CocoSet::CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule)
     : data_(std::move(data)), schedule_(std::move(schedule)) {
-    check(num_images >= 0 && !schedule_.kinds.empty(), "CocoSet: no images or no kinds of prompts");
-    const auto used = std::min(data_.images.size(), static_cast<std::size_t>(num_images));
+    check(num_images >= 1 && !schedule_.kinds.empty(), "CocoSet: no images or no kinds of prompts");
+    const auto annotations = by_image(data_);
+    std::vector<std::vector<CocoBox>> detections(data_.images.size());
+    if (boxes)
+        for (const auto& box : *boxes) detections[box.image].push_back(box);
     DataProblems problems(data_.file.string());
-    for (std::size_t i = 0; i < used; ++i)
+    for (std::size_t i = 0; i < data_.images.size() && size() < num_images; ++i) {
+        const auto regions = regions_of(annotations[i]);
+        auto targets = boxes ? detected(regions, detections[i]) : annotated(regions);
+        if (targets.empty()) continue;
+        shown_.push_back({.image = i, .targets = std::move(targets)});
         if (auto fault = fault_of_picture(data_, data_.images[i]); !fault.empty()) problems.add(std::move(fault));
+    }
+    if (shown_.empty())
+        problems.add(fmt::format("no region to ask for: {} images, {} crowds, {} empty regions, {} detections that mean no region", data_.images.size(), skipped_.crowds,
+                                 skipped_.empty, skipped_.false_boxes));
     problems.throw_if_any();
-    data_.images.resize(used);
-    std::erase_if(data_.annotations, [&](const auto& annotation) { return annotation.image >= used; });
-    leave_out_crowds_and_empty();
-    targets_.resize(used);
-    if (boxes) add_detections(*boxes);
-    else add_annotations();
 }
 
-void CocoSet::leave_out_crowds_and_empty() {
-    skipped_.crowds = static_cast<std::int64_t>(std::erase_if(data_.annotations, [](const auto& annotation) { return annotation.is_crowd; }));
-    skipped_.empty = static_cast<std::int64_t>(std::erase_if(data_.annotations, [&](const auto& annotation) {
-        return is_empty(annotation.box) || area(mask_of(annotation, data_.images[annotation.image])) == 0;
-    }));
+std::vector<std::size_t> CocoSet::regions_of(const std::vector<std::size_t>& annotations) {
+    std::vector<std::size_t> regions;
+    for (const auto i : annotations) {
+        const auto& annotation = data_.annotations[i];
+        if (annotation.is_crowd) ++skipped_.crowds;
+        else if (is_empty(annotation.box) || area(mask_of(annotation, data_.images[annotation.image])) == 0) ++skipped_.empty;
+        else regions.push_back(i);
+    }
+    return regions;
 }
 
-void CocoSet::add_annotations() {
-    for (std::size_t i = 0; i < data_.annotations.size(); ++i) targets_[data_.annotations[i].image].push_back({.annotation = i, .box = data_.annotations[i].box});
+std::vector<CocoSet::Target> CocoSet::annotated(const std::vector<std::size_t>& regions) const {
+    std::vector<Target> targets;
+    for (const auto i : regions) targets.push_back({.annotation = i, .box = data_.annotations[i].box});
+    return targets;
 }
 
-void CocoSet::add_detections(std::vector<CocoBox> boxes) {
-    std::erase_if(boxes, [&](const auto& box) { return box.image >= targets_.size(); });
+std::vector<CocoSet::Target> CocoSet::detected(const std::vector<std::size_t>& regions, std::vector<CocoBox> boxes) {
     std::ranges::stable_sort(boxes, std::greater{}, &CocoBox::score);
-    const auto candidates = by_image(data_);
+    std::vector<Target> targets;
     std::set<std::size_t> seen;
     for (const auto& box : boxes) {
-        const auto annotation = annotation_of(box, data_, candidates[box.image]);
+        const auto annotation = annotation_of(box, data_, regions);
         if (!annotation) ++skipped_.false_boxes;
-        else targets_[box.image].push_back({.annotation = *annotation, .box = box.box, .first = seen.insert(*annotation).second});
+        else targets.push_back({.annotation = *annotation, .box = box.box, .first = seen.insert(*annotation).second});
     }
+    return targets;
 }
 
 EvaluationImage CocoSet::image(int index) const {
-    const auto& entry = data_.images[static_cast<std::size_t>(index)];
+    const auto& [number, targets] = shown_[static_cast<std::size_t>(index)];
+    const auto& entry = data_.images[number];
     EvaluationImage result{.name = entry.file_name, .image = read_image(picture_path(data_, entry)), .prompts = {}};
     if (result.image.width != entry.width || result.image.height != entry.height) throw DataError(data_.file.string(), {fault_of_picture(data_, entry)});
-    for (const auto& target : targets_[static_cast<std::size_t>(index)]) {
+    for (const auto& target : targets) {
         const auto truth = mask_of(data_.annotations[target.annotation], entry);
         for (const auto kind : schedule_.kinds) {
             if (static_cast<int>(result.prompts.size()) == schedule_.limit) return result;

@@ -77,7 +77,7 @@ struct CocoBox {
 /// less points at no annotated region, so that no truth exists to measure against.
 inline constexpr double kMinBoxOverlap = 0.5;
 
-/// What a CocoSet leaves out of the images it shows.
+/// What a CocoSet leaves out, of the images up to the last one it shows.
 struct CocoSkipped {
     std::int64_t crowds = 0;       ///< annotations of whole crowds: no single region to ask for
     std::int64_t empty = 0;        ///< annotations without a pixel or with an empty box
@@ -87,16 +87,17 @@ struct CocoSkipped {
 
 /// Photographs as an EvaluationSet.
 ///
-/// Contract  the first `num_images` images in file order (all, if the file has fewer). Prompts by schedule over the annotations in file
+/// Contract  the first `num_images` images in file order that have something to ask for (all of them, if there are fewer). Prompts by schedule over the annotations in file
 ///           order: its box; its deepest point. With `boxes`, over the detections by falling score (file order among equals): the
 ///           detected box, whose truth is the annotation (no crowd, any category) that its box overlaps most; that annotation's deepest
 ///           point, once
 class CocoSet final : public EvaluationSet {
   public:
-    /// Throws    DataError listing every picture among the first `num_images` that is missing, unreadable or of other sides than the file says
+    /// Throws    DataError when no image has a region to ask for, or listing every picture among those shown that is missing,
+    ///           unreadable or of other sides than the file says
     CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule);
 
-    [[nodiscard]] int size() const noexcept override { return static_cast<int>(targets_.size()); }
+    [[nodiscard]] int size() const noexcept override { return static_cast<int>(shown_.size()); }
     [[nodiscard]] EvaluationImage image(int index) const override;
     [[nodiscard]] const CocoSkipped& skipped() const noexcept { return skipped_; }
 
@@ -107,13 +108,18 @@ class CocoSet final : public EvaluationSet {
         Box box;
         bool first = true;  ///< of this annotation: a point is asked once
     };
-    void leave_out_crowds_and_empty();
-    void add_annotations();
-    void add_detections(std::vector<CocoBox> boxes);
+    struct Shown {
+        std::size_t image = 0;
+        std::vector<Target> targets;
+    };
+    /// Those of an image's annotations that are neither crowds nor empty; counts the others.
+    std::vector<std::size_t> regions_of(const std::vector<std::size_t>& annotations);
+    [[nodiscard]] std::vector<Target> annotated(const std::vector<std::size_t>& regions) const;
+    std::vector<Target> detected(const std::vector<std::size_t>& regions, std::vector<CocoBox> boxes);
 
     CocoData data_;
     PromptSchedule schedule_;
-    std::vector<std::vector<Target>> targets_;  ///< per image
+    std::vector<Shown> shown_;
     CocoSkipped skipped_;
 };
 

@@ -102,15 +102,18 @@ def make_files():
     write("runs-sizes.json", regions(runs(RUNS, (WIDTH, HEIGHT)), runs(RUNS, (HEIGHT,)), runs(RUNS, (0, 0)), runs(RUNS, (2**40, 2**40)), {"counts": RUNS},
                                      {"size": "6x8", "counts": RUNS}))
     write("runs-compressed.json", regions(runs(""), runs("7"), runs("73V1"), runs("73V1 "), runs("73o"), runs("oooooooooooo0"), runs("O"), runs("`1"), runs("\u00e9")))
-    write("picture-missing.json", data(images=[image(file_name="nowhere.png"), image(id=2), image(id=3, file_name="sub/nowhere.jpg")]))
-    write("picture-of-other-sides.json", data(images=[image(width=HEIGHT, height=WIDTH)], annotations=[]))
+    write("picture-missing.json", data(images=[image(file_name="nowhere.png"), image(id=2), image(id=3, file_name="sub/nowhere.jpg")],
+                                       annotations=numbered(annotation(image_id=i) for i in (1, 2, 3))))
+    write("picture-of-other-sides.json", data(images=[image(width=HEIGHT, height=WIDTH)], annotations=[annotation(segmentation=runs(RUNS, (WIDTH, HEIGHT)))]))
     write("picture-of-other-kinds.json", data(images=[image(file_name="text.png"), image(id=2, file_name="header.png"), image(id=3, file_name="folder"),
-                                                      image(id=4, file_name="empty.jpg")], annotations=[]))
+                                                      image(id=4, file_name="empty.jpg")],
+                                              annotations=numbered(annotation(image_id=i) for i in (1, 2, 3, 4))))
+    write("nothing-to-ask-for.json", data(images=[image(), image(id=2)], annotations=[annotation(iscrowd=1), annotation(id=2, segmentation=runs([48])), annotation(id=3, bbox=[1, 1, 0, 3])]))
     write("many-problems.json", data(images=[image(id=i % 3, width=-i) for i in range(1, 200)], annotations=[]))
     boxes = [{"image_id": 1, "category_id": 3, "bbox": [1, 1, 1, 3], "score": 0.5}, {"image_id": 2, "category_id": 3, "bbox": [1, 1, 1, 3], "score": 0.5}, {},
              {"image_id": 1, "category_id": "3", "bbox": [1, 1, 1, 3], "score": "high"}, {"image_id": 1, "category_id": 3, "bbox": [1, 1, 20, 3], "score": 0.5}, 7]
     for name, content in (("detections", boxes), ("detections-are-an-object", {"annotations": boxes}), ("detections-are-instances", data()),
-                          ("detections-truncated", json.dumps(boxes)[:100])):
+                          ("detections-of-nothing", [{**boxes[0], "bbox": [5, 4, 2, 2]}]), ("detections-truncated", json.dumps(boxes)[:100])):
         write(name + ".json", data())
         write(name + ".boxes", content)
     write("images/good.png", png(WIDTH, HEIGHT))

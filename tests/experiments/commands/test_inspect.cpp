@@ -2,6 +2,7 @@
 #include "experiments/commands/inspect.hpp"
 
 #include "experiments/sweep/grid.hpp"
+#include "tests/support/program.hpp"
 #include "tests/support/tiny_model.hpp"
 
 #include <catch2/catch.hpp>
@@ -95,4 +96,18 @@ TEST_CASE("A design in floating point has neither formats nor hardware") {
     CHECK_FALSE(description.at("nodes").at(0).at("output").contains("format"));
     CHECK(description.at("model").at("depth") == 4);
     CHECK_THAT(print_description(description, false), Contains("hardware  none: floating point"));
+}
+
+TEST_CASE("explore inspect prints tables or JSON, and what it refuses is exit code 3") {
+    const auto config = std::string(PRELUDE_SOURCE_DIR "/arch_configs/sam_b_zcu102.yaml");
+    const auto tables = prelude::testing::run({FAKE_EXPLORE, "inspect", "--config", config});
+    CHECK(tables.code == 0);
+    CHECK_THAT(tables.out, Contains("encoder.block0.qkv") && Contains("totals"));
+    const auto as_json = prelude::testing::run({FAKE_EXPLORE, "inspect", "--config", config, "--json", "--set", "model.preset=sam_nano"});
+    CHECK(as_json.code == 0);
+    CHECK(nlohmann::json::parse(as_json.out).at("model").at("preset") == "sam_nano");
+    const auto refused = prelude::testing::run({FAKE_EXPLORE, "inspect", "--config", config, "--set", "quant.groups=100000"});
+    CHECK(refused.code == 3);
+    CHECK_FALSE(refused.err.empty());
+    CHECK(refused.out.empty());
 }

@@ -114,3 +114,28 @@ TEST_CASE("Without weights or without a picture nothing is run") {
     const Grid grid(shapes);
     CHECK_THROWS_WITH(run_on_image(setting.command, grid, without_simulation(), {}), Contains("f.yaml:1:21: model.checkpoint: no weights for sam_nano: a mask needs them"));
 }
+
+TEST_CASE("explore run writes mask and overlay, and what it refuses is exit code 3 with nothing written") {
+    const Setting setting;
+    testing::write_file(setting.folder / "tiny.yaml", testing::tiny_model() + "data: {kind: scene}\nquant: {calibration: {num_images: 1}}\n");
+    const auto run = [&](std::vector<std::string> more) {
+        std::vector<std::string> arguments{FAKE_EXPLORE, "run", "--config", (setting.folder / "tiny.yaml").string(), "--out", (setting.folder / "out").string()};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return testing::run(arguments);
+    };
+    const auto picture = setting.command.image.string();
+    for (const auto& refused : {run({"--image", picture, "--box", "0,0,500,5"}), run({"--image", (setting.folder / "tiny.yaml").string(), "--point", "1,1"}),
+                                run({"--image", picture, "--point", "1,1", "--set", "model.checkpoint=none"})}) {
+        CHECK(refused.code == 3);
+        CHECK_FALSE(refused.err.empty());
+        CHECK_FALSE(fs::exists(setting.folder / "out"));
+    }
+    const auto one = run({"--image", picture, "--box", "10,12,60,70"});
+    INFO(one.err);
+    REQUIRE(one.code == 0);
+    CHECK_THAT(one.out, Contains("IoU to FP32") && Contains("latency") && Contains("mask.png"));
+    CHECK(models::image_sides(setting.folder / "out/mask.png").width == kSide);
+    CHECK(models::image_sides(setting.folder / "out/overlay.png").width == 2 * kSide + 4);
+    CHECK(run({"--image", picture, "--box", "10,12,60,70", "--point", "40,40", "--point", "20,20"}).code == 0);
+    CHECK(fs::exists(setting.folder / "out/mask-3.png"));
+}

@@ -119,7 +119,7 @@ TEST_CASE("Prompts stop at the limit of the schedule") {
     CHECK(area(prompts[2].truth) == 20);
 }
 
-TEST_CASE("Crowds and empty regions are left out and counted, of the images shown alone") {
+TEST_CASE("Crowds, empty regions and images without a region are left out and counted") {
     Folder folder;
     folder.add(7, {0, 0, 4, 4}, true);
     folder.add(7, {0, 0, 0, 0});
@@ -129,8 +129,13 @@ TEST_CASE("Crowds and empty regions are left out and counted, of the images show
     CHECK(one.size() == 1);
     CHECK(one.image(0).prompts.size() == 1);
     CHECK(one.skipped() == CocoSkipped{.crowds = 1, .empty = 1, .false_boxes = 0});
+    CHECK(two.size() == 1);
     CHECK(two.skipped().crowds == 2);
-    CHECK(two.image(1).prompts.empty());
+
+    Folder second_only;
+    second_only.add(7, {0, 0, 4, 4}, true);
+    second_only.add(5, {0, 0, 4, 4});
+    CHECK(CocoSet(second_only.data(), std::nullopt, 1, kBoxes).image(0).name == "b.png");
 }
 
 TEST_CASE("Detections become prompts by falling score, each for the region it overlaps most") {
@@ -153,7 +158,7 @@ TEST_CASE("Detections become prompts by falling score, each for the region it ov
     CHECK(prompts[2].prompt.box == Box{0, 0, 4, 4.25});
     CHECK(area(prompts[2].truth) == 16);
     CHECK(prompts[4].prompt.box == Box{0, 0, 4, 3.75});  // its region was already asked with a point
-    CHECK(set.image(1).prompts.empty());
+    CHECK(set.size() == 1);
     CHECK(set.skipped() == CocoSkipped{.crowds = 1, .empty = 0, .false_boxes = 2});
 }
 
