@@ -44,7 +44,13 @@ int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
 }
 
 int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
-    if (pe.precision != PePrecision::fused || form.left_is_log) return 1;
+    if (pe.precision == PePrecision::fixed || form.left_is_log) return 1;
+    if (pe.multiplier == Multiplier::dsp) {
+        const auto rate = macs_per_dsp(PePrecision::packed, port_right_bits(pe, form), port_left_bits(pe, form), pe.generation);
+        const auto built = macs_per_dsp(PePrecision::packed, pe.weight_bits, pe.activation_bits, pe.generation);
+        return std::max(1, rate.macs * built.dsps / (rate.dsps * built.macs));
+    }
+    if (pe.precision != PePrecision::fused) return 1;
     const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
     return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
 }

@@ -35,6 +35,7 @@ struct PeShape {
     PePrecision precision = PePrecision::packed;
     ZeroPoint zero_point = ZeroPoint::correct;
     Multiplier multiplier = Multiplier::dsp;
+    std::string generation = "dsp48e2";  ///< of the slices: how products pack into them
     friend bool operator==(const PeShape&, const PeShape&) = default;
 };
 
@@ -58,7 +59,11 @@ struct ProductForm {
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
 /// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
 [[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
-/// Products one multiplier makes per cycle: `fused` arrays split a multiplier into power-of-two narrower ones; 1 otherwise.
+/// Products one multiplier of the array makes per cycle of this operand pair.
+///
+///   packed   DSP slices hold more products of narrow operands: macs_per_dsp(operands) / macs_per_dsp(ports), rounded down; 1 in LUT arrays
+///   fused    LUT multipliers split into power-of-two narrower ones; DSP slices as packed
+///   fixed    1
 [[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
