@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/inspect.hpp"
 
-<<<<<<< HEAD
-=======
 #include "experiments/cli/program.hpp"
 #include "experiments/commands/sweep.hpp"
 #include "experiments/sweep/grid.hpp"
@@ -12,11 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
->>>>>>> coco
 #include <cstdio>
 #include <optional>
 
-#include "experiments/cli/program.hpp"
 
 namespace prelude::experiments {
 

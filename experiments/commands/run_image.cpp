@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/run_image.hpp"
 
-<<<<<<< HEAD
-=======
 #include "experiments/cli/program.hpp"
 #include "experiments/commands/sweep.hpp"
 #include "experiments/evaluate/model.hpp"
@@ -20,10 +18,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
->>>>>>> coco
 #include <cstdio>
 
-#include "experiments/cli/program.hpp"
 
 namespace prelude::experiments {
 

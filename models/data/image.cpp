@@ -107,21 +107,8 @@ Box tight_box(const Mask& mask) noexcept {
 }
 
 Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
-<<<<<<< HEAD
     auto [width, height] = sides_of(bytes, name, limits);
     int channels = 0;
-=======
-    if (std::int64_t(bytes.size()) > limits.max_file_bytes)
-        throw DataError(fmt::format("{}: {} bytes, allowed {}", name, bytes.size(), limits.max_file_bytes));
-    if (!known_signature(bytes)) throw DataError(fmt::format("{}: neither a PNG nor a JPEG file", name));
-    const int length = static_cast<int>(bytes.size());
-    int width = 0, height = 0, channels = 0;
-    if (stbi_info_from_memory(bytes.data(), length, &width, &height, &channels) == 0)
-        throw DataError(fmt::format("{}: the picture's header is broken or of an unsupported kind", name));
-    if (width < 1 || height < 1 || width > limits.max_side || height > limits.max_side || std::int64_t(width) * height > limits.max_pixels)
-        throw DataError(
-            fmt::format("{}: {} x {} pixels, allowed 1..{} a side and {} in all", name, width, height, limits.max_side, limits.max_pixels));
->>>>>>> data
     const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
         stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 3), &stbi_image_free);
     if (!pixels) throw DataError(fmt::format("{}: the picture does not decode (truncated or corrupt)", name));
