@@ -110,7 +110,7 @@ class Program {
         if (*explain_) return explain_command(key_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
-            return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_);
+            return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_, make_task_set({}));
         }
         if (*inspect_) return inspect_command_.config.empty() ? usage("inspect: needs --config FILE.yaml") : inspect(inspect_command_);
         if (argc_ == 1) {
@@ -164,6 +164,8 @@ class Program {
         run_->add_option("--out", run_command_.out, "Where the pictures go (default: out/NAME of the image)")->option_text("DIR");
         inspect_ = app_.add_subcommand("inspect", "Graph, shapes, MACs, parameters, formats and tiling of one design");
         add_config(*inspect_, inspect_command_.config, inspect_command_.sets);
+        inspect_->add_flag("--all", inspect_command_.all, "Every node, also of equal blocks and those that move words");
+        inspect_->add_flag("--json", inspect_command_.json, "The same as JSON");
     }
 
     void declare_others() {
