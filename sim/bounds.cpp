@@ -11,26 +11,30 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
+    return (a + b - 1) / b;
+}
 
 }  // namespace
 
-Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Program& program, const SegmentStats& stats, Cycle activation_unit_cycles) {
+Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Program& program, const SegmentStats& stats,
+              Cycle activation_unit_cycles) {
     Bounds result;
     const auto& pe = hardware.pe;
     const auto lanes = std::int64_t{pe.rows} * pe.cols * pe.depth;
     double compute = 0;
     for (const auto& use : program.products) {
         const auto macs = models::num_macs(graph, graph.node(use.node));
-        compute += static_cast<double>(macs) * num_passes(pe, use.form, use.swap) / (static_cast<double>(lanes) * fusion(pe, use.form, use.swap));
+        compute +=
+            static_cast<double>(macs) * num_passes(pe, use.form, use.swap) / (static_cast<double>(lanes) * fusion(pe, use.form, use.swap));
     }
     result.compute = static_cast<Cycle>(std::ceil(compute));
 
     const auto& dram = stats.dram;
     const auto channel_bytes = hardware.channels * hardware.dram_bytes_numerator;
     const auto port_bytes = std::int64_t{hardware.ports} * hardware.port_bytes;
-    result.memory = std::max({ceil_div(dram.bus_bytes * hardware.dram_bytes_denominator, channel_bytes), ceil_div(dram.bytes_read, port_bytes),
-                              ceil_div(dram.bytes_written, port_bytes)});
+    result.memory = std::max({ceil_div(dram.bus_bytes * hardware.dram_bytes_denominator, channel_bytes),
+                              ceil_div(dram.bytes_read, port_bytes), ceil_div(dram.bytes_written, port_bytes)});
 
     std::int64_t post = 0, norm = 0, softmax = 0;
     for (const auto& [key, count] : stats.operations) {
@@ -42,7 +46,8 @@ Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Progra
     if (program.segment.kind == SegmentKind::elementwise) post = words;
     if (program.segment.kind == SegmentKind::resize) post = words * kResizeCyclesPerElement;
     if (program.segment.kind == SegmentKind::prompt) post = words * kPromptCyclesPerElement;
-    result.vector = std::max({ceil_div(post, pe.cols), ceil_div(norm, hardware.layernorm_lanes), ceil_div(softmax, hardware.softmax_lanes), activation_unit_cycles});
+    result.vector = std::max({ceil_div(post, pe.cols), ceil_div(norm, hardware.layernorm_lanes), ceil_div(softmax, hardware.softmax_lanes),
+                              activation_unit_cycles});
     return result;
 }
 
@@ -59,7 +64,8 @@ std::string broken_invariant(const Program& program, const SegmentStats& stats) 
         return fmt::format("{} bytes written, {} produced", stats.dram.bytes_written, stats.bytes_produced);
     }
     if (stats.cycles < stats.bounds.largest()) {
-        return fmt::format("{} cycles beat the {} bound of {}", stats.cycles, kBoundNames[static_cast<std::size_t>(stats.bounds.limiting())], stats.bounds.largest());
+        return fmt::format("{} cycles beat the {} bound of {}", stats.cycles,
+                           kBoundNames[static_cast<std::size_t>(stats.bounds.limiting())], stats.bounds.largest());
     }
     const auto& m = stats.macs;
     bool negative = std::min({m.useful, m.padding, m.recompute, m.idle, stats.cycles}) < 0;
@@ -69,10 +75,12 @@ std::string broken_invariant(const Program& program, const SegmentStats& stats) 
     }
     const auto& d = stats.dram;
     negative |= std::min({d.bytes_read, d.bytes_written, d.bus_bytes, d.bursts, d.beats, d.row_hits, d.row_misses}) < 0;
-    for (const auto& buffer : stats.buffers) negative |= std::min({buffer.bits_read, buffer.bits_written, buffer.read_accesses, buffer.write_accesses}) < 0;
+    for (const auto& buffer : stats.buffers)
+        negative |= std::min({buffer.bits_read, buffer.bits_written, buffer.read_accesses, buffer.write_accesses}) < 0;
     for (const auto& [key, count] : stats.operations) negative |= count < 0;
     if (negative) return "a counter is negative or larger than the run";
-    if (d.row_hits + d.row_misses != d.bursts) return fmt::format("{} row hits and misses of {} bursts", d.row_hits + d.row_misses, d.bursts);
+    if (d.row_hits + d.row_misses != d.bursts)
+        return fmt::format("{} row hits and misses of {} bursts", d.row_hits + d.row_misses, d.bursts);
     return {};
 }
 

@@ -20,7 +20,8 @@ namespace prelude::sim {
 /// Cycles the segment could not beat even with perfect tiling: compute bound, or every byte moved once.
 [[nodiscard]] Cycle roofline_cycles(const Hardware& hardware, const SegmentStats& stats);
 
-/// Empty, or what is wrong: useful MACs differ from the graph's, bytes written from bytes produced, cycles below a bound, a negative counter.
+/// Empty, or what is wrong: useful MACs differ from the graph's, bytes written from bytes produced, cycles below a bound, a negative
+/// counter.
 [[nodiscard]] std::string broken_invariant(const Program& program, const SegmentStats& stats);
 
 }  // namespace prelude::sim

@@ -101,8 +101,9 @@ class Archive {
     void field(ToggleStats& s) { (*this)(s.activation_toggles, s.activation_bits, s.weight_toggles, s.weight_bits, s.zero_codes, s.codes); }
     void field(Bounds& s) { (*this)(s.compute, s.memory, s.vector); }
     void field(SegmentStats& s) {
-        (*this)(s.name, s.kind, s.nodes, s.part, s.block, s.mapping, s.reused, s.repeats, s.m, s.k, s.n, s.batch, s.left_bits, s.right_bits, s.cycles, s.bounds, s.roofline_cycles,
-                s.macs, s.dram, s.bytes_produced, s.compulsory_bytes, s.weight_bytes, s.units, s.buffers, s.operations, s.toggles, s.overflows);
+        (*this)(s.name, s.kind, s.nodes, s.part, s.block, s.mapping, s.reused, s.repeats, s.m, s.k, s.n, s.batch, s.left_bits, s.right_bits,
+                s.cycles, s.bounds, s.roofline_cycles, s.macs, s.dram, s.bytes_produced, s.compulsory_bytes, s.weight_bytes, s.units,
+                s.buffers, s.operations, s.toggles, s.overflows);
     }
 
     std::string bytes_;

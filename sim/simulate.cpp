@@ -77,13 +77,15 @@ const Mapping* pinned(const Options& options, const Segment& segment) {
 
 /// Resident weights live in the weight buffer and leave the rest of it to tiles. `auto`: where they take no more than half.
 /// Returns the reason when they do not fit.
-std::string place_weights(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options, Hardware& hardware) {
+std::string place_weights(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options,
+                          Hardware& hardware) {
     if (design.weights == WeightPlacement::stream) return {};
     const auto need = weight_bits_of(graph, plan, options.parts);
     hardware.weights_resident = design.weights == WeightPlacement::resident || 2 * need <= hardware.weight_bits;
     if (!hardware.weights_resident) return {};
     if (need >= hardware.weight_bits) {
-        return fmt::format("hw.weights: resident needs {} KiB, hw.buffers.weight_kib is {}", (need + 8191) / 8192, hardware.weight_bits / 8192);
+        return fmt::format("hw.weights: resident needs {} KiB, hw.buffers.weight_kib is {}", (need + 8191) / 8192,
+                           hardware.weight_bits / 8192);
     }
     hardware.weight_bits -= need;
     return {};
@@ -109,7 +111,11 @@ std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan&
 /// Everything known before simulating.
 SegmentStats describe(const Graph& graph, const quant::FormatPlan& plan, const Program& program) {
     const auto& segment = program.segment;
-    SegmentStats stats{.name = segment.name, .kind = segment.operator_name, .part = segment.part, .block = segment.block, .mapping = program.mapping.to_string()};
+    SegmentStats stats{.name = segment.name,
+                       .kind = segment.operator_name,
+                       .part = segment.part,
+                       .block = segment.block,
+                       .mapping = program.mapping.to_string()};
     for (auto id : segment.nodes) stats.nodes.push_back(graph.node(id).name);
     if (!program.products.empty()) {
         stats.m = program.rows, stats.n = program.cols, stats.k = program.depth, stats.batch = program.batch;
@@ -123,7 +129,10 @@ SegmentStats describe(const Graph& graph, const quant::FormatPlan& plan, const P
         if (operand.map) {
             std::int64_t words = 0;
             for (auto source : operand.map->sources()) words += graph.value(source).shape.num_elements();
-            bytes = (std::min(words, operand.map->overlaps() ? words : operand.map->batches() * operand.map->rows() * operand.map->depth()) * operand.bits) / 8;
+            bytes =
+                (std::min(words, operand.map->overlaps() ? words : operand.map->batches() * operand.map->rows() * operand.map->depth()) *
+                 operand.bits) /
+                8;
         } else if (!operand.resident) {
             std::int64_t words = 0;
             if (operand.kind == OperandSource::Kind::weights && operand.row_words > 0) words = program.cols * operand.row_words;
@@ -262,7 +271,8 @@ void add_up(NetworkResult& result) {
 
 }  // namespace
 
-NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options, const FunctionalInput* input) {
+NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options,
+                       const FunctionalInput* input) {
     NetworkResult result;
     result.hardware = resolve(design, plan);
     result.infeasible = place_weights(graph, plan, design, options, result.hardware);
@@ -305,7 +315,8 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
     return result;
 }
 
-std::map<std::string, Mapping, std::less<>> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
+std::map<std::string, Mapping, std::less<>> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design,
+                                                          const Options& options) {
     auto hardware = resolve(design, plan);
     std::map<std::string, Mapping, std::less<>> mappings;
     if (!place_weights(graph, plan, design, options, hardware).empty()) return mappings;

@@ -19,10 +19,10 @@ namespace prelude::sim {
 
 struct Options {
     std::vector<models::Part> parts{models::Part::encoder, models::Part::prompt, models::Part::decoder, models::Part::postprocess};
-    std::int64_t prompts_per_image = 1;  ///< repeats of everything behind the encoder
-    bool reuse = true;                   ///< equal segments are simulated once (timing mode)
+    std::int64_t prompts_per_image = 1;                    ///< repeats of everything behind the encoder
+    bool reuse = true;                                     ///< equal segments are simulated once (timing mode)
     std::map<std::string, Mapping, std::less<>> pinned{};  ///< by segment name: replayed instead of chosen
-    std::filesystem::path trace{};       ///< Chrome trace of unit activity, if not empty
+    std::filesystem::path trace{};                         ///< Chrome trace of unit activity, if not empty
 };
 
 /// Words for functional mode.
@@ -49,12 +49,12 @@ struct NetworkResult {
 ///  - callable as often as one likes, from a process without a running OpenMP region; the kernel never runs in the caller.
 ///  - the invariants of sim/bounds.hpp hold for every segment, or SimulationError.
 /// Throws    SimulationError naming the segment in which the child died or broke an invariant
-[[nodiscard]] NetworkResult simulate(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options = {},
-                                     const FunctionalInput* input = nullptr);
+[[nodiscard]] NetworkResult simulate(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
+                                     const Options& options = {}, const FunctionalInput* input = nullptr);
 
 /// The mappings simulate() would use, by segment name; nothing is simulated.
-[[nodiscard]] std::map<std::string, Mapping, std::less<>> plan_mappings(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
-                                                                      const Options& options = {});
+[[nodiscard]] std::map<std::string, Mapping, std::less<>> plan_mappings(const models::Graph& graph, const quant::FormatPlan& plan,
+                                                                        const Design& design, const Options& options = {});
 
 /// A simulation broke: our own fault, reported with the segment's name.
 class SimulationError final : public std::runtime_error {

@@ -93,14 +93,14 @@ struct Bounds {
 };
 
 struct SegmentStats {
-    std::string name;                ///< its main node
-    std::string kind;                ///< linear, conv, matmul, attention, layer_norm, ...
+    std::string name;                  ///< its main node
+    std::string kind;                  ///< linear, conv, matmul, attention, layer_norm, ...
     std::vector<std::string> nodes{};  ///< every node computed here, address maps included
     models::Part part = models::Part::encoder;
     int block = -1;
-    std::string mapping;             ///< printed tiling
-    bool reused = false;             ///< equal to an earlier segment, not simulated again
-    std::int64_t repeats = 1;        ///< how often it runs per image (prompts)
+    std::string mapping;                          ///< printed tiling
+    bool reused = false;                          ///< equal to an earlier segment, not simulated again
+    std::int64_t repeats = 1;                     ///< how often it runs per image (prompts)
     std::int64_t m = 0, k = 0, n = 0, batch = 1;  ///< logical product shape (0: no product)
     int left_bits = 0, right_bits = 0;
 

@@ -12,9 +12,11 @@ std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexce
     const auto& pe = hardware.pe;
     switch (buffer) {
         case BufferId::weight: return std::int64_t{pe.cols} * pe.depth * pe.weight_bits;
-        case BufferId::activation: return std::max<std::int64_t>(std::int64_t{pe.rows} * pe.depth * pe.activation_bits, hardware.layernorm_lanes * 32);
+        case BufferId::activation:
+            return std::max<std::int64_t>(std::int64_t{pe.rows} * pe.depth * pe.activation_bits, hardware.layernorm_lanes * 32);
         case BufferId::partial_sum: return std::int64_t{pe.cols} * 64;
-        case BufferId::score: return std::max<std::int64_t>({std::int64_t{pe.cols} * 64, hardware.softmax_lanes * 64, std::int64_t{pe.rows} * pe.depth * 8});
+        case BufferId::score:
+            return std::max<std::int64_t>({std::int64_t{pe.cols} * 64, hardware.softmax_lanes * 64, std::int64_t{pe.rows} * pe.depth * 8});
     }
     return 1;
 }
@@ -39,7 +41,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
         memory_.access_out.bind(channels_.back()->access_in);
     }
     for (std::size_t b = 0; b < kNumBuffers; ++b) {
-        buffers_.push_back(std::make_unique<Buffer>((std::string(kBufferNames[b]) + "_buffer").c_str(), buffer_width_bits(*run.hardware, static_cast<BufferId>(b))));
+        buffers_.push_back(std::make_unique<Buffer>((std::string(kBufferNames[b]) + "_buffer").c_str(),
+                                                    buffer_width_bits(*run.hardware, static_cast<BufferId>(b))));
     }
     for (auto* unit : units_) {
         controller_.attach(*unit);
@@ -57,7 +60,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
 void Accelerator::place_values() {
     // Every stored value in its own region; equal segments get equal addresses. Regions share no DRAM row and start in different banks,
     // so that streams over several of them do not close each other's rows.
-    const auto page = run_.hardware->row_bytes * run_.hardware->channels, align = page * run_.hardware->num_banks, skew = page * (run_.hardware->num_banks / 4 + 1);
+    const auto page = run_.hardware->row_bytes * run_.hardware->channels, align = page * run_.hardware->num_banks,
+               skew = page * (run_.hardware->num_banks / 4 + 1);
     std::int64_t address = 0, next_skew = 0;
     run_.regions.clear();
     for (auto id : run_.program->values) {
@@ -76,8 +80,8 @@ void Accelerator::run_segment() {
     if (finished_) return;
     std::string text = "the datapath is stuck: a unit waits for a token nobody gives;";
     for (auto* unit : units_) {
-        text += std::string(" ") + kUnitNames[static_cast<std::size_t>(unit->id())] + " " + std::to_string(unit->stats().num_commands) + "/" +
-                std::to_string(run_.program->stream(unit->id()).size());
+        text += std::string(" ") + kUnitNames[static_cast<std::size_t>(unit->id())] + " " + std::to_string(unit->stats().num_commands) +
+                "/" + std::to_string(run_.program->stream(unit->id()).size());
     }
     models::check(false, text);
 }

@@ -9,9 +9,10 @@
 // Timing      ceil(words / lanes) cycles; latency 2
 // Counters    busy cycles
 
+#include <tlm_utils/simple_target_socket.h>
+
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "sim/datapath/context.hpp"
 

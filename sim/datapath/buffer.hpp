@@ -6,15 +6,17 @@
 //   clients ──tile_in──► slot port (read / write) ──► banks
 //
 // Parameters  width_bits (all banks together), functional
-// Ports       tile_in (multi, blocking; address = slot): a transfer of b bits takes ceil(b / width) cycles of the slot's read or write port;
+// Ports       tile_in (multi, blocking; address = slot): a transfer of b bits takes ceil(b / width) cycles of the slot's read
+//             or write port;
 //             transfers of one slot and direction queue, two slots never collide (they are different banks)
 // Counters    bits and port accesses, read and written
 // Limits      capacity is enforced by the mapper, not here
 
+#include <tlm_utils/multi_passthrough_target_socket.h>
+
 #include <map>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/multi_passthrough_target_socket.h>
 
 #include "sim/datapath/context.hpp"
 #include "sim/datapath/tile.hpp"

@@ -15,8 +15,12 @@
 namespace prelude::sim {
 
 /// One SystemC tick is one datapath cycle.
-[[nodiscard]] inline Cycle now() noexcept { return static_cast<Cycle>(sc_core::sc_time_stamp().value()); }
-[[nodiscard]] inline sc_core::sc_time ticks(Cycle cycles) { return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(cycles)); }
+[[nodiscard]] inline Cycle now() noexcept {
+    return static_cast<Cycle>(sc_core::sc_time_stamp().value());
+}
+[[nodiscard]] inline sc_core::sc_time ticks(Cycle cycles) {
+    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(cycles));
+}
 
 /// A counting semaphore whose units become available at known cycles. One consumer.
 ///

@@ -8,10 +8,11 @@
 // Ports       command_in (multi): a command costs its unit one cycle; an empty queue answers with no command
 // Counters    none; a segment's cycles are those from its start to the last completion of any unit
 
+#include <tlm_utils/multi_passthrough_target_socket.h>
+
 #include <array>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/multi_passthrough_target_socket.h>
 
 #include "sim/datapath/unit.hpp"
 

@@ -7,7 +7,9 @@
 
 namespace prelude::sim {
 
-Cycle Dma::execute(const Command& command) { return command.opcode == Opcode::load ? load(command) : store(command); }
+Cycle Dma::execute(const Command& command) {
+    return command.opcode == Opcode::load ? load(command) : store(command);
+}
 
 void Dma::add_run(std::int64_t address, std::int64_t length) {
     if (!runs_.empty() && runs_.back().end == address) {
@@ -98,10 +100,12 @@ Cycle Dma::store(const Command& command) {
         for (auto col = command.cols.begin; col < command.cols.end;) {
             const auto stop = std::min(command.cols.end, (col / map.run() + 1) * map.run());
             if (auto place = map.place(command.batch, row, col)) {
-                for (auto index = *place, end = *place + stop - col; index < end;) {  // a run may span several channel rows (transposed convolution)
+                for (auto index = *place, end = *place + stop - col;
+                     index < end;) {  // a run may span several channel rows (transposed convolution)
                     const auto next = std::min(end, (index / columns + 1) * columns);
                     const auto first = index % columns, last = first + next - index;
-                    if (byte_of(last) > byte_of(first)) add_run(base + index / columns * row_bytes + byte_of(first), byte_of(last) - byte_of(first));
+                    if (byte_of(last) > byte_of(first))
+                        add_run(base + index / columns * row_bytes + byte_of(first), byte_of(last) - byte_of(first));
                     index = next;
                 }
             }

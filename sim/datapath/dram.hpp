@@ -14,9 +14,10 @@
 //             refresh_interval the bus pauses refresh_cycles and all rows close.
 // Limits      no reordering; one rank; activations are not limited by tFAW
 
+#include <tlm_utils/simple_target_socket.h>
+
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "sim/datapath/context.hpp"
 
@@ -40,7 +41,7 @@ class DramChannel final : public sc_core::sc_module {
     void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
     const Hardware& hardware_;
-    std::int64_t unit_;            ///< sub-cycle units per cycle: the bandwidth's numerator
+    std::int64_t unit_;  ///< sub-cycle units per cycle: the bandwidth's numerator
     std::vector<Bank> banks_;
     std::int64_t bus_free_ = 0, next_refresh_ = 0;
     bool last_was_write_ = false, idle_ = true;

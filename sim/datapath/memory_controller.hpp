@@ -11,11 +11,12 @@
 // Arbitration first come, first served; bursts of the same cycle in the order the kernel runs their engines, which is the same in every run
 // Limits      bursts never cross a stripe (the DMA cuts them)
 
+#include <tlm_utils/multi_passthrough_initiator_socket.h>
+#include <tlm_utils/multi_passthrough_target_socket.h>
+
 #include <deque>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/multi_passthrough_initiator_socket.h>
-#include <tlm_utils/multi_passthrough_target_socket.h>
 
 #include "sim/datapath/context.hpp"
 

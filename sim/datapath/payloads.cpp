@@ -55,7 +55,8 @@ void fill_tile(const Run& run, const Command& load, Tile& tile) {
 
     const auto& map = *operand.map;
     const bool residual = load.depth.size() == 0;  // rows x cols of the stored output
-    const auto* contraction = load.operand == 0 && !run.program->products.empty() ? contraction_of(run, run.program->products[0].node) : nullptr;
+    const auto* contraction =
+        load.operand == 0 && !run.program->products.empty() ? contraction_of(run, run.program->products[0].node) : nullptr;
     const Padding padding(run, operand, contraction);
     const auto order = contraction ? quant::term_order(*contraction) : quant::TermOrder{};
     const auto columns = residual ? load.cols : load.depth;

@@ -8,7 +8,8 @@
 
 namespace prelude::sim {
 
-/// Words of a tile that a DMA has loaded: gathered from memory through the operand's address map, padding filled in; weights from the operation.
+/// Words of a tile that a DMA has loaded: gathered from memory through the operand's address map, padding filled in; weights from the
+/// operation.
 void fill_tile(const Run& run, const Command& load, Tile& tile);
 
 /// Words of an output tile back to memory.

@@ -10,7 +10,8 @@ namespace prelude::sim {
 Cycle PeArrayUnit::execute(const Command& command) {
     const auto& use = program().products[static_cast<std::size_t>(command.product)];
     const auto& pe = run_.hardware->pe;
-    const auto busy = pe_occupancy(pe, use.form, use.weight_stationary, use.swap, command.rows.size(), command.cols.size(), command.depth.begin, command.depth.end);
+    const auto busy = pe_occupancy(pe, use.form, use.weight_stationary, use.swap, command.rows.size(), command.cols.size(),
+                                   command.depth.begin, command.depth.end);
     count(command, use, busy);
 
     Tile *left = nullptr, *right = nullptr, *sums = nullptr;
@@ -58,8 +59,8 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
         for (std::size_t r = 0; r < rows; ++r) {
             const auto codes = left.row(command.rows.begin + static_cast<std::int64_t>(r));
             for (std::size_t c = 0; c < cols; ++c) {
-                quant::accumulate(*contraction, order_, codes, right.row(command.cols.begin + static_cast<std::int64_t>(c)), command.depth.begin,
-                                  command.depth.end, sums.sums[r * cols + c]);
+                quant::accumulate(*contraction, order_, codes, right.row(command.cols.begin + static_cast<std::int64_t>(c)),
+                                  command.depth.begin, command.depth.end, sums.sums[r * cols + c]);
             }
         }
         return;
@@ -69,8 +70,8 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
     for (std::size_t r = 0; r < rows; ++r) {
         const auto codes = left.row(command.rows.begin + static_cast<std::int64_t>(r));
         for (std::size_t c = 0; c < cols; ++c) {
-            quant::accumulate(product, codes, right.row(command.cols.begin + static_cast<std::int64_t>(c)).data(), 1, command.depth.begin, command.depth.end,
-                              sums.products[r * cols + c]);
+            quant::accumulate(product, codes, right.row(command.cols.begin + static_cast<std::int64_t>(c)).data(), 1, command.depth.begin,
+                              command.depth.end, sums.products[r * cols + c]);
         }
     }
     if (product.row_normalised) {  // the row sums form beside the array while the codes stream

@@ -71,7 +71,8 @@ Cycle PostUnit::add_relative(const Command& command) {
         terms->wide.assign(static_cast<std::size_t>(command.rows.size()) * (height + width), 0);
         for (auto row = command.rows.begin; row < command.rows.end; ++row) {
             const std::span all(terms->wide.data() + static_cast<std::size_t>(row - command.rows.begin) * (height + width), height + width);
-            quant::relative_position_terms(form, query->row(row), row / form.width, row % form.width, all.first(height), all.subspan(height));
+            quant::relative_position_terms(form, query->row(row), row / form.width, row % form.width, all.first(height),
+                                           all.subspan(height));
         }
     }
     return occupy(post_rows(run_.hardware->pe, false, command.rows.size(), op.height + op.width), end) + kLatency;

@@ -29,7 +29,9 @@ class Finisher {
     std::int32_t contraction(std::int64_t row, std::int64_t column, std::int64_t acc) {
         const auto channel = static_cast<std::size_t>(map_.channel_of(column));
         if (!patch_) return quant::rescale(*form_, channel, acc);
-        const auto real = [&](std::int64_t index, std::int64_t extent) { return std::clamp<std::int64_t>(extent - index * patch_->patch, 0, patch_->patch); };
+        const auto real = [&](std::int64_t index, std::int64_t extent) {
+            return std::clamp<std::int64_t>(extent - index * patch_->patch, 0, patch_->patch);
+        };
         const std::array key{real(row / across_, height_), real(row % across_, width_), column};
         auto [offset, is_new] = offsets_.try_emplace(key, 0);
         if (is_new) offset->second = quant::patch_offset(*patch_, channel, key[0], key[1]);
@@ -90,8 +92,9 @@ void PostUnit::finish_words(const Command& command, Tile& sums, Tile& output, Ti
             if (keep) capture(run_, node.output, logical_index(run_, node, command.batch, row, col), word);
             if (relative) {
                 const auto* terms = extra->wide.data() + (row - command.rows.begin) * (relative->height + relative->width);
-                word = static_cast<std::int32_t>(quant::saturate(word + terms[col / relative->width] + terms[relative->height + col % relative->width],
-                                                                 quant::signed_min(relative->score_bits), quant::signed_max(relative->score_bits)));
+                word = static_cast<std::int32_t>(
+                    quant::saturate(word + terms[col / relative->width] + terms[relative->height + col % relative->width],
+                                    quant::signed_min(relative->score_bits), quant::signed_max(relative->score_bits)));
             }
             for (auto id : segment.post) {
                 const auto& step = run_.graph->node(id);
@@ -122,7 +125,8 @@ void PostUnit::elementwise_words(const Command& command, Tile& input, Tile* seco
         auto to = output.row(row);
         if (segment.kind == SegmentKind::prompt) {
             const auto point = input.row(row);
-            quant::prompt_row(operation<quant::PromptOp>(segment.main), point[0], point[1], second->words[static_cast<std::size_t>(row)], to);
+            quant::prompt_row(operation<quant::PromptOp>(segment.main), point[0], point[1], second->words[static_cast<std::size_t>(row)],
+                              to);
             continue;
         }
         const auto from = input.row(row);

@@ -49,12 +49,13 @@ void Session::run(const Program& program, SegmentStats& stats) {
 }
 
 std::string Session::take_trace(const std::string& segment) {
-    static constexpr std::array kOpcodes{"load", "store", "multiply", "relative", "rescale", "add_relative", "elementwise", "layer_norm", "softmax"};
+    static constexpr std::array kOpcodes{"load",         "store",       "multiply",   "relative", "rescale",
+                                         "add_relative", "elementwise", "layer_norm", "softmax"};
     std::string text;
     for (const auto& event : state_->trace) {
         if (!text.empty()) text += ",\n";
-        text += fmt::format(R"({{"name":"{}","cat":"{}","ph":"X","pid":0,"tid":"{}","ts":{},"dur":{}}})", kOpcodes[event.opcode], segment, kUnitNames[event.unit],
-                            event.begin, event.end - event.begin);
+        text += fmt::format(R"({{"name":"{}","cat":"{}","ph":"X","pid":0,"tid":"{}","ts":{},"dur":{}}})", kOpcodes[event.opcode], segment,
+                            kUnitNames[event.unit], event.begin, event.end - event.begin);
     }
     state_->trace.clear();
     return text;
@@ -91,4 +92,6 @@ models::IntTensor Session::words(models::ValueId value) const {
 }  // namespace prelude::sim
 
 /// The SystemC library has a main() that calls this; every program here has its own main().
-int sc_main(int, char**) { return 0; }
+int sc_main(int, char**) {
+    return 0;
+}

@@ -5,7 +5,8 @@
 //
 //   score buffer ──scores──► [ maximum ] ─► [ EXP, sum ] ─► [ compare, code ] ──codes──► score buffer
 //
-// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + 8; two stages for logarithmic codes in row scale (no EXP, no sum), else three
+// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + 8; two stages for logarithmic codes in row scale
+//             (no EXP, no sum), else three
 // Counters    operations (one per word)
 
 #include "quant/arithmetic/softmax.hpp"

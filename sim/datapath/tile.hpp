@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What an on-chip buffer slot holds in functional mode, and how units reach it: transactions carry the slot, and words only if there are any.
+// What an on-chip buffer slot holds in functional mode, and how units reach it: transactions carry the slot, and words only if there are
+// any.
 
 #include <cstdint>
 #include <tlm>
@@ -19,7 +20,7 @@ struct Tile {
     std::vector<std::int32_t> words;
     std::vector<quant::OutputAccumulator> sums;
     std::vector<quant::ProductAccumulator> products;
-    std::vector<std::int64_t> wide;            ///< rescaled relative-position terms, [rows][H + W]
+    std::vector<std::int64_t> wide;  ///< rescaled relative-position terms, [rows][H + W]
 
     [[nodiscard]] std::span<std::int32_t> row(std::int64_t index) {
         return {words.data() + (index - rows.begin) * stride, static_cast<std::size_t>(stride)};
@@ -32,8 +33,8 @@ struct Tile {
 
 /// Rides on a tlm_generic_payload to a buffer: address = slot, data_length = bytes; the buffer fills in the tile in functional mode.
 struct TileExtension : tlm::tlm_extension<TileExtension> {
-    std::int64_t bits = 0;   ///< what passes the port
-    Tile* tile = nullptr;    ///< null in timing mode
+    std::int64_t bits = 0;  ///< what passes the port
+    Tile* tile = nullptr;   ///< null in timing mode
     tlm::tlm_extension_base* clone() const override { return new TileExtension(*this); }
     void copy_from(const tlm::tlm_extension_base& other) override { *this = static_cast<const TileExtension&>(other); }
 };

@@ -22,7 +22,8 @@ void Unit::work() {
             const auto begin = now();
             const auto ready = execute(*command);
             stats_.busy_cycles += now() - begin;
-            if (run_.trace) run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command->opcode), begin, ready});
+            if (run_.trace)
+                run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command->opcode), begin, ready});
             for (auto id : command->release) run_.tokens[static_cast<std::size_t>(id)].give(ready);
             last = std::max(last, ready);
         }
@@ -43,7 +44,10 @@ const Command* Unit::fetch() {
 }
 
 Cycle Unit::access(const Slot& slot, bool write, std::int64_t bits, Tile** tile) {
-    auto& socket = slot.buffer == BufferId::weight ? weight_out : slot.buffer == BufferId::activation ? activation_out : slot.buffer == BufferId::score ? score_out : partial_sum_out;
+    auto& socket = slot.buffer == BufferId::weight       ? weight_out
+                   : slot.buffer == BufferId::activation ? activation_out
+                   : slot.buffer == BufferId::score      ? score_out
+                                                         : partial_sum_out;
     payload_.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     payload_.set_address(static_cast<sc_dt::uint64>(slot.index));
     extension_.bits = bits;

@@ -8,12 +8,13 @@
 //
 // Counters    commands, busy cycles, stall cycles by cause
 
+#include <tlm_utils/simple_initiator_socket.h>
+
 #include <array>
 #include <functional>
 #include <memory>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "sim/datapath/context.hpp"
 #include "sim/datapath/tile.hpp"

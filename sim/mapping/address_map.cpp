@@ -46,12 +46,8 @@ AddressMap::AddressMap(const Layout& layout, ValueId value, Access access, const
             batches_ = shape_.rank() == 3 ? shape_[0] : 1;
             rows_ = shape_.num_elements() / (depth_ * batches_);
             break;
-        case Access::columns:
-            batches_ = shape_[0], depth_ = shape_[1], rows_ = shape_[2];
-            break;
-        case Access::pixels:
-            depth_ = shape_[1], rows_ = shape_.num_elements() / depth_;
-            break;
+        case Access::columns: batches_ = shape_[0], depth_ = shape_[1], rows_ = shape_[2]; break;
+        case Access::pixels: depth_ = shape_[1], rows_ = shape_.num_elements() / depth_; break;
         case Access::patches: {
             const auto extent = [&](std::int64_t size) { return (size + 2 * conv_->padding - conv_->kernel) / conv_->stride + 1; };
             taps_ = conv_->kernel * conv_->kernel;
@@ -99,7 +95,8 @@ void AddressMap::prepare(ValueId value) {
 Place AddressMap::follow(ValueId value, std::int64_t logical) const {
     for (;;) {
         const auto& producer = graph_.value(value).producer;
-        if (!producer || !quant::is_movement(graph_.node(*producer).op) || layout_.written.contains(value)) return {value, to_physical(graph_.value(value).shape, logical)};
+        if (!producer || !quant::is_movement(graph_.node(*producer).op) || layout_.written.contains(value))
+            return {value, to_physical(graph_.value(value).shape, logical)};
         const auto& node = graph_.node(*producer);
         if (std::holds_alternative<models::Rearrange>(node.op)) {
             const auto found = std::ranges::find(steps_, *producer, &std::pair<models::NodeId, Step>::first);
@@ -116,7 +113,8 @@ Place AddressMap::follow(ValueId value, std::int64_t logical) const {
             const auto channel = logical % channels, token = logical / channels;
             const auto area = part->window * part->window, across = (part->width + part->window - 1) / part->window;
             const auto window = token / area, inside = token % area;
-            const auto y = window / across * part->window + inside / part->window, x = window % across * part->window + inside % part->window;
+            const auto y = window / across * part->window + inside / part->window,
+                       x = window % across * part->window + inside % part->window;
             if (y >= part->height || x >= part->width) return {};
             logical = (y * part->width + x) * channels + channel;
             value = node.inputs[0];
@@ -124,8 +122,8 @@ Place AddressMap::follow(ValueId value, std::int64_t logical) const {
             const auto channels = graph_.value(value).shape[2];
             const auto channel = logical % channels, token = logical / channels;
             const auto y = token / join->width, x = token % join->width, across = (join->width + join->window - 1) / join->window;
-            const auto row = (y / join->window * across + x / join->window) * join->window * join->window + y % join->window * join->window +
-                             x % join->window;
+            const auto row = (y / join->window * across + x / join->window) * join->window * join->window +
+                             y % join->window * join->window + x % join->window;
             logical = row * channels + channel;
             value = node.inputs[0];
         } else {
@@ -251,7 +249,9 @@ std::int64_t OutputMap::column_of(std::int64_t column) const noexcept {
     return o * kernel_ * kernel_ + tap;
 }
 
-std::int64_t OutputMap::channel_of(std::int64_t column) const noexcept { return kernel_ == 0 ? column : column % channels_; }
+std::int64_t OutputMap::channel_of(std::int64_t column) const noexcept {
+    return kernel_ == 0 ? column : column % channels_;
+}
 
 std::optional<std::int64_t> OutputMap::place(std::int64_t batch, std::int64_t row, std::int64_t column) const noexcept {
     if (kernel_ > 0) {

@@ -45,7 +45,8 @@ class AddressMap {
     };
 
     /// `conv` for patches; `like` for broadcast: the shape of the first operand.
-    AddressMap(const Layout& layout, models::ValueId value, Access access, const models::Conv* conv = nullptr, const models::Shape* like = nullptr);
+    AddressMap(const Layout& layout, models::ValueId value, Access access, const models::Conv* conv = nullptr,
+               const models::Shape* like = nullptr);
 
     [[nodiscard]] std::int64_t batches() const noexcept { return batches_; }
     [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
@@ -66,7 +67,8 @@ class AddressMap {
     /// Calls visit(Place, count) for the contiguous stored runs of a tile, in the order a DMA walks them: along rows, or along the depth
     /// where memory is contiguous across rows (right operand of an untransposed product).
     template <class Visit>
-    void for_each_run(std::int64_t batch, std::int64_t row_begin, std::int64_t row_end, std::int64_t begin, std::int64_t end, Visit visit) const {
+    void for_each_run(std::int64_t batch, std::int64_t row_begin, std::int64_t row_end, std::int64_t begin, std::int64_t end,
+                      Visit visit) const {
         if (!across_rows_) {
             for (auto row = row_begin; row < row_end; ++row) for_each_run_of_row(batch, row, begin, end, visit);
             return;
@@ -136,9 +138,9 @@ class OutputMap {
   private:
     models::ValueId stored_;
     std::int64_t rows_ = 0, cols_ = 0, run_ = 1;
-    std::int64_t kernel_ = 0, channels_ = 0, width_ = 0;   ///< transposed convolution
+    std::int64_t kernel_ = 0, channels_ = 0, width_ = 0;  ///< transposed convolution
     const models::WindowUnpartition* windows_ = nullptr;
-    std::vector<std::int64_t> row_places_;                 ///< permuted rows: physical index of column 0, by batch and row
+    std::vector<std::int64_t> row_places_;  ///< permuted rows: physical index of column 0, by batch and row
 };
 
 }  // namespace prelude::sim

@@ -31,7 +31,8 @@ class AttentionBuilder {
         const auto &qk = graph.node(segment_.main), &pv = graph.node(segment_.weighted);
         using Access = AddressMap::Access;
         const auto operand = [&](models::ValueId value, Access access, int bits) {
-            program_.operands.push_back({.map = std::make_shared<AddressMap>(context_.layout, value, access), .bits = bits, .value = value});
+            program_.operands.push_back(
+                {.map = std::make_shared<AddressMap>(context_.layout, value, access), .bits = bits, .value = value});
         };
         operand(qk.inputs[0], Access::rows, shape_.scores.left_bits);
         operand(qk.inputs[1], Access::rows, shape_.scores.right_bits);
@@ -54,11 +55,15 @@ class AttentionBuilder {
 
     void make_tokens() {
         const auto& map = program_.mapping;
-        query_ready_ = program_.new_token(0, StallCause::activations), query_space_ = program_.new_token(map.slots, StallCause::buffer_space);
+        query_ready_ = program_.new_token(0, StallCause::activations),
+        query_space_ = program_.new_token(map.slots, StallCause::buffer_space);
         key_ready_ = program_.new_token(0, StallCause::weights), key_space_ = program_.new_token(map.key_slots, StallCause::buffer_space);
-        value_ready_ = program_.new_token(0, StallCause::weights), value_space_ = program_.new_token(map.key_slots, StallCause::buffer_space);
-        sums_ready_ = program_.new_token(0, StallCause::partial_sums), sums_space_ = program_.new_token(map.slots, StallCause::buffer_space);
-        scores_ready_ = program_.new_token(0, StallCause::scores), scores_space_ = program_.new_token(map.score_slots, StallCause::buffer_space);
+        value_ready_ = program_.new_token(0, StallCause::weights),
+        value_space_ = program_.new_token(map.key_slots, StallCause::buffer_space);
+        sums_ready_ = program_.new_token(0, StallCause::partial_sums),
+        sums_space_ = program_.new_token(map.slots, StallCause::buffer_space);
+        scores_ready_ = program_.new_token(0, StallCause::scores),
+        scores_space_ = program_.new_token(map.score_slots, StallCause::buffer_space);
         codes_ready_ = program_.new_token(0, StallCause::probabilities);
         output_ready_ = program_.new_token(0, StallCause::outputs), output_space_ = program_.new_token(map.slots, StallCause::buffer_space);
         tables_ready_ = program_.new_token(0, StallCause::weights);
@@ -66,7 +71,11 @@ class AttentionBuilder {
 
     void load_tables() {
         if (!shape_.relative) return;
-        Command load{.opcode = Opcode::load, .operand = 3, .rows = {0, table_rows_}, .depth = {0, shape_.head_dim}, .target = {BufferId::weight, kTableSlot}};
+        Command load{.opcode = Opcode::load,
+                     .operand = 3,
+                     .rows = {0, table_rows_},
+                     .depth = {0, shape_.head_dim},
+                     .target = {BufferId::weight, kTableSlot}};
         load.release.add(tables_ready_);
         program_.stream(UnitId::weight_dma).push_back(load);
     }
@@ -84,7 +93,8 @@ class AttentionBuilder {
         for (std::int64_t b = 0; b < shape_.batch; ++b) {
             for (std::int64_t q = 0; q < shape_.queries; q += program_.mapping.tile_rows) {
                 const Range rows{q, std::min(shape_.queries, q + program_.mapping.tile_rows)};
-                tiles.push_back({b, rows, static_cast<std::int16_t>(static_cast<std::int64_t>(tiles.size()) % program_.mapping.score_slots), q == 0, rows.end == shape_.queries});
+                tiles.push_back({b, rows, static_cast<std::int16_t>(static_cast<std::int64_t>(tiles.size()) % program_.mapping.score_slots),
+                                 q == 0, rows.end == shape_.queries});
             }
         }
         const std::size_t ahead = program_.mapping.score_slots > 1 ? 1 : 0;
@@ -101,11 +111,17 @@ class AttentionBuilder {
     }
 
     /// Keys or values [begin, end) of a head in the weight buffer: loaded per head when resident, else per query tile.
-    void load_keys(const QueryTile& tile, std::int8_t operand, Range keys, std::int16_t& slot, std::int16_t base, TokenId ready, TokenId space, Command& step) {
+    void load_keys(const QueryTile& tile, std::int8_t operand, Range keys, std::int16_t& slot, std::int16_t base, TokenId ready,
+                   TokenId space, Command& step) {
         const bool load = !program_.mapping.keys_resident || tile.first_of_batch;
         if (load) {
             slot = static_cast<std::int16_t>((slot + 1) % program_.mapping.key_slots);
-            Command command{.opcode = Opcode::load, .operand = operand, .batch = tile.batch, .rows = operand == 1 ? keys : Range{0, shape_.head_dim}, .depth = operand == 1 ? Range{0, shape_.head_dim} : keys, .target = {BufferId::weight, static_cast<std::int16_t>(base + slot)}};
+            Command command{.opcode = Opcode::load,
+                            .operand = operand,
+                            .batch = tile.batch,
+                            .rows = operand == 1 ? keys : Range{0, shape_.head_dim},
+                            .depth = operand == 1 ? Range{0, shape_.head_dim} : keys,
+                            .target = {BufferId::weight, static_cast<std::int16_t>(base + slot)}};
             command.acquire.add(space);
             command.release.add(ready);
             program_.stream(UnitId::weight_dma).push_back(command);
@@ -117,7 +133,12 @@ class AttentionBuilder {
 
     void score_tile(const QueryTile& tile) {
         query_slot_ = static_cast<std::int16_t>((query_slot_ + 1) % program_.mapping.slots);
-        Command load{.opcode = Opcode::load, .operand = 0, .batch = tile.batch, .rows = tile.rows, .depth = {0, shape_.head_dim}, .target = {BufferId::activation, query_slot_}};
+        Command load{.opcode = Opcode::load,
+                     .operand = 0,
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .depth = {0, shape_.head_dim},
+                     .target = {BufferId::activation, query_slot_}};
         load.acquire.add(query_space_);
         load.release.add(query_ready_);
         program_.stream(UnitId::activation_dma).push_back(load);
@@ -126,7 +147,16 @@ class AttentionBuilder {
         const Slot scores{BufferId::score, tile.score_slot};
         for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
             const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
-            Command step{.opcode = Opcode::multiply, .product = 0, .first = true, .last = true, .batch = tile.batch, .rows = tile.rows, .cols = keys, .depth = {0, shape_.head_dim}, .left = load.target, .target = next_sums()};
+            Command step{.opcode = Opcode::multiply,
+                         .product = 0,
+                         .first = true,
+                         .last = true,
+                         .batch = tile.batch,
+                         .rows = tile.rows,
+                         .cols = keys,
+                         .depth = {0, shape_.head_dim},
+                         .left = load.target,
+                         .target = next_sums()};
             if (waits_for_query) step.acquire.add(query_ready_);
             waits_for_query = false;
             load_keys(tile, 1, keys, key_slot_, 0, key_ready_, key_space_, step);
@@ -134,7 +164,13 @@ class AttentionBuilder {
             step.release.add(sums_ready_);
             if (keys.end == shape_.keys) step.release.add(query_space_);
             array().push_back(step);
-            Command post{.opcode = Opcode::rescale, .product = 0, .batch = tile.batch, .rows = tile.rows, .cols = keys, .left = step.target, .target = scores};
+            Command post{.opcode = Opcode::rescale,
+                         .product = 0,
+                         .batch = tile.batch,
+                         .rows = tile.rows,
+                         .cols = keys,
+                         .left = step.target,
+                         .target = scores};
             if (shape_.relative) post.extra = {BufferId::score, kTermsSlot};
             post.acquire.add(sums_ready_);
             if (keys.begin == 0) post.acquire.add(scores_space_);
@@ -142,14 +178,25 @@ class AttentionBuilder {
             if (keys.end == shape_.keys) post.release.add(scores_ready_);
             program_.stream(UnitId::post_unit).push_back(post);
         }
-        Command softmax{.opcode = Opcode::softmax, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.keys}, .left = scores, .target = scores};
+        Command softmax{
+            .opcode = Opcode::softmax, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.keys}, .left = scores, .target = scores};
         softmax.acquire.add(scores_ready_);
         softmax.release.add(codes_ready_);
         program_.stream(UnitId::softmax_unit).push_back(softmax);
     }
 
     void relative_terms(const QueryTile& tile, bool& waits_for_query) {
-        Command step{.opcode = Opcode::relative, .product = 2, .first = true, .last = true, .batch = tile.batch, .rows = tile.rows, .cols = {0, table_rows_}, .depth = {0, shape_.head_dim}, .left = {BufferId::activation, query_slot_}, .right = {BufferId::weight, kTableSlot}, .target = next_sums()};
+        Command step{.opcode = Opcode::relative,
+                     .product = 2,
+                     .first = true,
+                     .last = true,
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .cols = {0, table_rows_},
+                     .depth = {0, shape_.head_dim},
+                     .left = {BufferId::activation, query_slot_},
+                     .right = {BufferId::weight, kTableSlot},
+                     .target = next_sums()};
         step.acquire.add(query_ready_);
         waits_for_query = false;
         if (!tables_used_) step.acquire.add(tables_ready_);
@@ -157,7 +204,13 @@ class AttentionBuilder {
         step.acquire.add(sums_space_);
         step.release.add(sums_ready_);
         array().push_back(step);
-        Command post{.opcode = Opcode::add_relative, .product = 2, .batch = tile.batch, .rows = tile.rows, .cols = {0, table_rows_}, .left = step.target, .target = {BufferId::score, kTermsSlot}};
+        Command post{.opcode = Opcode::add_relative,
+                     .product = 2,
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .cols = {0, table_rows_},
+                     .left = step.target,
+                     .target = {BufferId::score, kTermsSlot}};
         post.acquire.add(sums_ready_);
         post.release.add(sums_space_);
         program_.stream(UnitId::post_unit).push_back(post);
@@ -167,7 +220,16 @@ class AttentionBuilder {
         const auto sums = next_sums();
         for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
             const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
-            Command step{.opcode = Opcode::multiply, .product = 1, .first = keys.begin == 0, .last = keys.end == shape_.keys, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .depth = keys, .left = {BufferId::score, tile.score_slot}, .target = sums};
+            Command step{.opcode = Opcode::multiply,
+                         .product = 1,
+                         .first = keys.begin == 0,
+                         .last = keys.end == shape_.keys,
+                         .batch = tile.batch,
+                         .rows = tile.rows,
+                         .cols = {0, shape_.head_dim},
+                         .depth = keys,
+                         .left = {BufferId::score, tile.score_slot},
+                         .target = sums};
             if (step.first) {
                 step.acquire.add(codes_ready_);
                 step.acquire.add(sums_space_);
@@ -181,7 +243,13 @@ class AttentionBuilder {
         }
         output_slot_ = static_cast<std::int16_t>((output_slot_ + 1) % program_.mapping.slots);
         const Slot output{BufferId::partial_sum, static_cast<std::int16_t>(kOutputSlot + output_slot_)};
-        Command post{.opcode = Opcode::rescale, .product = 1, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .left = sums, .target = output};
+        Command post{.opcode = Opcode::rescale,
+                     .product = 1,
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .cols = {0, shape_.head_dim},
+                     .left = sums,
+                     .target = output};
         post.acquire.add(sums_ready_);
         post.acquire.add(output_space_);
         post.release.add(sums_space_);
@@ -200,8 +268,8 @@ class AttentionBuilder {
     std::int64_t table_rows_ = 0;
     bool tables_used_ = false;
     std::int16_t query_slot_ = -1, key_slot_ = -1, value_slot_ = -1, sums_slot_ = -1, output_slot_ = -1;
-    TokenId query_ready_{}, query_space_{}, key_ready_{}, key_space_{}, value_ready_{}, value_space_{}, sums_ready_{}, sums_space_{}, scores_ready_{},
-        scores_space_{}, codes_ready_{}, output_ready_{}, output_space_{}, tables_ready_{};
+    TokenId query_ready_{}, query_space_{}, key_ready_{}, key_space_{}, value_ready_{}, value_space_{}, sums_ready_{}, sums_space_{},
+        scores_ready_{}, scores_space_{}, codes_ready_{}, output_ready_{}, output_space_{}, tables_ready_{};
 };
 
 }  // namespace
@@ -230,6 +298,8 @@ AttentionShape attention_shape(const BuildContext& context, const Segment& segme
     return shape;
 }
 
-Program build_attention(const BuildContext& context, const Segment& segment) { return AttentionBuilder(context, segment).build(); }
+Program build_attention(const BuildContext& context, const Segment& segment) {
+    return AttentionBuilder(context, segment).build();
+}
 
 }  // namespace prelude::sim

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::int16_t kOutputSlot = 2, kResidualSlot = 4, kTermsSlot = 2, kTableSlot = 4;
 
-bool is_table(const Node& node) { return std::holds_alternative<models::Gelu>(node.op) || std::holds_alternative<models::Relu>(node.op); }
+bool is_table(const Node& node) {
+    return std::holds_alternative<models::Gelu>(node.op) || std::holds_alternative<models::Relu>(node.op);
+}
 
 /// Walks the tiles in loop order and appends the commands that each step needs.
 class ProductBuilder {
@@ -42,7 +44,9 @@ class ProductBuilder {
         using Access = AddressMap::Access;
         const auto* product = std::get_if<models::MatMul>(&node_.op);
         const auto* conv = std::get_if<models::Conv>(&node_.op);
-        const auto access = conv ? Access::patches : std::holds_alternative<models::ConvTranspose>(node_.op) ? Access::pixels : Access::rows;
+        const auto access = conv                                                      ? Access::patches
+                            : std::holds_alternative<models::ConvTranspose>(node_.op) ? Access::pixels
+                                                                                      : Access::rows;
         auto left = std::make_shared<AddressMap>(context_.layout, node_.inputs[0], access, conv);
 
         shape_.form = product_form(context_, node_);
@@ -59,7 +63,8 @@ class ProductBuilder {
 
         program_.operands.push_back({.map = left, .bits = contraction.left_bits, .value = node_.inputs[0]});
         if (product) {
-            auto right = std::make_shared<AddressMap>(context_.layout, node_.inputs[1], product->transpose_right ? Access::rows : Access::columns);
+            auto right =
+                std::make_shared<AddressMap>(context_.layout, node_.inputs[1], product->transpose_right ? Access::rows : Access::columns);
             shape_.cols = right->rows();
             program_.operands.push_back({.map = right, .bits = contraction.right_bits, .value = node_.inputs[1]});
         } else {
@@ -74,9 +79,10 @@ class ProductBuilder {
         }
         if (segment_.residual >= 0) {
             const bool image = graph.value(segment_.residual).shape.rank() == 4;
-            program_.operands.push_back({.map = std::make_shared<AddressMap>(context_.layout, segment_.residual, image ? Access::pixels : Access::rows),
-                                         .bits = shape_.residual_bits,
-                                         .value = segment_.residual});
+            program_.operands.push_back(
+                {.map = std::make_shared<AddressMap>(context_.layout, segment_.residual, image ? Access::pixels : Access::rows),
+                 .bits = shape_.residual_bits,
+                 .value = segment_.residual});
         }
         program_.products.push_back({.form = shape_.form, .node = segment_.main});
         if (segment_.relative >= 0) {
@@ -105,14 +111,19 @@ class ProductBuilder {
         right_ready_ = program_.new_token(0, StallCause::weights), right_space_ = program_.new_token(slots, StallCause::buffer_space);
         sums_ready_ = program_.new_token(0, StallCause::partial_sums), sums_space_ = program_.new_token(slots, StallCause::buffer_space);
         output_ready_ = program_.new_token(0, StallCause::outputs), output_space_ = program_.new_token(slots, StallCause::buffer_space);
-        residual_ready_ = program_.new_token(0, StallCause::operands), residual_space_ = program_.new_token(slots, StallCause::buffer_space);
+        residual_ready_ = program_.new_token(0, StallCause::operands),
+        residual_space_ = program_.new_token(slots, StallCause::buffer_space);
         tables_ready_ = program_.new_token(0, StallCause::weights);
     }
 
     void walk() {
         const auto& map = program_.mapping;
         if (table_operand_ >= 0) {
-            Command load{.opcode = Opcode::load, .operand = table_operand_, .rows = {0, table_rows_}, .depth = {0, program_.operands[table_operand_].row_words}, .target = {BufferId::weight, kTableSlot}};
+            Command load{.opcode = Opcode::load,
+                         .operand = table_operand_,
+                         .rows = {0, table_rows_},
+                         .depth = {0, program_.operands[table_operand_].row_words},
+                         .target = {BufferId::weight, kTableSlot}};
             load.release.add(tables_ready_);
             program_.stream(UnitId::weight_dma).push_back(load);
         }
@@ -124,8 +135,10 @@ class ProductBuilder {
             for (auto o = outer.begin; o < outer.end; o += outer_tile) {
                 for (auto i = inner.begin; i < inner.end; i += inner_tile) {
                     const Range first{o, std::min(outer.end, o + outer_tile)}, second{i, std::min(inner.end, i + inner_tile)};
-                    if (map.order == LoopOrder::rows_outer) output_tile(b, first, second);
-                    else output_tile(b, second, first);
+                    if (map.order == LoopOrder::rows_outer)
+                        output_tile(b, first, second);
+                    else
+                        output_tile(b, second, first);
                 }
             }
         }
@@ -166,10 +179,19 @@ class ProductBuilder {
         const Slot sums{BufferId::partial_sum, sums_slot_};
         for (std::int64_t k = 0; k < shape_.depth; k += map.tile_depth) {
             const Range depth{k, std::min(shape_.depth, k + map.tile_depth)};
-            Command step{.opcode = Opcode::multiply, .product = 0, .first = depth.begin == 0, .last = depth.end == shape_.depth, .batch = batch, .rows = rows, .cols = cols, .depth = depth, .target = sums};
+            Command step{.opcode = Opcode::multiply,
+                         .product = 0,
+                         .first = depth.begin == 0,
+                         .last = depth.end == shape_.depth,
+                         .batch = batch,
+                         .rows = rows,
+                         .cols = cols,
+                         .depth = depth,
+                         .target = sums};
             load_left(batch, rows, depth, step);
             const auto right_batch = shape_.dynamic_right ? batch : 0;
-            Command load{.opcode = Opcode::load, .operand = 1, .batch = right_batch, .rows = cols, .depth = depth, .target = {right_buffer(), 0}};
+            Command load{
+                .opcode = Opcode::load, .operand = 1, .batch = right_batch, .rows = cols, .depth = depth, .target = {right_buffer(), 0}};
             if (!shape_.dynamic_right && depth.begin == 0) load.extra_bytes = cols.size() * kChannelConstantBytes;
             use(right_, UnitId::weight_dma, load, {right_batch, cols.begin, depth.begin, cols.end}, right_ready_, right_space_, step);
             step.left = {left_buffer(), left_.slot};
@@ -186,14 +208,23 @@ class ProductBuilder {
     BufferId right_buffer() const { return program_.mapping.swap ? BufferId::activation : BufferId::weight; }
 
     void load_left(std::int64_t batch, Range rows, Range depth, Command& step) {
-        const Command load{.opcode = Opcode::load, .operand = 0, .batch = batch, .rows = rows, .depth = depth, .target = {left_buffer(), 0}};
+        const Command load{
+            .opcode = Opcode::load, .operand = 0, .batch = batch, .rows = rows, .depth = depth, .target = {left_buffer(), 0}};
         use(left_, UnitId::activation_dma, load, {batch, rows.begin, depth.begin, rows.end}, left_ready_, left_space_, step);
     }
 
     /// Before the first scores of a query tile: its products with both tables, rescaled by the post unit.
     void relative_terms(std::int64_t batch, Range rows) {
         sums_slot_ = static_cast<std::int16_t>((sums_slot_ + 1) % program_.mapping.slots);
-        Command step{.opcode = Opcode::relative, .product = 1, .first = true, .last = true, .batch = batch, .rows = rows, .cols = {0, table_rows_}, .depth = {0, shape_.depth}, .target = {BufferId::partial_sum, sums_slot_}};
+        Command step{.opcode = Opcode::relative,
+                     .product = 1,
+                     .first = true,
+                     .last = true,
+                     .batch = batch,
+                     .rows = rows,
+                     .cols = {0, table_rows_},
+                     .depth = {0, shape_.depth},
+                     .target = {BufferId::partial_sum, sums_slot_}};
         load_left(batch, rows, {0, shape_.depth}, step);
         if (!tables_used_) step.acquire.add(tables_ready_);
         tables_used_ = true;
@@ -202,7 +233,13 @@ class ProductBuilder {
         step.acquire.add(sums_space_);
         step.release.add(sums_ready_);
         program_.stream(UnitId::pe_array).push_back(step);
-        Command post{.opcode = Opcode::add_relative, .product = 1, .batch = batch, .rows = rows, .cols = {0, table_rows_}, .left = step.target, .target = {BufferId::score, kTermsSlot}};
+        Command post{.opcode = Opcode::add_relative,
+                     .product = 1,
+                     .batch = batch,
+                     .rows = rows,
+                     .cols = {0, table_rows_},
+                     .left = step.target,
+                     .target = {BufferId::score, kTermsSlot}};
         post.acquire.add(sums_ready_);
         post.release.add(sums_space_);
         program_.stream(UnitId::post_unit).push_back(post);
@@ -243,12 +280,14 @@ class ProductBuilder {
     std::int64_t num_outputs_ = 0, table_rows_ = 0;
     std::int8_t table_operand_ = -1;
     bool tables_used_ = false;
-    TokenId left_ready_{}, left_space_{}, right_ready_{}, right_space_{}, sums_ready_{}, sums_space_{}, output_ready_{}, output_space_{}, residual_ready_{},
-        residual_space_{}, tables_ready_{};
+    TokenId left_ready_{}, left_space_{}, right_ready_{}, right_space_{}, sums_ready_{}, sums_space_{}, output_ready_{}, output_space_{},
+        residual_ready_{}, residual_space_{}, tables_ready_{};
 };
 
 }  // namespace
 
-Program build_product(const BuildContext& context, const Segment& segment) { return ProductBuilder(context, segment).build(); }
+Program build_product(const BuildContext& context, const Segment& segment) {
+    return ProductBuilder(context, segment).build();
+}
 
 }  // namespace prelude::sim

@@ -18,25 +18,27 @@ namespace {
 constexpr std::int16_t kPrefetchSlot = 5;
 
 std::string describe(const models::Operator& op) {
-    return std::visit(models::Overloaded{[](const models::Rearrange& r) {
-                                             return fmt::format("rearrange {} {} {} {} {} {}", r.view.to_string(), r.slice_axis.value_or(99), r.slice_begin,
-                                                                r.slice_count, fmt::join(r.order, ","), r.result.to_string());
-                                         },
-                                         [](const models::WindowPartition& w) { return fmt::format("partition {} {} {}", w.height, w.width, w.window); },
-                                         [](const models::WindowUnpartition& w) { return fmt::format("unpartition {} {} {}", w.height, w.width, w.window); },
-                                         [](const models::Concat& c) { return fmt::format("concat {}", c.axis); },
-                                         [](const models::Conv& c) {
-                                             return fmt::format("conv {} {} {} {} {}", c.in_channels, c.out_channels, c.kernel, c.stride, c.padding);
-                                         },
-                                         [](const models::ConvTranspose& c) { return fmt::format("up {} {} {}", c.in_channels, c.out_channels, c.kernel); },
-                                         [](const models::Resize& r) { return fmt::format("resize {} {} {} {}", r.height, r.width, r.crop_height, r.crop_width); },
-                                         [](const auto& other) { return std::string(models::operator_name(models::Operator(other))); }},
-                      op);
+    return std::visit(
+        models::Overloaded{
+            [](const models::Rearrange& r) {
+                return fmt::format("rearrange {} {} {} {} {} {}", r.view.to_string(), r.slice_axis.value_or(99), r.slice_begin,
+                                   r.slice_count, fmt::join(r.order, ","), r.result.to_string());
+            },
+            [](const models::WindowPartition& w) { return fmt::format("partition {} {} {}", w.height, w.width, w.window); },
+            [](const models::WindowUnpartition& w) { return fmt::format("unpartition {} {} {}", w.height, w.width, w.window); },
+            [](const models::Concat& c) { return fmt::format("concat {}", c.axis); },
+            [](const models::Conv& c) {
+                return fmt::format("conv {} {} {} {} {}", c.in_channels, c.out_channels, c.kernel, c.stride, c.padding);
+            },
+            [](const models::ConvTranspose& c) { return fmt::format("up {} {} {}", c.in_channels, c.out_channels, c.kernel); },
+            [](const models::Resize& r) { return fmt::format("resize {} {} {} {}", r.height, r.width, r.crop_height, r.crop_width); },
+            [](const auto& other) { return std::string(models::operator_name(models::Operator(other))); }},
+        op);
 }
 
 std::string describe(const quant::Format& format) {
-    return fmt::format("{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, format.tau, format.shift_cap, static_cast<int>(format.scale),
-                       fmt::join(format.group_sizes, ","));
+    return fmt::format("{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, format.tau, format.shift_cap,
+                       static_cast<int>(format.scale), fmt::join(format.group_sizes, ","));
 }
 
 /// Everything the cycles of a segment depend on, hardware apart: operators, shapes, formats and address maps around its nodes.
@@ -62,7 +64,8 @@ class KeyWriter {
         const auto found = plan_.contractions.find(node.name);
         if (found == plan_.contractions.end()) return;
         const auto& c = found->second;
-        key_ += fmt::format(" {}x{} [{}] {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), c.shift, c.product_bits, c.accumulator_bits);
+        key_ += fmt::format(" {}x{} [{}] {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), c.shift, c.product_bits,
+                            c.accumulator_bits);
     }
 
     /// A value by order of appearance, so that equal blocks have equal keys; the movement that leads to it in full.
@@ -112,7 +115,8 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
     form.left_is_log = plan.shift > 0;
     form.log_shift = plan.shift;
     form.left_zero_point = left.kind == quant::FormatKind::code;
-    form.right_zero_point = plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
+    form.right_zero_point =
+        plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
     if (form.left_is_log) {
         form.num_residues = std::max<int>(1, static_cast<int>(plan.term_sizes.size()));
     } else if (plan.term_sizes.size() > 1) {
@@ -126,7 +130,9 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
     return form;
 }
 
-std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment) { return KeyWriter(graph, plan).write(segment); }
+std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment) {
+    return KeyWriter(graph, plan).write(segment);
+}
 
 void overlap(Program& program, bool has_predecessor, const Program* next) {
     const auto is_constant = [](const Program& owner, const Command& load) {
@@ -135,13 +141,21 @@ void overlap(Program& program, bool has_predecessor, const Program* next) {
     auto& loads = program.stream(UnitId::weight_dma);
     if (has_predecessor && !loads.empty() && is_constant(program, loads.front())) loads.front().prefetched = true;
     if (!next) return;
-    for (auto unit : {UnitId::weight_dma, UnitId::activation_dma}) {  // swapped operands load weights through the activation engine's stream too
+    for (auto unit :
+         {UnitId::weight_dma, UnitId::activation_dma}) {  // swapped operands load weights through the activation engine's stream too
         const auto& stream = next->stream(unit);
-        if (stream.empty() || !is_constant(*next, stream.front()) || next->operands[static_cast<std::size_t>(stream.front().operand)].resident) continue;
+        if (stream.empty() || !is_constant(*next, stream.front()) ||
+            next->operands[static_cast<std::size_t>(stream.front().operand)].resident)
+            continue;
         const auto& first = stream.front();
         const auto bits = first.rows.size() * first.depth.size() * next->operands[static_cast<std::size_t>(first.operand)].bits;
-        Command fetch{.opcode = Opcode::load, .operand = static_cast<std::int8_t>(program.operands.size()), .target = {BufferId::weight, kPrefetchSlot}, .extra_bytes = (bits + 7) / 8 + first.extra_bytes};
-        program.operands.push_back({.kind = OperandSource::Kind::weights, .row_words = 0, .node = first.operand >= 0 ? next->operands[static_cast<std::size_t>(first.operand)].node : -1});
+        Command fetch{.opcode = Opcode::load,
+                      .operand = static_cast<std::int8_t>(program.operands.size()),
+                      .target = {BufferId::weight, kPrefetchSlot},
+                      .extra_bytes = (bits + 7) / 8 + first.extra_bytes};
+        program.operands.push_back({.kind = OperandSource::Kind::weights,
+                                    .row_words = 0,
+                                    .node = first.operand >= 0 ? next->operands[static_cast<std::size_t>(first.operand)].node : -1});
         if (!loads.empty() && loads.back().acquire.count > 0) fetch.acquire = loads.back().acquire;
         loads.push_back(fetch);
         break;
@@ -152,7 +166,9 @@ std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan&
     std::int64_t bits = 0;
     for (const auto& node : graph.nodes()) {
         const auto found = plan.contractions.find(node.name);
-        if (found == plan.contractions.end() || std::ranges::find(parts, node.part) == parts.end() || std::holds_alternative<models::MatMul>(node.op)) continue;
+        if (found == plan.contractions.end() || std::ranges::find(parts, node.part) == parts.end() ||
+            std::holds_alternative<models::MatMul>(node.op))
+            continue;
         bits += models::num_parameters(graph, node) * found->second.right_bits;
     }
     return bits;

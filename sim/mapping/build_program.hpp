@@ -25,7 +25,8 @@ struct BuildContext {
 void overlap(Program& program, bool has_predecessor, const Program* next);
 
 /// Bits of all constants that products of `parts` read.
-[[nodiscard]] std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan& plan, const std::vector<models::Part>& parts);
+[[nodiscard]] std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan& plan,
+                                          const std::vector<models::Part>& parts);
 
 /// Segments of equal keys take equal cycles on equal hardware.
 [[nodiscard]] std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment);

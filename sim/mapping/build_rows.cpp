@@ -14,7 +14,8 @@ using Access = AddressMap::Access;
 
 class RowsBuilder {
   public:
-    RowsBuilder(const BuildContext& context, const Segment& segment) : context_(context), segment_(segment), node_(context.graph.node(segment.main)) {}
+    RowsBuilder(const BuildContext& context, const Segment& segment)
+        : context_(context), segment_(segment), node_(context.graph.node(segment.main)) {}
 
     Program build() {
         const auto& graph = context_.graph;
@@ -51,9 +52,12 @@ class RowsBuilder {
 
     void walk() {
         const auto slots = program_.mapping.slots;
-        const auto first_ready = program_.new_token(0, StallCause::activations), first_space = program_.new_token(slots, StallCause::buffer_space);
-        const auto second_ready = program_.new_token(0, StallCause::operands), second_space = program_.new_token(slots, StallCause::buffer_space);
-        const auto output_ready = program_.new_token(0, StallCause::outputs), output_space = program_.new_token(slots, StallCause::buffer_space);
+        const auto first_ready = program_.new_token(0, StallCause::activations),
+                   first_space = program_.new_token(slots, StallCause::buffer_space);
+        const auto second_ready = program_.new_token(0, StallCause::operands),
+                   second_space = program_.new_token(slots, StallCause::buffer_space);
+        const auto output_ready = program_.new_token(0, StallCause::outputs),
+                   output_space = program_.new_token(slots, StallCause::buffer_space);
         const auto constants_ready = program_.new_token(0, StallCause::weights);
         const bool constants = load_constants(constants_ready);
         const bool two = program_.operands.size() > 1 && program_.operands[1].map;
@@ -61,13 +65,18 @@ class RowsBuilder {
         for (std::int64_t r = 0; r < rows_; r += program_.mapping.tile_rows, ++tile) {
             const Range rows{r, std::min(rows_, r + program_.mapping.tile_rows)};
             const auto slot = static_cast<std::int16_t>(tile % slots);
-            const Slot first{buffer_, slot}, second{buffer_, static_cast<std::int16_t>(kSecondSlot + slot)}, output{buffer_, static_cast<std::int16_t>(kOutputSlot + slot)};
+            const Slot first{buffer_, slot}, second{buffer_, static_cast<std::int16_t>(kSecondSlot + slot)},
+                output{buffer_, static_cast<std::int16_t>(kOutputSlot + slot)};
             add_load(UnitId::activation_dma, 0, rows, first, first_space, first_ready);
             if (two) add_load(UnitId::operand_dma, 1, rows, second, second_space, second_ready);
 
             Command work{.rows = rows, .cols = {0, program_.cols}, .left = first, .right = two ? second : Slot{}, .target = output};
-            work.opcode = segment_.kind == SegmentKind::layer_norm ? Opcode::layer_norm : segment_.kind == SegmentKind::softmax ? Opcode::softmax : Opcode::elementwise;
-            const auto unit = work.opcode == Opcode::layer_norm ? UnitId::layernorm_unit : work.opcode == Opcode::softmax ? UnitId::softmax_unit : UnitId::post_unit;
+            work.opcode = segment_.kind == SegmentKind::layer_norm ? Opcode::layer_norm
+                          : segment_.kind == SegmentKind::softmax  ? Opcode::softmax
+                                                                   : Opcode::elementwise;
+            const auto unit = work.opcode == Opcode::layer_norm ? UnitId::layernorm_unit
+                              : work.opcode == Opcode::softmax  ? UnitId::softmax_unit
+                                                                : UnitId::post_unit;
             work.acquire.add(first_ready);
             work.release.add(first_space);
             if (two) {
@@ -79,7 +88,10 @@ class RowsBuilder {
             work.release.add(output_ready);
             program_.stream(unit).push_back(work);
 
-            Command store{.opcode = Opcode::store, .rows = {rows.begin * lines_per_row_, rows.end * lines_per_row_}, .cols = {0, output_cols_}, .left = output};
+            Command store{.opcode = Opcode::store,
+                          .rows = {rows.begin * lines_per_row_, rows.end * lines_per_row_},
+                          .cols = {0, output_cols_},
+                          .left = output};
             store.acquire.add(output_ready);
             store.release.add(output_space);
             program_.stream(UnitId::store_dma).push_back(store);
@@ -89,8 +101,12 @@ class RowsBuilder {
     /// Per-channel constants of LayerNorm and requantization, once.
     bool load_constants(TokenId ready) {
         if (segment_.kind != SegmentKind::layer_norm && !std::holds_alternative<models::Requantize>(node_.op)) return false;
-        program_.operands.push_back({.kind = OperandSource::Kind::weights, .node = segment_.main, .resident = context_.hardware.weights_resident});
-        Command load{.opcode = Opcode::load, .operand = static_cast<std::int8_t>(program_.operands.size() - 1), .target = {BufferId::weight, 0}, .extra_bytes = output_cols_ * kChannelConstantBytes};
+        program_.operands.push_back(
+            {.kind = OperandSource::Kind::weights, .node = segment_.main, .resident = context_.hardware.weights_resident});
+        Command load{.opcode = Opcode::load,
+                     .operand = static_cast<std::int8_t>(program_.operands.size() - 1),
+                     .target = {BufferId::weight, 0},
+                     .extra_bytes = output_cols_ * kChannelConstantBytes};
         load.release.add(ready);
         program_.stream(UnitId::weight_dma).push_back(load);
         return true;
@@ -100,7 +116,8 @@ class RowsBuilder {
         const auto& map = *program_.operands[static_cast<std::size_t>(operand)].map;
         if (const auto* op = std::get_if<models::Resize>(&node_.op)) rows = source_pixels(*op, rows);
         Command load{.opcode = Opcode::load, .operand = operand, .rows = rows, .depth = {0, map.depth()}, .target = target};
-        if (segment_.kind == SegmentKind::prompt && map.rows() * map.batches() != rows_) load.rows = {0, 1}, load.depth = rows;  // labels: one row
+        if (segment_.kind == SegmentKind::prompt && map.rows() * map.batches() != rows_)
+            load.rows = {0, 1}, load.depth = rows;  // labels: one row
         load.acquire.add(space);
         load.release.add(ready);
         program_.stream(dma).push_back(load);
@@ -126,6 +143,8 @@ class RowsBuilder {
 
 }  // namespace
 
-Program build_rows(const BuildContext& context, const Segment& segment) { return RowsBuilder(context, segment).build(); }
+Program build_rows(const BuildContext& context, const Segment& segment) {
+    return RowsBuilder(context, segment).build();
+}
 
 }  // namespace prelude::sim

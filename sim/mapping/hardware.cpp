@@ -11,13 +11,15 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr double kActivateNs = 14.17, kPrechargeNs = 14.17, kTurnaroundNs = 10.0, kRefreshNs = 350.0, kRefreshIntervalNs = 7800.0, kLatencyNs = 100.0;
+constexpr double kActivateNs = 14.17, kPrechargeNs = 14.17, kTurnaroundNs = 10.0, kRefreshNs = 350.0, kRefreshIntervalNs = 7800.0,
+                 kLatencyNs = 100.0;
 constexpr std::int64_t kBitsPerKib = 8192;
 
 }  // namespace
 
 double Hardware::peak_bytes_per_cycle() const noexcept {
-    const double dram = static_cast<double>(channels) * static_cast<double>(dram_bytes_numerator) / static_cast<double>(dram_bytes_denominator);
+    const double dram =
+        static_cast<double>(channels) * static_cast<double>(dram_bytes_numerator) / static_cast<double>(dram_bytes_denominator);
     return std::min(dram, static_cast<double>(ports) * port_bytes);
 }
 

@@ -10,8 +10,12 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
-constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept { return ceil_div(a, b) * b; }
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
+    return (a + b - 1) / b;
+}
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) noexcept {
+    return ceil_div(a, b) * b;
+}
 
 /// Extents worth trying: multiples of `unit` that grow by about a third, and the whole.
 std::vector<std::int64_t> extents(std::int64_t whole, std::int64_t unit) {
@@ -52,7 +56,8 @@ double array_cycles(const Hardware& hardware, const ProductShape& shape, const M
         for (const auto& [cols, num_cols] : tiles(shape.cols, map.tile_cols)) {
             if (num_rows * num_cols == 0) continue;
             for (std::int64_t k = 0; k < shape.depth; k += map.tile_depth) {
-                const auto busy = pe_occupancy(hardware.pe, shape.form, map.weight_stationary, map.swap, rows, cols, k, std::min(shape.depth, k + map.tile_depth));
+                const auto busy = pe_occupancy(hardware.pe, shape.form, map.weight_stationary, map.swap, rows, cols, k,
+                                               std::min(shape.depth, k + map.tile_depth));
                 cycles += static_cast<double>(num_rows * num_cols * busy.cycles);
             }
         }
@@ -77,19 +82,29 @@ Estimate estimate(const Hardware& hardware, const ProductShape& shape, const Map
     const auto waste = [&](std::int64_t words, std::int64_t row_words, int bits) {
         if (words == row_words || bits == 0) return 1.0;
         const auto run = words * bits / 8;
-        const auto moved = run * 8 == words * bits && run % hardware.granule_bytes == 0 ? run : (run / hardware.granule_bytes + 2) * hardware.granule_bytes;
+        const auto moved = run * 8 == words * bits && run % hardware.granule_bytes == 0
+                               ? run
+                               : (run / hardware.granule_bytes + 2) * hardware.granule_bytes;
         return static_cast<double>(moved) / std::max(static_cast<double>(words * bits) / 8.0, 1.0);
     };
-    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_bits) * shape.left_reload * waste(map.tile_depth, shape.depth, shape.form.left_bits);
-    const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits) * (shape.dynamic_right ? waste(map.tile_depth, shape.depth, shape.form.right_bits) : 1.0);
-    result.load = (left_bytes * static_cast<double>(left_loads) + right_bytes * static_cast<double>(right_loads) +
-                   bytes(shape.batch * shape.rows * shape.cols, shape.residual_bits) * waste(map.tile_cols, shape.cols, shape.residual_bits)) /
-                  bandwidth;
-    result.store = bytes(shape.batch * shape.rows * shape.cols, shape.output_bits) * waste(map.tile_cols, shape.cols, shape.output_bits) / bandwidth;
-    const auto post = shape.batch * (map.swap ? ceil_div(shape.rows, hardware.pe.cols) * shape.cols : ceil_div(shape.cols, hardware.pe.cols) * shape.rows);
+    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_bits) * shape.left_reload *
+                            waste(map.tile_depth, shape.depth, shape.form.left_bits);
+    const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits) *
+                             (shape.dynamic_right ? waste(map.tile_depth, shape.depth, shape.form.right_bits) : 1.0);
+    result.load =
+        (left_bytes * static_cast<double>(left_loads) + right_bytes * static_cast<double>(right_loads) +
+         bytes(shape.batch * shape.rows * shape.cols, shape.residual_bits) * waste(map.tile_cols, shape.cols, shape.residual_bits)) /
+        bandwidth;
+    result.store =
+        bytes(shape.batch * shape.rows * shape.cols, shape.output_bits) * waste(map.tile_cols, shape.cols, shape.output_bits) / bandwidth;
+    const auto post = shape.batch * (map.swap ? ceil_div(shape.rows, hardware.pe.cols) * shape.cols
+                                              : ceil_div(shape.cols, hardware.pe.cols) * shape.rows);
     result.vector = static_cast<double>(post);
-    if (shape.table) result.vector = std::max(result.vector, static_cast<double>(shape.batch * shape.rows * shape.cols) / hardware.gelu_lanes);
-    result.first = (bytes(map.tile_rows * map.tile_depth, shape.form.left_bits) * shape.left_reload + bytes(map.tile_cols * map.tile_depth, shape.form.right_bits)) / bandwidth +
+    if (shape.table)
+        result.vector = std::max(result.vector, static_cast<double>(shape.batch * shape.rows * shape.cols) / hardware.gelu_lanes);
+    result.first = (bytes(map.tile_rows * map.tile_depth, shape.form.left_bits) * shape.left_reload +
+                    bytes(map.tile_cols * map.tile_depth, shape.form.right_bits)) /
+                       bandwidth +
                    static_cast<double>(2 * hardware.latency_cycles);
     result.last = static_cast<double>(post_rows(hardware.pe, map.swap, map.tile_rows, map.tile_cols)) +
                   bytes(map.tile_rows * map.tile_cols, shape.output_bits) / bandwidth;
@@ -107,18 +122,20 @@ std::string Mapping::to_string() const {
     if (!infeasible.empty()) return "infeasible: " + infeasible;
     if (tile_depth == 0 && tile_cols == 0) return fmt::format("rows {}, {} slots", tile_rows, slots);
     if (tile_depth == 0) {
-        return fmt::format("queries {} keys {}{}, {} slots, {} score slots, {} key slots", tile_rows, tile_cols, keys_resident ? " (resident)" : "", slots, score_slots,
-                           key_slots);
+        return fmt::format("queries {} keys {}{}, {} slots, {} score slots, {} key slots", tile_rows, tile_cols,
+                           keys_resident ? " (resident)" : "", slots, score_slots, key_slots);
     }
     return fmt::format("rows {} cols {} depth {}, {} outer, {} stationary{}, {} slots", tile_rows, tile_cols, tile_depth,
-                       order == LoopOrder::rows_outer ? "rows" : "cols", weight_stationary ? "weight" : "output", swap ? ", swapped" : "", slots);
+                       order == LoopOrder::rows_outer ? "rows" : "cols", weight_stationary ? "weight" : "output", swap ? ", swapped" : "",
+                       slots);
 }
 
 Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
     const auto usable = [&](std::int64_t bits) { return bits / hardware.slots; };
     const auto weight_capacity = usable(hardware.weight_bits), activation_capacity = usable(hardware.activation_bits),
                sum_capacity = usable(hardware.partial_sum_bits);
-    const std::int64_t bits_per_output = std::int64_t{shape.accumulator_bits} * shape.form.num_residues + shape.output_bits + shape.residual_bits;
+    const std::int64_t bits_per_output =
+        std::int64_t{shape.accumulator_bits} * shape.form.num_residues + shape.output_bits + shape.residual_bits;
 
     Mapping best{.infeasible = "no tile fits"};
     std::int64_t best_cycles = 0;
@@ -127,7 +144,8 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
     const auto note = [](std::int64_t& least, std::int64_t need) { least = least == 0 ? need : std::min(least, need); };
     for (const bool swap : {false, true}) {
         if (swap && (shape.form.left_is_log || shape.needs_whole_rows_outer)) continue;
-        const auto right_capacity = swap ? activation_capacity : weight_capacity, left_capacity = swap ? weight_capacity : activation_capacity;
+        const auto right_capacity = swap ? activation_capacity : weight_capacity,
+                   left_capacity = swap ? weight_capacity : activation_capacity;
         const auto row_unit = std::min<std::int64_t>(shape.rows, swap ? hardware.pe.cols : hardware.pe.rows);
         const auto col_unit = std::min<std::int64_t>(shape.cols, swap ? hardware.pe.rows : hardware.pe.cols);
         for (auto rows : extents(shape.rows, row_unit)) {
@@ -137,7 +155,8 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
                 if (sum_bits > sum_capacity) break;
                 fits_sums |= !swap;
                 for (auto depth : depth_parts(shape.depth, shape.depth_unit)) {
-                    const auto weight_bits = cols * depth * shape.form.right_bits, activation_bits = rows * (depth * shape.form.left_bits + shape.extra_rows_bits);
+                    const auto weight_bits = cols * depth * shape.form.right_bits,
+                               activation_bits = rows * (depth * shape.form.left_bits + shape.extra_rows_bits);
                     if (!swap) {
                         note(least_weight, weight_bits);
                         note(least_activation, activation_bits);
@@ -151,7 +170,13 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
                         if (swap && hardware.dataflow == Dataflow::weight_stationary) continue;
                         for (const auto order : {LoopOrder::rows_outer, LoopOrder::cols_outer}) {
                             if (shape.needs_whole_rows_outer && order != LoopOrder::rows_outer) continue;
-                            Mapping map{.tile_rows = rows, .tile_cols = cols, .tile_depth = depth, .order = order, .weight_stationary = stationary, .swap = swap, .slots = hardware.slots};
+                            Mapping map{.tile_rows = rows,
+                                        .tile_cols = cols,
+                                        .tile_depth = depth,
+                                        .order = order,
+                                        .weight_stationary = stationary,
+                                        .swap = swap,
+                                        .slots = hardware.slots};
                             const auto cycles = estimate(hardware, shape, map).cycles(hardware.slots > 1);
                             if (!best.infeasible.empty() || cycles < best_cycles) {
                                 best = map;
@@ -164,9 +189,12 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
         }
     }
     if (best.infeasible.empty()) return best;
-    if (!fits_sums) best.infeasible = too_small("partial-sum", least_sums, sum_capacity);
-    else if (!fits_weight) best.infeasible = too_small("weight", least_weight, weight_capacity);
-    else if (!fits_activation) best.infeasible = too_small("activation", least_activation, activation_capacity);
+    if (!fits_sums)
+        best.infeasible = too_small("partial-sum", least_sums, sum_capacity);
+    else if (!fits_weight)
+        best.infeasible = too_small("weight", least_weight, weight_capacity);
+    else if (!fits_activation)
+        best.infeasible = too_small("activation", least_activation, activation_capacity);
     return best;
 }
 
@@ -184,7 +212,8 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
                 if (score_need > hardware.score_bits) continue;
                 fits_scores = true;
                 const bool whole = keys == shape.keys;
-                const auto outputs = std::max(keys * shape.scores_accumulator_bits, shape.head_dim * shape.weighted_accumulator_bits * shape.weighted.num_residues);
+                const auto outputs = std::max(keys * shape.scores_accumulator_bits,
+                                              shape.head_dim * shape.weighted_accumulator_bits * shape.weighted.num_residues);
                 if (slots * rows * (outputs + shape.head_dim * shape.output_bits) > hardware.partial_sum_bits) continue;
                 if (slots * rows * shape.head_dim * shape.scores.left_bits > hardware.activation_bits) continue;
                 const auto key_bits = keys * shape.head_dim * (shape.scores.right_bits + shape.weighted.right_bits);
@@ -195,23 +224,30 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
                 double array = 0;
                 for (std::int64_t k = 0; k < shape.keys; k += keys) {
                     const auto stop = std::min(shape.keys, k + keys);
-                    array += static_cast<double>(pe_occupancy(hardware.pe, shape.scores, false, false, rows, stop - k, 0, shape.head_dim).cycles);
-                    array += static_cast<double>(pe_occupancy(hardware.pe, shape.weighted, false, false, rows, shape.head_dim, k, stop).cycles);
+                    array += static_cast<double>(
+                        pe_occupancy(hardware.pe, shape.scores, false, false, rows, stop - k, 0, shape.head_dim).cycles);
+                    array +=
+                        static_cast<double>(pe_occupancy(hardware.pe, shape.weighted, false, false, rows, shape.head_dim, k, stop).cycles);
                 }
                 if (shape.relative) {
-                    array += static_cast<double>(pe_occupancy(hardware.pe, shape.scores, false, false, rows, 2 * (shape.grid_height + shape.grid_width) - 2, 0, shape.head_dim).cycles);
+                    array += static_cast<double>(pe_occupancy(hardware.pe, shape.scores, false, false, rows,
+                                                              2 * (shape.grid_height + shape.grid_width) - 2, 0, shape.head_dim)
+                                                     .cycles);
                 }
                 const auto softmax = static_cast<double>((rows + shape.softmax_passes - 1) * ceil_div(shape.keys, hardware.softmax_lanes));
-                const auto post = static_cast<double>(post_rows(hardware.pe, false, rows, shape.keys) + post_rows(hardware.pe, false, rows, shape.head_dim));
+                const auto post = static_cast<double>(post_rows(hardware.pe, false, rows, shape.keys) +
+                                                      post_rows(hardware.pe, false, rows, shape.head_dim));
                 const auto tiles = static_cast<double>(shape.batch * query_tiles);
-                const auto kv_bytes = static_cast<double>(shape.keys * shape.head_dim * (shape.scores.right_bits + shape.weighted.right_bits)) / 8.0;
-                const auto memory = (tiles * (whole ? 1.0 / static_cast<double>(query_tiles) : 1.0) * kv_bytes +
-                                     tiles * static_cast<double>(rows * shape.head_dim * (shape.scores.left_bits + shape.output_bits)) / 8.0) /
-                                    bandwidth;
+                const auto kv_bytes =
+                    static_cast<double>(shape.keys * shape.head_dim * (shape.scores.right_bits + shape.weighted.right_bits)) / 8.0;
+                const auto memory =
+                    (tiles * (whole ? 1.0 / static_cast<double>(query_tiles) : 1.0) * kv_bytes +
+                     tiles * static_cast<double>(rows * shape.head_dim * (shape.scores.left_bits + shape.output_bits)) / 8.0) /
+                    bandwidth;
                 const double pipelined = score_slots > 1 ? std::max({tiles * array, tiles * softmax, tiles * post})
                                                          : tiles * (array + softmax + static_cast<double>(rows) * 2);
-                const double total = (slots > 1 && key_slots > 1 ? std::max(pipelined, memory) : pipelined + memory) + array + softmax + kv_bytes / bandwidth +
-                                     tiles * static_cast<double>(2 * key_tiles + 4);
+                const double total = (slots > 1 && key_slots > 1 ? std::max(pipelined, memory) : pipelined + memory) + array + softmax +
+                                     kv_bytes / bandwidth + tiles * static_cast<double>(2 * key_tiles + 4);
                 if (!best.infeasible.empty() || total < static_cast<double>(best.estimated_cycles)) {
                     best = {.tile_rows = rows,
                             .tile_cols = keys,
@@ -225,7 +261,8 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
         }
     }
     if (!best.infeasible.empty() && !fits_scores) {
-        best.infeasible = too_small("score", std::min<std::int64_t>(hardware.pe.rows, shape.queries) * shape.keys * shape.score_bits, hardware.score_bits);
+        best.infeasible = too_small("score", std::min<std::int64_t>(hardware.pe.rows, shape.queries) * shape.keys * shape.score_bits,
+                                    hardware.score_bits);
     }
     return best;
 }
@@ -233,7 +270,8 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
 Mapping map_rows(const Hardware& hardware, std::int64_t capacity_bits, std::int64_t rows, std::int64_t row_bits) {
     constexpr std::int64_t kTilesWanted = 16;
     const auto usable = capacity_bits / hardware.slots;
-    if (row_bits > usable) return {.infeasible = fmt::format("a row of {} bits does not fit {} usable bits of its buffer", row_bits, usable)};
+    if (row_bits > usable)
+        return {.infeasible = fmt::format("a row of {} bits does not fit {} usable bits of its buffer", row_bits, usable)};
     const auto fitting = usable / row_bits;
     const auto wanted = std::max<std::int64_t>(ceil_div(rows, kTilesWanted), 1);
     return {.tile_rows = std::min({fitting, wanted, rows}), .slots = hardware.slots};

@@ -20,13 +20,13 @@ struct Mapping {
     std::int64_t tile_rows = 0, tile_cols = 0, tile_depth = 0;  ///< attention: query rows, keys, -; vector segments: rows
     LoopOrder order = LoopOrder::rows_outer;
     bool weight_stationary = false;
-    bool swap = false;                 ///< left operand's rows on the columns of the array
-    int slots = 2;                     ///< tiles a buffer pool holds: 2 = double buffering
-    int score_slots = 2;               ///< attention: query tiles whose score rows are on chip
-    int key_slots = 2;                 ///< attention: tiles of K (and of V) on chip
-    bool keys_resident = false;        ///< attention: a tile of K and V is a whole head
+    bool swap = false;           ///< left operand's rows on the columns of the array
+    int slots = 2;               ///< tiles a buffer pool holds: 2 = double buffering
+    int score_slots = 2;         ///< attention: query tiles whose score rows are on chip
+    int key_slots = 2;           ///< attention: tiles of K (and of V) on chip
+    bool keys_resident = false;  ///< attention: a tile of K and V is a whole head
     std::int64_t estimated_cycles = 0;
-    std::string infeasible{};            ///< reason; empty = feasible
+    std::string infeasible{};                     ///< reason; empty = feasible
     [[nodiscard]] std::string to_string() const;  ///< "rows 128 cols 96 depth 768, rows outer, output stationary, 2 slots"
     friend bool operator==(const Mapping&, const Mapping&) = default;
 };
@@ -36,11 +36,11 @@ struct ProductShape {
     std::int64_t batch = 1, rows = 0, cols = 0, depth = 0;
     ProductForm form;
     int accumulator_bits = 32, output_bits = 16, residual_bits = 0;
-    bool dynamic_right = false;      ///< the right operand changes with the batch
-    std::int64_t depth_unit = 1;     ///< K may be cut at multiples of this (convolution taps; accumulator chunks)
-    double left_reload = 1.0;        ///< bytes the left operand occupies in DRAM per byte read by rows (overlapping windows: below 1)
-    bool table = false;              ///< the activation unit follows
-    std::int64_t extra_rows_bits = 0;  ///< per left row kept in the activation buffer beside the tile (relative-position terms)
+    bool dynamic_right = false;           ///< the right operand changes with the batch
+    std::int64_t depth_unit = 1;          ///< K may be cut at multiples of this (convolution taps; accumulator chunks)
+    double left_reload = 1.0;             ///< bytes the left operand occupies in DRAM per byte read by rows (overlapping windows: below 1)
+    bool table = false;                   ///< the activation unit follows
+    std::int64_t extra_rows_bits = 0;     ///< per left row kept in the activation buffer beside the tile (relative-position terms)
     bool needs_whole_rows_outer = false;  ///< relative positions: all columns of a row tile follow each other
 };
 

@@ -8,10 +8,14 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept { return (a + b - 1) / b; }
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
+    return (a + b - 1) / b;
+}
 constexpr int kTermConstantBits = 16;
 
-int floor_power_of_two(int v) noexcept { return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(v, 1)))); }
+int floor_power_of_two(int v) noexcept {
+    return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(v, 1))));
+}
 
 }  // namespace
 
@@ -55,8 +59,8 @@ int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
     return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
 }
 
-PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows, std::int64_t cols,
-                         std::int64_t begin, std::int64_t end) noexcept {
+PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
+                         std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept {
     const std::int64_t along = swap ? cols : rows, across = swap ? rows : cols;  // on array rows, on array columns
     const std::int64_t passes = num_passes(pe, form, swap), step = std::int64_t{pe.depth} * fusion(pe, form, swap);
     const bool corrected = pe.zero_point == ZeroPoint::correct && !form.prescaled && (form.left_zero_point || form.right_zero_point);

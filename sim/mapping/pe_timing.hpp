@@ -67,14 +67,14 @@ struct ProductForm {
 [[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
-    std::int64_t cycles = 0;         ///< the array is taken
-    std::int64_t stream_cycles = 0;  ///< of these, operands enter
-    std::int64_t drained_rows = 0;   ///< rows of sums that leave (post unit or partial-sum buffer)
-    std::int64_t slots = 0;          ///< multiply-accumulate slots of the stream cycles
-    std::int64_t idle_slots = 0;     ///< of the other cycles
+    std::int64_t cycles = 0;                       ///< the array is taken
+    std::int64_t stream_cycles = 0;                ///< of these, operands enter
+    std::int64_t drained_rows = 0;                 ///< rows of sums that leave (post unit or partial-sum buffer)
+    std::int64_t slots = 0;                        ///< multiply-accumulate slots of the stream cycles
+    std::int64_t idle_slots = 0;                   ///< of the other cycles
     std::int64_t left_reads = 0, right_reads = 0;  ///< operand words that enter
-    std::int64_t sum_rounds = 0;    ///< weight stationary: times every sum goes through the partial-sum buffer
-    std::int64_t flushes = 0;        ///< term sums multiplied by their constant
+    std::int64_t sum_rounds = 0;                   ///< weight stationary: times every sum goes through the partial-sum buffer
+    std::int64_t flushes = 0;                      ///< term sums multiplied by their constant
 };
 
 /// Occupancy of `rows` x `cols` outputs over positions [begin, end) of K.
@@ -82,11 +82,12 @@ struct PeOccupancy {
 /// Output stationary (R x C accumulators, operands stream):
 ///   cycles = sum over sub-tiles of R x C outputs, over terms t that meet [begin, end):
 ///            max( passes * ceil(k_t / (D f)), used_rows * residues ) + correction                                   (1)
-///   every term is padded to the depth D; its sums leave one row of C a cycle through a second accumulator bank while the next term streams;
-///   correction = 1 where zero points are taken out by row and column sums (`zero_point: correct`).
+///   every term is padded to the depth D; its sums leave one row of C a cycle through a second accumulator bank while the next term
+///   streams; correction = 1 where zero points are taken out by row and column sums (`zero_point: correct`).
 /// Weight stationary (D x C weights held, rows stream, sums live in the partial-sum buffer):
 ///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (max(passes * ceil(rows / R), rows) * residues + 1)         (2)
-///   sums are read and written back one row of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
+///   sums are read and written back one row of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held
+///   weights.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,

@@ -32,15 +32,15 @@ struct Slot {
 };
 
 enum class Opcode : std::uint8_t {
-    load,         ///< DMA: rows x depth of operand `operand` into `target`
-    store,        ///< DMA: rows x cols of `source` to the output value
-    multiply,     ///< PE: left x right -> sums
-    relative,     ///< PE: query tile x relative-position tables -> sums
-    rescale,      ///< post unit: sums -> words of the output, fused steps included
-    add_relative, ///< post unit: rescales the relative-position terms of a query tile
-    elementwise,  ///< post unit: add, requantize, table, resize, prompt on whole rows
-    layer_norm,   ///< LayerNorm unit: whole rows
-    softmax,      ///< softmax unit: whole rows of scores -> codes
+    load,          ///< DMA: rows x depth of operand `operand` into `target`
+    store,         ///< DMA: rows x cols of `source` to the output value
+    multiply,      ///< PE: left x right -> sums
+    relative,      ///< PE: query tile x relative-position tables -> sums
+    rescale,       ///< post unit: sums -> words of the output, fused steps included
+    add_relative,  ///< post unit: rescales the relative-position terms of a query tile
+    elementwise,   ///< post unit: add, requantize, table, resize, prompt on whole rows
+    layer_norm,    ///< LayerNorm unit: whole rows
+    softmax,       ///< softmax unit: whole rows of scores -> codes
 };
 
 using TokenId = std::int16_t;
@@ -57,14 +57,14 @@ struct TokenList {
 
 struct Command {
     Opcode opcode = Opcode::load;
-    std::int8_t operand = -1;  ///< index into Program::operands
-    std::int8_t product = -1;  ///< index into Program::products
+    std::int8_t operand = -1;          ///< index into Program::operands
+    std::int8_t product = -1;          ///< index into Program::products
     bool prefetched = false;           ///< load: already on chip
     bool first = false, last = false;  ///< multiply: first / last part of K
     std::int64_t batch = 0;
     Range rows{}, cols{}, depth{};
     Slot left{}, right{}, target{}, extra{};  ///< extra: residual tile or relative-position terms
-    std::int64_t extra_bytes = 0;      ///< load: per-channel constants that come with the tile
+    std::int64_t extra_bytes = 0;             ///< load: per-channel constants that come with the tile
     TokenList acquire{}, release{};
 };
 
@@ -73,10 +73,10 @@ struct OperandSource {
     enum class Kind { value, weights, tables } kind = Kind::value;
     std::shared_ptr<const AddressMap> map{};  ///< value
     int bits = 8;
-    std::int64_t row_words = 0;             ///< weights: words per row (K); rows are packed to bytes
-    models::NodeId node = -1;               ///< weights, tables: whose constants
+    std::int64_t row_words = 0;  ///< weights: words per row (K); rows are packed to bytes
+    models::NodeId node = -1;    ///< weights, tables: whose constants
     models::ValueId value = -1;
-    bool resident = false;                  ///< constants that live on chip: no transfer
+    bool resident = false;  ///< constants that live on chip: no transfer
 };
 
 /// One kind of product of the segment.
@@ -100,10 +100,10 @@ struct Program {
     int output_bits = 16;
     std::vector<TokenSpec> tokens;
     std::array<std::vector<Command>, kNumUnits> streams;
-    std::vector<models::ValueId> values;  ///< stored values touched, in the order of their DRAM regions
+    std::vector<models::ValueId> values;                    ///< stored values touched, in the order of their DRAM regions
     std::int64_t batch = 1, rows = 0, cols = 0, depth = 0;  ///< main product, or rows x cols of a vector segment
     std::int64_t useful_macs = 0;
-    bool table_in_post = false;           ///< the activation unit works behind the post unit
+    bool table_in_post = false;  ///< the activation unit works behind the post unit
     int softmax_passes = 2;
 
     [[nodiscard]] std::vector<Command>& stream(UnitId unit) { return streams[static_cast<std::size_t>(unit)]; }

@@ -21,7 +21,9 @@ bool is(const Node& node) noexcept {
     return std::holds_alternative<Op>(node.op);
 }
 
-bool is_constant(const Node& node) noexcept { return is<models::Parameter>(node) || is<models::DensePositionCode>(node); }
+bool is_constant(const Node& node) noexcept {
+    return is<models::Parameter>(node) || is<models::DensePositionCode>(node);
+}
 
 /// The only consumer of a value.
 const Node* only_consumer(const Graph& graph, ValueId value) {
@@ -29,12 +31,15 @@ const Node* only_consumer(const Graph& graph, ValueId value) {
     return users.size() == 1 ? &graph.node(users[0]) : nullptr;
 }
 
-NodeId id_of(const Graph& graph, const Node& node) { return *graph.value(node.output).producer; }
+NodeId id_of(const Graph& graph, const Node& node) {
+    return *graph.value(node.output).producer;
+}
 
 /// QK^T -> (rel-pos) -> softmax -> PV, each value used once.
 std::optional<Segment> attention_core(const Graph& graph, const Node& node) {
     if (!is<models::MatMul>(node) || !std::get<models::MatMul>(node.op).transpose_right) return std::nullopt;
-    Segment segment{.name = node.name, .kind = SegmentKind::attention, .operator_name = "attention", .part = node.part, .block = node.block};
+    Segment segment{
+        .name = node.name, .kind = SegmentKind::attention, .operator_name = "attention", .part = node.part, .block = node.block};
     segment.main = id_of(graph, node);
     const Node* next = only_consumer(graph, node.output);
     if (next && is<models::RelativePosition>(*next)) {
@@ -62,7 +67,8 @@ class Builder {
             if (taken_[index(id)] || !wanted(node) || quant::is_movement(node.op)) continue;
             if (is_constant(node)) {
                 taken_[index(id)] = true;
-                result_.constants.push_back({node.name, packed_bytes(graph_.value(node.output), plan_.format(graph_.value(node.output).name).bits)});
+                result_.constants.push_back(
+                    {node.name, packed_bytes(graph_.value(node.output), plan_.format(graph_.value(node.output).name).bits)});
             } else {
                 build(id, node);
             }
@@ -84,7 +90,8 @@ class Builder {
             result_.segments.push_back(std::move(segment));
             return;
         }
-        Segment segment{.name = node.name, .operator_name = std::string(models::operator_name(node.op)), .part = node.part, .block = node.block};
+        Segment segment{
+            .name = node.name, .operator_name = std::string(models::operator_name(node.op)), .part = node.part, .block = node.block};
         segment.main = id;
         segment.output = node.output;
         take(segment, id);
@@ -119,8 +126,8 @@ class Builder {
         const Node* next = only_consumer(graph_, segment.output);
         if (!next || !is<models::Rearrange>(*next)) return;
         const auto& op = std::get<models::Rearrange>(next->op);
-        if (op.slice_axis || op.result.rank() != 3 || op.order.back() + 1 != op.view.rank() || op.view.back() != row_length(graph_.value(segment.output)) ||
-            op.result.back() % op.view.back() != 0) {
+        if (op.slice_axis || op.result.rank() != 3 || op.order.back() + 1 != op.view.rank() ||
+            op.view.back() != row_length(graph_.value(segment.output)) || op.result.back() % op.view.back() != 0) {
             return;
         }
         take(segment, id_of(graph_, *next));
@@ -236,6 +243,8 @@ std::vector<Segment> Partitioner::attention_candidates(const Graph& graph) {
     return found;
 }
 
-Partition Partitioner::run(const std::vector<NodeId>& fused) const { return Builder(graph_, plan_, parts_, fused).run(); }
+Partition Partitioner::run(const std::vector<NodeId>& fused) const {
+    return Builder(graph_, plan_, parts_, fused).run();
+}
 
 }  // namespace prelude::sim

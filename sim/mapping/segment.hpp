@@ -27,16 +27,16 @@ enum class SegmentKind {
 struct Segment {
     std::string name;
     SegmentKind kind = SegmentKind::contraction;
-    std::string operator_name;          ///< "linear", "attention", ...
+    std::string operator_name;  ///< "linear", "attention", ...
     models::Part part = models::Part::encoder;
     int block = -1;
-    models::NodeId main = -1;           ///< product, norm, softmax, ...; of attention: QK^T
-    models::NodeId relative = -1;       ///< relative positions fused behind a product of scores
+    models::NodeId main = -1;                    ///< product, norm, softmax, ...; of attention: QK^T
+    models::NodeId relative = -1;                ///< relative positions fused behind a product of scores
     models::NodeId softmax = -1, weighted = -1;  ///< attention: softmax and PV
-    std::vector<models::NodeId> post{};   ///< fused steps behind a contraction: GELU/ReLU table, residual add
-    models::ValueId residual = -1;      ///< second operand of a fused or stand-alone add
-    models::ValueId output = -1;        ///< the value written
-    std::vector<models::NodeId> nodes{};  ///< all of the above and the movement nodes read through, ascending
+    std::vector<models::NodeId> post{};          ///< fused steps behind a contraction: GELU/ReLU table, residual add
+    models::ValueId residual = -1;               ///< second operand of a fused or stand-alone add
+    models::ValueId output = -1;                 ///< the value written
+    std::vector<models::NodeId> nodes{};         ///< all of the above and the movement nodes read through, ascending
 };
 
 /// What is not simulated, by name with its bytes.
@@ -46,10 +46,11 @@ struct OffDatapath {
 };
 
 struct Partition {
-    std::vector<Segment> segments;           ///< in execution order
-    std::vector<OffDatapath> constants;      ///< parameters and position codes: computed offline, in DRAM; their reading is counted where they are used
-    std::vector<OffDatapath> host_ops;       ///< left to the host
-    std::set<models::ValueId> written;       ///< movement outputs that their segment writes directly
+    std::vector<Segment> segments;  ///< in execution order
+    std::vector<OffDatapath>
+        constants;  ///< parameters and position codes: computed offline, in DRAM; their reading is counted where they are used
+    std::vector<OffDatapath> host_ops;  ///< left to the host
+    std::set<models::ValueId> written;  ///< movement outputs that their segment writes directly
 };
 
 class Partitioner {

@@ -78,7 +78,8 @@ inline RandomNetwork randomise(models::Graph graph, const models::SamConfig& con
         const auto& value = network.graph.value(id);
         const auto& format = network.quantized.plan.format(value.name);
         std::int32_t lo = 0, hi = (1 << std::min(format.bits, 16)) - 1;
-        if (format.kind == quant::FormatKind::fixed || format.kind == quant::FormatKind::score) lo = -(1 << (format.bits - 1)), hi = -lo - 1;
+        if (format.kind == quant::FormatKind::fixed || format.kind == quant::FormatKind::score)
+            lo = -(1 << (format.bits - 1)), hi = -lo - 1;
         if (value.name == models::sam_values::kPromptCoordinates) hi = static_cast<std::int32_t>(16 * config.image_size);
         if (value.name == models::sam_values::kPromptLabels) lo = -1, hi = 3;
         models::IntTensor words(value.shape);

@@ -44,7 +44,9 @@ NetworkResult run(const models::Graph& graph, const Design& design, quant::Setti
     return result;
 }
 
-Cycle cycles_of(const models::Graph& graph, const Design& design) { return run(graph, design).total.cycles; }
+Cycle cycles_of(const models::Graph& graph, const Design& design) {
+    return run(graph, design).total.cycles;
+}
 
 const SegmentStats& segment(const NetworkResult& result, const std::string& name) {
     for (const auto& stats : result.segments) {
@@ -132,9 +134,11 @@ TEST_CASE("Array size, softmax lanes and double buffering move latency as their 
     CHECK(run(layer, design).total.cycles > reference.cycles);
 
     models::Graph scores;
-    const auto q = scores.add_input("q", {4, 128, 16}, 2), k = scores.add_input("k", {4, 128, 16}, 2), v = scores.add_input("v", {4, 128, 16}, 2);
+    const auto q = scores.add_input("q", {4, 128, 16}, 2), k = scores.add_input("k", {4, 128, 16}, 2),
+               v = scores.add_input("v", {4, 128, 16}, 2);
     const auto qk = scores.add("qk", models::Part::encoder, 0, models::MatMul{.transpose_right = true}, {q, k});
-    scores.add("pv", models::Part::encoder, 0, models::MatMul{}, {scores.add("softmax", models::Part::encoder, 0, models::Softmax{}, {qk}), v});
+    scores.add("pv", models::Part::encoder, 0, models::MatMul{},
+               {scores.add("softmax", models::Part::encoder, 0, models::Softmax{}, {qk}), v});
     design = base_design();
     design.softmax_lanes = 2;
     const auto few = run(scores, design).segments[0];
@@ -205,8 +209,12 @@ TEST_CASE("Random shapes keep every invariant and finish above their bounds", "[
     const auto pick = [&](int lo, int hi) { return std::uniform_int_distribution<std::int64_t>(lo, hi)(random); };
     for (int trial = 0; trial < 40; ++trial) {
         auto design = base_design();
-        design.pe.rows = static_cast<int>(pick(1, 12)), design.pe.cols = static_cast<int>(pick(1, 12)), design.pe.depth = static_cast<int>(pick(1, 12));
-        design.buffers = {.weight_kib = static_cast<int>(pick(4, 64)), .activation_kib = static_cast<int>(pick(4, 64)), .partial_sum_kib = static_cast<int>(pick(4, 64)), .score_kib = 16};
+        design.pe.rows = static_cast<int>(pick(1, 12)), design.pe.cols = static_cast<int>(pick(1, 12)),
+        design.pe.depth = static_cast<int>(pick(1, 12));
+        design.buffers = {.weight_kib = static_cast<int>(pick(4, 64)),
+                          .activation_kib = static_cast<int>(pick(4, 64)),
+                          .partial_sum_kib = static_cast<int>(pick(4, 64)),
+                          .score_kib = 16};
         design.axi.ports = static_cast<int>(pick(1, 4)), design.dram.channels = static_cast<int>(pick(1, 2));
         design.double_buffer = pick(0, 1) != 0;
         quant::Settings settings;

@@ -14,7 +14,8 @@ models::SamConfig tiny_config() {
     models::SamConfig config;
     config.image_size = 40, config.patch_size = 8, config.width = 12, config.mlp_width = 20, config.depth = 2, config.num_heads = 2;
     config.window_size = 3, config.global_blocks = {1};
-    config.prompt_width = 8, config.mask_in_channels = 8, config.decoder_heads = 2, config.decoder_mlp_width = 14, config.iou_head_width = 10;
+    config.prompt_width = 8, config.mask_in_channels = 8, config.decoder_heads = 2, config.decoder_mlp_width = 14,
+    config.iou_head_width = 10;
     return config;
 }
 
@@ -47,9 +48,12 @@ TEST_CASE("A linear layer of prime shape has the words of the engine at every pa
 
 TEST_CASE("Convolutions of every kind have the words of the engine", "[sim]") {
     quant::Settings settings;
-    CHECK(differences(randomise(one_layer(models::Conv{"w", "b", 7, 11, 3, 1, 1}, {1, 7, 5, 9}, 1), {}, settings, 1), small_design()).empty());
-    CHECK(differences(randomise(one_layer(models::Conv{"w", "", 5, 13, 2, 2, 0}, {1, 5, 6, 10}, 1), {}, settings, 2), small_design()).empty());
-    CHECK(differences(randomise(one_layer(models::ConvTranspose{"w", "b", 7, 5, 2}, {1, 7, 3, 5}, 1), {}, settings, 3), small_design()).empty());
+    CHECK(differences(randomise(one_layer(models::Conv{"w", "b", 7, 11, 3, 1, 1}, {1, 7, 5, 9}, 1), {}, settings, 1), small_design())
+              .empty());
+    CHECK(differences(randomise(one_layer(models::Conv{"w", "", 5, 13, 2, 2, 0}, {1, 5, 6, 10}, 1), {}, settings, 2), small_design())
+              .empty());
+    CHECK(differences(randomise(one_layer(models::ConvTranspose{"w", "b", 7, 5, 2}, {1, 7, 3, 5}, 1), {}, settings, 3), small_design())
+              .empty());
 }
 
 TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]") {
@@ -89,7 +93,9 @@ TEST_CASE("No hardware choice changes a word", "[sim]") {
     vary([](Design& d) { d.pe = {.rows = 7, .cols = 3, .depth = 11, .precision = PePrecision::fused, .zero_point = ZeroPoint::subtract}; });
     vary([](Design& d) { d.double_buffer = false, d.dram.channels = 2, d.axi.ports = 3; });
     vary([](Design& d) { d.dataflow = Dataflow::weight_stationary; });
-    vary([](Design& d) { d.pe.weight_bits = 3, d.pe.activation_bits = 3, d.weights = WeightPlacement::resident, d.buffers.weight_kib = 64; });
+    vary([](Design& d) {
+        d.pe.weight_bits = 3, d.pe.activation_bits = 3, d.weights = WeightPlacement::resident, d.buffers.weight_kib = 64;
+    });
     vary([](Design& d) { d.layer_overlap = true; });
     vary([](Design& d) { d.buffers = {.weight_kib = 3, .activation_kib = 3, .partial_sum_kib = 2, .score_kib = 4}; });
     for (const auto& design : designs) CHECK(differences(network, design) == std::vector<std::string>{});

@@ -76,7 +76,8 @@ TEST_CASE("Row hits, misses and refreshes follow the addresses", "[sim]") {
     const auto stats = only_segment(graph, design);
     const auto hardware = resolve(design, {});
     // At least one miss per 8 KiB row of each stream; more where both streams meet in one bank.
-    const auto rows = (stats.dram.bytes_read + hardware.row_bytes - 1) / hardware.row_bytes + (stats.dram.bytes_written + hardware.row_bytes - 1) / hardware.row_bytes;
+    const auto rows = (stats.dram.bytes_read + hardware.row_bytes - 1) / hardware.row_bytes +
+                      (stats.dram.bytes_written + hardware.row_bytes - 1) / hardware.row_bytes;
     CHECK(stats.dram.row_misses >= rows);
     CHECK(stats.dram.refreshes == (stats.cycles - 1) / hardware.refresh_interval);
     CHECK(stats.dram.row_hits + stats.dram.row_misses == stats.dram.bursts);
