@@ -3,7 +3,12 @@
 
 // explore inspect: what one design is: graph, shapes, products, parameters, formats, tiling. Nothing is evaluated.
 
+#include "experiments/evaluate/design_point.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,9 +17,23 @@ namespace prelude::experiments {
 struct InspectCommand {
     std::filesystem::path config;
     std::vector<std::string> sets;
+    bool all = false;   ///< every node, not one of each kind of block
+    bool json = false;  ///< the same as JSON, every node
 };
 
+/// Tiles the mapper chooses for a design: a header, then a row per segment. Empty: no mapper is linked in.
+using TilingOf = std::function<std::vector<std::vector<std::string>>(const DesignPoint& point)>;
+
+/// Prints the base point of the configuration; of a sweep its first point.
 /// Throws    ConfigError, models::InputError
-[[nodiscard]] int inspect(const InspectCommand& command);
+[[nodiscard]] int inspect(const InspectCommand& command, const TilingOf& tiling_of = {});
+
+/// A design as JSON: {"model", "nodes": [...], "parts": {...}, "totals", "formats_assumed", "hardware"}; "hardware" and formats are
+/// absent where the design computes in floating point.
+[[nodiscard]] nlohmann::json describe(const Settings& settings, const sim::CostTable& costs);
+
+/// The description as tables. Blocks that are alike in all but their number are shown once, movement and parameter nodes not at all,
+/// unless `all`.
+[[nodiscard]] std::string print_description(const nlohmann::json& description, bool all);
 
 }  // namespace prelude::experiments

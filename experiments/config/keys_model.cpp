@@ -123,16 +123,18 @@ void declare_model_keys(std::vector<Key>& keys) {
                          [](auto& s) -> auto& { return s.data.split; }));
     keys.push_back(field({.path = "data.path",
                           .domain = Domain::path({{"none", 0}}, true),
-                          .sentence = "COCO-format annotation file, or the folder that holds `instances.json` and the pictures.",
+                          .sentence = "COCO-format annotation file, or the folder that holds it as `instances.json`; pictures lie beside it or in `images/` beside it.",
                           .because = "a relative path is looked up from the working directory, then beside the configuration file",
                           .affects = Affects::numeric,
                           .effective = {"data.kind has coco", uses_files}},
                          [](auto& s) -> auto& { return s.data.path; }));
-    keys.push_back({.path = "data.boxes",
-                    .domain = Domain::path({{"annotations", 0}}),
-                    .sentence = "Where box prompts come from: the annotations, or a detector's file.",
-                    .affects = Affects::numeric,
-                    .fixed = "annotations"});
+    keys.push_back(field({.path = "data.boxes",
+                          .domain = Domain::path({{"annotations", 0}}),
+                          .sentence = "Where box prompts come from: the annotations, or a detector's file in COCO's result format.",
+                          .because = "a detection is a prompt for the annotation its box overlaps most, by at least a half; others are left out",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has coco", uses_files}},
+                         [](auto& s) -> auto& { return s.data.boxes; }));
     keys.push_back(field({.path = "data.num_images",
                           .domain = Domain::integers({{1, 100'000}}),
                           .unit = "images",

@@ -45,7 +45,8 @@ enum class PromptKind { box, point };
 struct DataSettings {
     std::vector<DataKind> kinds{DataKind::phantom, DataKind::scene};
     DataSplit split = DataSplit::test;
-    std::string path;  ///< COCO-format data set
+    std::string path;   ///< COCO-format data set
+    std::string boxes;  ///< detections in COCO's result format; "": the annotations' boxes
     int num_images = 16;
     int prompts_per_image = 4;
     std::vector<PromptKind> prompts{PromptKind::box, PromptKind::point};

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/evaluate/model.hpp"
 
-#include <filesystem>
-
+#include "experiments/hash.hpp"
 #include "models/checkpoint/sam_checkpoint.hpp"
+#include "models/data/coco.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <tuple>
 
 namespace prelude::experiments {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::string_view kNoWeights = "none";
 
@@ -35,15 +44,26 @@ models::Split split_of(DataSplit split) {
     return split == DataSplit::train ? models::Split::train : split == DataSplit::dev ? models::Split::dev : models::Split::test;
 }
 
-std::unique_ptr<models::EvaluationSet> make_set(const DataSettings& data, models::Split split, std::uint64_t seed, int num_images, int size) {
-    std::vector<models::DataKind> kinds;
-    for (const auto kind : data.kinds) {
-        if (kind == DataKind::coco) throw models::DataError("data.kind coco is not available in this version");
-        kinds.push_back(kind == DataKind::phantom ? models::DataKind::phantom : models::DataKind::scene);
-    }
+models::PromptSchedule schedule_of(const DataSettings& data) {
     models::PromptSchedule schedule{.kinds = {}, .limit = data.prompts_per_image * static_cast<int>(data.prompts.size())};
     for (const auto kind : data.prompts) schedule.kinds.push_back(kind == PromptKind::box ? models::PromptKind::box : models::PromptKind::point);
-    return models::generated_set(std::move(kinds), split, seed, num_images, size, std::move(schedule));
+    return schedule;
+}
+
+models::DataKind generated(DataKind kind) { return kind == DataKind::phantom ? models::DataKind::phantom : models::DataKind::scene; }
+
+fs::path annotation_file(const std::string& path) { return fs::is_directory(path) ? fs::path(path) / "instances.json" : fs::path(path); }
+
+std::unique_ptr<models::EvaluationSet> coco_set(const DataSettings& data, int num_images) {
+    auto annotated = models::read_coco(annotation_file(data.path));
+    std::optional<std::vector<models::CocoBox>> boxes;
+    if (!data.boxes.empty()) boxes = models::read_coco_boxes(data.boxes, annotated);
+    return std::make_unique<models::CocoSet>(std::move(annotated), boxes, num_images, schedule_of(data));
+}
+
+std::unique_ptr<models::EvaluationSet> generated_pictures(const DataSettings& data, std::vector<models::DataKind> kinds, models::Split split, std::uint64_t seed,
+                                                          int num_images, int size) {
+    return models::generated_set(std::move(kinds), split, seed, num_images, size, schedule_of(data));
 }
 
 }  // namespace
@@ -70,13 +90,48 @@ models::SamConfig model_config(const ModelSettings& model) {
 }
 
 std::unique_ptr<models::EvaluationSet> evaluation_set(const DataSettings& data, const models::SamConfig& config) {
-    return make_set(data, split_of(data.split), data.seed, data.num_images, static_cast<int>(config.image_size));
+    const auto size = static_cast<int>(config.image_size);
+    const auto num_kinds = static_cast<int>(data.kinds.size());
+    std::vector<std::unique_ptr<models::EvaluationSet>> sets;
+    std::vector<models::DataKind> kinds;
+    for (int k = 0; k < num_kinds; ++k) {
+        const int share = (data.num_images + num_kinds - 1 - k) / num_kinds;
+        const auto kind = data.kinds[static_cast<std::size_t>(k)];
+        if (kind == DataKind::coco) {
+            sets.push_back(coco_set(data, share));
+        } else {
+            kinds.push_back(generated(kind));
+            sets.push_back(generated_pictures(data, {kinds.back()}, split_of(data.split), data.seed, share, size));
+        }
+    }
+    if (kinds.size() == data.kinds.size()) return generated_pictures(data, kinds, split_of(data.split), data.seed, data.num_images, size);
+    return models::interleaved_set(std::move(sets));
 }
 
 std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings, const models::SamConfig& config) {
-    if (settings.quant.calibration.on_evaluated_images) return evaluation_set(settings.data, config);
     const auto& calibration = settings.quant.calibration;
-    return make_set(settings.data, models::Split::train, calibration.seed, calibration.num_images, static_cast<int>(config.image_size));
+    if (calibration.on_evaluated_images) return evaluation_set(settings.data, config);
+    std::vector<models::DataKind> kinds;
+    for (const auto kind : settings.data.kinds)
+        if (std::ranges::find(kinds, generated(kind)) == kinds.end()) kinds.push_back(generated(kind));
+    return generated_pictures(settings.data, std::move(kinds), models::Split::train, calibration.seed, calibration.num_images, static_cast<int>(config.image_size));
+}
+
+std::string content_of_data(const std::string& path) {
+    const auto file = annotation_file(path);
+    // Hashed once a process: every point of a sweep asks.
+    static std::map<std::tuple<std::string, std::uintmax_t, fs::file_time_type>, std::string> known;
+    std::error_code missing;
+    auto& content = known[{file.string(), fs::file_size(file, missing), fs::last_write_time(file, missing)}];
+    if (!content.empty()) return content;
+    const auto data = models::read_coco(file);
+    auto text = sha256_of_path(file) + "\n";
+    for (const auto& image : data.images) {
+        std::error_code failure;
+        const auto size = fs::file_size(models::picture_path(data, image), failure);
+        text += fmt::format("{} {}\n", image.file_name, failure ? 0 : size);
+    }
+    return content = sha256(text);
 }
 
 }  // namespace prelude::experiments

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "experiments/config/settings.hpp"
 #include "models/checkpoint/weights.hpp"
@@ -26,10 +27,17 @@ struct LoadedModel {
 /// The configuration alone; reads at most the checkpoint's header.
 [[nodiscard]] models::SamConfig model_config(const ModelSettings& model);
 
-/// The pictures accuracy is measured on.
+/// The pictures accuracy is measured on: kinds in turn, each with its share; a COCO file that has fewer pictures gives all it has.
+/// Throws    DataError listing what is wrong with the file or its pictures
 [[nodiscard]] std::unique_ptr<models::EvaluationSet> evaluation_set(const DataSettings& data, const models::SamConfig& config);
 
-/// The pictures calibration looks at: the training split, or the evaluated pictures themselves.
+/// The pictures calibration looks at: the training split, or the evaluated pictures themselves. A COCO file has no training split
+/// of its own: generated scenes stand in, so that no evaluated picture is seen unless asked for.
 [[nodiscard]] std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings, const models::SamConfig& config);
+
+/// What a key of a cached result says of a COCO data set: the SHA-256 of the annotation file's bytes and of its pictures' names and sizes
+/// (not of their bytes: a picture replaced by one of equal length is not noticed).
+/// Throws    DataError for a broken annotation file
+[[nodiscard]] std::string content_of_data(const std::string& path);
 
 }  // namespace prelude::experiments

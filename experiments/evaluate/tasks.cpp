@@ -20,8 +20,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+/// Paths by what is there; of a COCO file the pictures it names are part.
+ContentOf content_of(const Settings& settings) {
+    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : sha256_of_path(path); };
+}
+
 std::string text_of(const Settings& settings, std::initializer_list<std::string_view> sections) {
-    return section_text(settings, std::vector<std::string_view>(sections));
+    return section_text(settings, std::vector<std::string_view>(sections), content_of(settings));
 }
 
 /// The weights a point uses are part of its keys by content, wherever they lie.
@@ -47,7 +52,7 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     keys.reference = key_of(TaskKind::reference, {kFingerprint.models, model, data});
     // Calibration looks at the same kinds of pictures and prompts that are evaluated, from another split.
     keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train", text_of(settings, {"quant.calibration"})});
-    const auto numeric = model + numeric_text(settings);
+    const auto numeric = model + numeric_text(settings, content_of(settings));
     keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
     if (!design) return keys;
     const auto& pe = design->design.pe;
@@ -80,7 +85,6 @@ Outline outline(const Grid& grid, std::int64_t index) {
 }
 
 fs::path answers_file(const fs::path& cache, const std::string& key) { return cache / (key + ".answers.safetensors"); }
-fs::path ranges_file(const fs::path& cache, const std::string& key) { return cache / (key + ".ranges.safetensors"); }
 
 /// The integers of a point, from cached ranges.
 quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {

@@ -41,6 +41,11 @@ struct Task {
 /// Throws    models::InputError, quant::SettingsError, ConfigError: the point failed and the message is its reason
 [[nodiscard]] nlohmann::json run_task(const Task& task, const Grid& grid, const std::filesystem::path& cache);
 
+/// Where a ranges task leaves the calibrated ranges (quant::load_ranges).
+[[nodiscard]] inline std::filesystem::path ranges_file(const std::filesystem::path& cache, std::string_view key) {
+    return cache / (std::string(key) + ".ranges.safetensors");
+}
+
 /// What became of a task.
 struct TaskResult {
     bool ok = false;

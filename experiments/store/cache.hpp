@@ -4,6 +4,7 @@
 // DIR/cache: bulk results shared between tasks, points and shards, one file or more per key, found by content hash alone.
 // A file is complete or absent; what was tampered with or cut short is noticed and computed again.
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -44,6 +45,9 @@ void forget(const std::filesystem::path& cache, const CachedFile& file) noexcept
 
 /// Removes the files named by a key, and nothing else.
 void clear_cache(const std::filesystem::path& cache) noexcept;
+
+/// Removes temporary files of writers that were killed: those older than `age`, so that nobody's work under way is lost.
+void remove_leftovers(const std::filesystem::path& folder, std::chrono::seconds age) noexcept;
 
 /// Whether a text is a key: 64 lower-case hexadecimal digits.
 [[nodiscard]] bool is_key(std::string_view text) noexcept;

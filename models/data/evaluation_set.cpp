@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/data/evaluation_set.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include "models/error.hpp"
+
 namespace prelude::models {
 
 namespace {
@@ -39,7 +44,31 @@ class GeneratedSet final : public EvaluationSet {
     PromptSchedule schedule_;
 };
 
+class InterleavedSet final : public EvaluationSet {
+  public:
+    explicit InterleavedSet(std::vector<std::unique_ptr<EvaluationSet>> sets) : sets_(std::move(sets)) {
+        int most = 0;
+        for (const auto& set : sets_) most = std::max(most, set->size());
+        for (int round = 0; round < most; ++round)
+            for (std::size_t set = 0; set < sets_.size(); ++set)
+                if (round < sets_[set]->size()) order_.emplace_back(set, round);
+    }
+
+    [[nodiscard]] int size() const noexcept override { return static_cast<int>(order_.size()); }
+
+    [[nodiscard]] EvaluationImage image(int index) const override {
+        const auto [set, position] = order_[static_cast<std::size_t>(index)];
+        return sets_[set]->image(position);
+    }
+
+  private:
+    std::vector<std::unique_ptr<EvaluationSet>> sets_;
+    std::vector<std::pair<std::size_t, int>> order_;  ///< set and position of every picture
+};
+
 }  // namespace
+
+std::unique_ptr<EvaluationSet> interleaved_set(std::vector<std::unique_ptr<EvaluationSet>> sets) { return std::make_unique<InterleavedSet>(std::move(sets)); }
 
 std::unique_ptr<EvaluationSet> generated_set(std::vector<DataKind> kinds, Split split, std::uint64_t seed, int num_images, int size,
                                              PromptSchedule schedule) {

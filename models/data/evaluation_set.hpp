@@ -44,4 +44,7 @@ struct PromptSchedule {
 [[nodiscard]] std::unique_ptr<EvaluationSet> generated_set(std::vector<DataKind> kinds, Split split, std::uint64_t seed, int num_images, int size,
                                                            PromptSchedule schedule);
 
+/// The sets' pictures in turn, one of each; a set that has no more is passed over.
+[[nodiscard]] std::unique_ptr<EvaluationSet> interleaved_set(std::vector<std::unique_ptr<EvaluationSet>> sets);
+
 }  // namespace prelude::models

@@ -10,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include "models/checkpoint/mapped_file.hpp"
 #include "models/error.hpp"
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -62,6 +63,29 @@ void write_file(const std::filesystem::path& path, const std::vector<std::uint8_
     if (!file) throw DataError(fmt::format("{}: cannot be written", path.string()));
 }
 
+/// What the header says, within the limits.
+ImageSides sides_of(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
+    if (std::int64_t(bytes.size()) > limits.max_file_bytes)
+        throw DataError(fmt::format("{}: {} bytes, allowed {}", name, bytes.size(), limits.max_file_bytes));
+    if (!known_signature(bytes)) throw DataError(fmt::format("{}: neither a PNG nor a JPEG file", name));
+    int width = 0, height = 0, channels = 0;
+    if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels) == 0)
+        throw DataError(fmt::format("{}: the picture's header is broken or of an unsupported kind", name));
+    if (width < 1 || height < 1 || width > limits.max_side || height > limits.max_side || std::int64_t(width) * height > limits.max_pixels)
+        throw DataError(fmt::format("{}: {} x {} pixels, allowed 1..{} a side and {} in all", name, width, height, limits.max_side,
+                                    limits.max_pixels));
+    return {.width = width, .height = height};
+}
+
+std::uintmax_t checked_size(const std::filesystem::path& path, const ImageLimits& limits) {
+    std::error_code failure;
+    const auto size = std::filesystem::file_size(path, failure);
+    if (failure) throw DataError(fmt::format("{}: cannot be read ({})", path.string(), failure.message()));
+    if (std::int64_t(size) > limits.max_file_bytes)
+        throw DataError(fmt::format("{}: {} bytes, allowed {}", path.string(), size, limits.max_file_bytes));
+    return size;
+}
+
 }  // namespace
 
 std::int64_t area(const Mask& mask) noexcept {
@@ -83,19 +107,10 @@ Box tight_box(const Mask& mask) noexcept {
 }
 
 Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
-    if (std::int64_t(bytes.size()) > limits.max_file_bytes)
-        throw DataError(fmt::format("{}: {} bytes, allowed {}", name, bytes.size(), limits.max_file_bytes));
-    if (!known_signature(bytes)) throw DataError(fmt::format("{}: neither a PNG nor a JPEG file", name));
-    const int length = static_cast<int>(bytes.size());
-    int width = 0, height = 0, channels = 0;
-    if (stbi_info_from_memory(bytes.data(), length, &width, &height, &channels) == 0)
-        throw DataError(fmt::format("{}: the picture's header is broken or of an unsupported kind", name));
-    if (width < 1 || height < 1 || width > limits.max_side || height > limits.max_side ||
-        std::int64_t(width) * height > limits.max_pixels)
-        throw DataError(fmt::format("{}: {} x {} pixels, allowed 1..{} a side and {} in all", name, width, height, limits.max_side,
-                                    limits.max_pixels));
+    auto [width, height] = sides_of(bytes, name, limits);
+    int channels = 0;
     const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
-        stbi_load_from_memory(bytes.data(), length, &width, &height, &channels, 3), &stbi_image_free);
+        stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 3), &stbi_image_free);
     if (!pixels) throw DataError(fmt::format("{}: the picture does not decode (truncated or corrupt)", name));
     Image image{.width = width, .height = height, .rgb = {}};
     image.rgb.assign(pixels.get(), pixels.get() + std::int64_t(width) * height * 3);
@@ -103,16 +118,21 @@ Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, c
 }
 
 Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
-    std::error_code failure;
-    const auto size = std::filesystem::file_size(path, failure);
-    if (failure) throw DataError(fmt::format("{}: cannot be read ({})", path.string(), failure.message()));
-    if (std::int64_t(size) > limits.max_file_bytes)
-        throw DataError(fmt::format("{}: {} bytes, allowed {}", path.string(), size, limits.max_file_bytes));
-    std::vector<std::uint8_t> bytes(size);
+    std::vector<std::uint8_t> bytes(checked_size(path, limits));
     std::ifstream file(path, std::ios::binary);
     file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     if (!file) throw DataError(fmt::format("{}: cannot be read", path.string()));
     return decode_image(bytes, path.string(), limits);
+}
+
+ImageSides image_sides(const std::filesystem::path& path, const ImageLimits& limits) {
+    (void)checked_size(path, limits);
+    try {
+        const MappedFile file(path);
+        return sides_of({reinterpret_cast<const std::uint8_t*>(file.bytes().data()), file.bytes().size()}, path.string(), limits);
+    } catch (const CheckpointError&) {
+        throw DataError(fmt::format("{}: cannot be read", path.string()));
+    }
 }
 
 std::vector<std::uint8_t> encode_png(const Image& image) {
@@ -126,7 +146,11 @@ std::vector<std::uint8_t> encode_png(const Mask& mask) {
     return encode(mask.width, mask.height, 1, grey.data());
 }
 
-void write_png(const std::filesystem::path& path, const Image& image) { write_file(path, encode_png(image)); }
-void write_png(const std::filesystem::path& path, const Mask& mask) { write_file(path, encode_png(mask)); }
+void write_png(const std::filesystem::path& path, const Image& image) {
+    write_file(path, encode_png(image));
+}
+void write_png(const std::filesystem::path& path, const Mask& mask) {
+    write_file(path, encode_png(mask));
+}
 
 }  // namespace prelude::models

@@ -69,6 +69,13 @@ struct ImageLimits {
 [[nodiscard]] Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits = {});
 [[nodiscard]] Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});
 
+struct ImageSides {
+    int width = 0, height = 0;
+};
+
+/// The sides of a picture file, from its header alone. Throws DataError as read_image does for what the header tells.
+[[nodiscard]] ImageSides image_sides(const std::filesystem::path& path, const ImageLimits& limits = {});
+
 [[nodiscard]] std::vector<std::uint8_t> encode_png(const Image& image);
 [[nodiscard]] std::vector<std::uint8_t> encode_png(const Mask& mask);  ///< grey, 0 and 255
 

@@ -118,8 +118,9 @@ def main():
     parser.add_argument("--count", type=int, help="pictures of each folder")
     parser.add_argument("--coco")
     parser.add_argument("--images")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     model = load(options.weights)
 
     def report(title, scores):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""seeds.py OUT: collects the fuzzers' seeds from the test data into OUT/safetensors and OUT/pth (archives and bare pickles)."""
+"""seeds.py OUT: collects the fuzzers' seeds from the test data into OUT/safetensors, OUT/pth (archives and bare pickles) and OUT/coco."""
 import sys
 import zipfile
 from pathlib import Path
@@ -25,6 +25,10 @@ def main(out):
                                 (folder / (path.stem + ".pkl")).write_bytes(archive.read(name))
                 except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
                     pass  # broken on purpose
+    folder = Path(out) / "coco"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted([*(DATA / "bad" / "coco").glob("*.json"), *(DATA / "bad" / "coco").glob("*.boxes"), *(DATA / "golden" / "coco").glob("*.json")]):
+        (folder / path.name).write_bytes(path.read_bytes())
 
 
 if __name__ == "__main__":

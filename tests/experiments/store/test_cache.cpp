@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
 #include "experiments/hash.hpp"
 #include "experiments/store/cache.hpp"
 #include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace prelude::experiments;
 using namespace prelude::testing;
@@ -59,11 +59,23 @@ TEST_CASE("The files of a key are found and checked, names outside the cache are
     CHECK(fs::exists(folder / (key + ".ranges")));
 }
 
+TEST_CASE("What a killed writer left is removed when it is old enough, other hidden files are not") {
+    const TemporaryFolder folder;
+    for (const auto* name : {".results.csv.77.0.prelude.tmp", ".mine.tmp", "results.csv"}) write_file(folder / name, "x");
+    remove_leftovers(folder.path(), std::chrono::hours(1));
+    CHECK(fs::exists(folder / ".results.csv.77.0.prelude.tmp"));
+    remove_leftovers(folder.path(), std::chrono::seconds(0));
+    CHECK_FALSE(fs::exists(folder / ".results.csv.77.0.prelude.tmp"));
+    CHECK(fs::exists(folder / ".mine.tmp"));
+    CHECK(fs::exists(folder / "results.csv"));
+}
+
 TEST_CASE("Clearing the cache removes the files named by a key and nothing else") {
     const TemporaryFolder folder;
     const auto key = sha256("a");
     fs::create_directories(folder / "overlays");
-    for (const auto& name : {key + ".logits", "." + key + ".logits.77.0.tmp", "overlays/" + key + "-sample0.png"}) write_file(folder / name, "x");
+    for (const auto& name : {key + ".logits", "." + key + ".logits.77.0.tmp", "overlays/" + key + "-sample0.png"})
+        write_file(folder / name, "x");
     for (const auto* name : {"notes.txt", "overlays/mine.png"}) write_file(folder / name, "x");
     clear_cache(folder.path());
     CHECK_FALSE(fs::exists(folder / (key + ".logits")));

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every NAME.json in tests/data/bad/coco must be refused with exactly the message in NAME.expected; detections in NAME.boxes are read
+// with it. The files come from tests/data/bad/make_coco.py; a new one is found by itself.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <vector>
+
+#include "models/data/coco.hpp"
+#include "models/error.hpp"
+#include "tests/experiments/expected_text.hpp"
+
+using namespace prelude::models;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kFolder = PRELUDE_SOURCE_DIR "/tests/data/bad/coco";
+
+fs::path beside(fs::path file, const char* extension) { return file.replace_extension(extension); }
+
+std::vector<fs::path> bad_files() {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(kFolder))
+        if (entry.path().extension() == ".json") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+std::string message_of(const fs::path& file) {
+    try {
+        auto data = read_coco(file);
+        std::optional<std::vector<CocoBox>> boxes;
+        if (const auto path = beside(file, ".boxes"); fs::exists(path)) boxes = read_coco_boxes(path, data);
+        const CocoSet set(std::move(data), boxes, 1000, {});
+        for (int i = 0; i < set.size(); ++i) (void)set.image(i);
+    } catch (const DataError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+std::string with_placeholder(std::string text, const std::string& what, const std::string& placeholder) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size())) text.replace(at, what.size(), placeholder);
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("Every broken COCO file is refused with the message beside it", "[expected]") {
+    const auto files = bad_files();
+    CHECK(files.size() >= 20);
+    for (const auto& file : files) {
+        INFO(file.filename().string());
+        auto message = message_of(file);
+        CHECK(message != "accepted");
+        message = with_placeholder(with_placeholder(message, file.string(), "{file}"), kFolder.string(), "{folder}");
+        check_expected_text(beside(file, ".expected"), message + "\n");
+    }
+}
+
+TEST_CASE("Every message of a broken COCO file stands beside one") {
+    for (const auto& entry : fs::directory_iterator(kFolder)) {
+        INFO(entry.path().string());
+        if (entry.path().extension() == ".expected" || entry.path().extension() == ".boxes") CHECK(fs::exists(beside(entry.path(), ".json")));
+    }
+}
+
+// The sanitizers' own memory and time would be measured.
+#if !defined(__SANITIZE_ADDRESS__)
+TEST_CASE("Every broken COCO file is refused within a second of processor time and 200 MB") {
+    for (const auto& file : bad_files()) {
+        INFO(file.filename().string());
+        const auto child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) ::_exit(message_of(file) != "accepted" ? 0 : 1);
+        int status = 0;
+        rusage usage{};
+        REQUIRE(::wait4(child, &status, 0, &usage) == child);
+        CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+        CHECK(usage.ru_maxrss < 200 * 1024);
+        CHECK(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec < 1);
+    }
+}
+#endif
