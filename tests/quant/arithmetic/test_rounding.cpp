@@ -168,6 +168,6 @@ TEST_CASE("reciprocals equal the oracle on a dense range and beside every power 
         for (const std::int64_t away : {-3, -2, -1, 0, 1, 2, 3}) check((std::uint64_t{1} << n) + static_cast<std::uint64_t>(away));
         check((std::uint64_t{1} << n) + (std::uint64_t{1} << (n - 16)));
         check((std::uint64_t{3} << (n - 1)) - 1);
-        for (int i = 0; i < 300; ++i) check(static_cast<std::uint64_t>(random.in(std::int64_t{1} << n, (std::int64_t{1} << n) * 2 - 1)));
+        for (int i = 0; i < 300; ++i) check(static_cast<std::uint64_t>((std::int64_t{1} << n) + random.in(0, (std::int64_t{1} << n) - 1)));
     }
 }
