@@ -144,8 +144,33 @@ class Planner {
         if (!is_contraction(user.op)) return std::nullopt;
         Format format{.kind = FormatKind::code, .bits = bits_of(user).activation_bits};
         const auto groups = groups_of(user);
-        if (groups != 1) format.group_sizes = even_groups(user, graph_.channels(value), groups);
+        if (groups == 1) return format;
+        if (std::holds_alternative<models::MatMul>(user.op) || !written_per_channel(value)) {
+            refuse(fmt::format("quant.layers: {} cannot have {} groups: its input has one scale (groups are for inputs made by a norm, a "
+                               "projection, a convolution or a requantization and read by a layer with weights)",
+                               user.name, groups));
+            return format;
+        }
+        format.group_sizes = even_groups(user, graph_.channels(value), groups);
         return format;
+    }
+
+    /// Whether the words of a value come from a rescale with constants per channel; tables and products of two values have one.
+    [[nodiscard]] bool written_per_channel(ValueId value) const {
+        for (auto member : classes_.members(classes_.root(value))) {
+            const auto* producer = graph_.producer(member);
+            if (!producer || is_movement(producer->op)) continue;
+            if (std::holds_alternative<models::MatMul>(producer->op)) return false;
+            if (!is_contraction(producer->op) && !std::holds_alternative<models::LayerNorm>(producer->op) &&
+                !std::holds_alternative<models::Requantize>(producer->op)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void refuse(std::string problem) {
+        if (std::ranges::find(problems_, problem) == problems_.end()) problems_.push_back(std::move(problem));
     }
 
     /// The table of GELU or ReLU is addressed by its input code: wider inputs where the output codes are finer.
@@ -205,18 +230,20 @@ class Planner {
     }
 
     void plan_product(const Node& node) {
+        bool log = false;
         const auto& left = plan_.format(graph_.value(node.inputs[0]).name);
         const auto& right = plan_.format(graph_.value(node.inputs[1]).name);
         ContractionPlan plan{.left_bits = left.bits, .right_bits = right.bits, .depth = graph_.value(node.inputs[0]).shape[2]};
         if (left.kind == FormatKind::probability && left.tau > 0) {
+            log = true;
             plan.shift = left.shift_cap;
             plan.term_sizes.assign(left.tau > 1 ? static_cast<std::size_t>(left.tau) : 0, plan.depth);
         }
-        finish(node, std::move(plan), false);
+        finish(node, std::move(plan), false, log);
     }
 
-    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric) {
-        const bool log = plan.shift > 0;
+    /// `log`: the left operand is a power of two, its shift may be 0 throughout.
+    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric, bool log = false) {
         plan.product_bits = product_width(log ? 0 : plan.left_bits, plan.right_bits, right_is_symmetric, plan.depth, plan.shift);
         plan.accumulator_bits = plan.product_bits;
         if (plan.term_sizes.size() > 1) {

@@ -36,8 +36,11 @@ class Lowering {
 
     void run() {
         for (const auto& node : graph_.nodes()) {
-            auto operation = std::visit([&](const auto& op) -> Operation { return lower(node, op); }, node.op);
-            target_.operations.emplace(node.name, std::move(operation));
+            try {
+                target_.operations.emplace(node.name, std::visit([&](const auto& op) -> Operation { return lower(node, op); }, node.op));
+            } catch (const SettingsError& error) {
+                throw SettingsError(fmt::format("{}: {}", node.name, error.what()));
+            }
         }
     }
 

@@ -75,6 +75,20 @@ const Mapping* pinned(const Options& options, const Segment& segment) {
     return found == options.pinned.end() ? nullptr : &found->second;
 }
 
+/// Resident weights live in the weight buffer and leave the rest of it to tiles. `auto`: where they take no more than half.
+/// Returns the reason when they do not fit.
+std::string place_weights(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options, Hardware& hardware) {
+    if (design.weights == WeightPlacement::stream) return {};
+    const auto need = weight_bits_of(graph, plan, options.parts);
+    hardware.weights_resident = design.weights == WeightPlacement::resident || 2 * need <= hardware.weight_bits;
+    if (!hardware.weights_resident) return {};
+    if (need >= hardware.weight_bits) {
+        return fmt::format("hw.weights: resident needs {} KiB, hw.buffers.weight_kib is {}", (need + 8191) / 8192, hardware.weight_bits / 8192);
+    }
+    hardware.weight_bits -= need;
+    return {};
+}
+
 /// Attention cores that run fused: where whole score rows fit on chip, unless the design says otherwise.
 std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan& plan, const Hardware& hardware) {
     std::vector<NodeId> fused;
@@ -127,6 +141,13 @@ void write_trace(const std::filesystem::path& path, const std::string& events) {
     file.print("[{}]\n", events);
 }
 
+/// A segment and, where weights are prefetched across segments, its neighbours.
+struct Step {
+    const Segment* segment = nullptr;
+    bool has_predecessor = false;
+    const Segment* next = nullptr;
+};
+
 struct Work {
     const Graph& graph;
     const quant::FormatPlan& plan;
@@ -134,7 +155,7 @@ struct Work {
     const Options& options;
     const FunctionalInput* input;
     const Layout& layout;
-    std::vector<const Segment*> segments;  ///< those to simulate
+    std::vector<Step> steps;  ///< those to simulate
 };
 
 /// The child: simulates every segment and reports. Never returns.
@@ -143,16 +164,22 @@ struct Work {
     std::string trace;
     try {
         Session session(work.layout, work.plan, work.hardware, work.input, !work.options.trace.empty());
-        for (std::size_t i = 0; i < work.segments.size(); ++i) {
-            const auto& segment = *work.segments[i];
+        for (const auto& step : work.steps) {
+            const auto& segment = *step.segment;
             std::string name = segment.name;
             sender.send(Frame::segment_begins, name);
-            const auto program = build_program({work.graph, work.plan, work.hardware, work.layout, pinned(work.options, segment)}, segment);
+            const auto build = [&](const Segment& which) {
+                return build_program({work.graph, work.plan, work.hardware, work.layout, pinned(work.options, which)}, which);
+            };
+            auto program = build(segment);
             if (!program.mapping.infeasible.empty()) {
                 std::string reason = name + ": " + program.mapping.infeasible;
                 sender.send(Frame::infeasible, reason);
                 break;
             }
+            std::optional<Program> next;
+            if (step.next) next = build(*step.next);
+            if (step.has_predecessor || next) overlap(program, step.has_predecessor, next ? &*next : nullptr);
             auto stats = describe(work.graph, work.plan, program);
             session.run(program, stats);
             stats.roofline_cycles = roofline_cycles(work.hardware, stats);
@@ -179,7 +206,7 @@ struct Work {
     ::_exit(0);
 }
 
-/// Forks, simulates, collects. Results arrive in the order of work.segments.
+/// Forks, simulates, collects. Results arrive in the order of work.steps.
 std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) {
     int ends[2];
     models::check(::pipe(ends) == 0, "simulate: no pipe");
@@ -238,19 +265,29 @@ void add_up(NetworkResult& result) {
 NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options, const FunctionalInput* input) {
     NetworkResult result;
     result.hardware = resolve(design, plan);
+    result.infeasible = place_weights(graph, plan, design, options, result.hardware);
+    if (!result.infeasible.empty()) return result;
     const auto partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, result.hardware));
     result.constants = partition.constants;
     result.host_ops = partition.host_ops;
 
     const Layout layout{graph, partition.written};
     Work work{graph, plan, result.hardware, options, input, layout, {}};
-    std::vector<std::size_t> simulated_as;  // per segment: index into work.segments
+    std::vector<std::size_t> simulated_as;  // per segment: index into work.steps
     std::map<std::string, std::size_t> known;
-    for (const auto& segment : partition.segments) {
-        const bool shared = options.reuse && !input && !pinned(options, segment);
-        const auto key = shared ? segment_key(graph, plan, segment) : segment.name;
-        const auto [entry, is_new] = known.try_emplace(key, work.segments.size());
-        if (is_new) work.segments.push_back(&segment);
+    for (std::size_t i = 0; i < partition.segments.size(); ++i) {
+        const auto& segment = partition.segments[i];
+        Step step{&segment};
+        bool shared = options.reuse && !input && !pinned(options, segment);
+        auto key = shared ? segment_key(graph, plan, segment) : segment.name;
+        if (result.hardware.layer_overlap) {
+            step.has_predecessor = i > 0;
+            if (i + 1 < partition.segments.size()) step.next = &partition.segments[i + 1];
+            if (step.next && pinned(options, *step.next)) key = segment.name;
+            key += fmt::format("\nafter {} before {}", step.has_predecessor, step.next ? segment_key(graph, plan, *step.next) : "");
+        }
+        const auto [entry, is_new] = known.try_emplace(key, work.steps.size());
+        if (is_new) work.steps.push_back(step);
         simulated_as.push_back(entry->second);
     }
     const auto stats = run_in_child(work, result);
@@ -258,7 +295,7 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
     for (std::size_t i = 0; i < partition.segments.size(); ++i) {
         const auto& segment = partition.segments[i];
         auto& own = result.segments.emplace_back(stats[simulated_as[i]]);
-        own.reused = work.segments[simulated_as[i]] != &segment;
+        own.reused = work.steps[simulated_as[i]].segment != &segment;
         own.name = segment.name, own.part = segment.part, own.block = segment.block;
         own.nodes.clear();
         for (auto id : segment.nodes) own.nodes.push_back(graph.node(id).name);
@@ -269,8 +306,9 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
 }
 
 std::map<std::string, Mapping, std::less<>> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
-    const auto hardware = resolve(design, plan);
+    auto hardware = resolve(design, plan);
     std::map<std::string, Mapping, std::less<>> mappings;
+    if (!place_weights(graph, plan, design, options, hardware).empty()) return mappings;
     const auto partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, hardware));
     const Layout layout{graph, partition.written};
     for (const auto& segment : partition.segments) {

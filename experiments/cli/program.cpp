@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/cli/program.hpp"
 
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
 #include "experiments/commands/diff.hpp"
 #include "experiments/commands/explain.hpp"
 #include "experiments/commands/inspect.hpp"
@@ -11,13 +18,6 @@
 #include "experiments/config/keys.hpp"
 #include "experiments/process/launcher.hpp"
 #include "models/error.hpp"
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-
-#include <charconv>
-#include <cstdio>
-#include <optional>
 
 namespace prelude::experiments {
 
@@ -53,7 +53,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
             },
             help)
         ->trigger_on_parse()
-        ->type_name(form);
+        ->option_text(form);
 }
 
 std::optional<std::vector<std::string>> parse_strict(std::string_view text) {
@@ -70,8 +70,10 @@ std::optional<std::vector<std::string>> parse_strict(std::string_view text) {
 }
 
 void add_config(CLI::App& app, std::filesystem::path& config, std::vector<std::string>& sets) {
-    app.add_option("--config", config, "Configuration of the design points")->type_name("FILE.yaml");
-    app.add_option("--set", sets, "Replaces a key of the file, or an axis; may be repeated")->type_name("key=value")->allow_extra_args(false);
+    app.add_option("--config", config, "Configuration of the design points")->option_text("FILE.yaml");
+    app.add_option("--set", sets, "Replaces a key of the file, or an axis; may be repeated")
+        ->option_text("key=value")
+        ->allow_extra_args(false);
 }
 
 std::string footer() {
@@ -127,30 +129,39 @@ class Program {
 
     void declare_sweep() {
         add_config(app_, sweep_.config, sweep_.sets);
-        app_.add_option("--out", sweep_.out, "Where results go, and are resumed from (default: out/NAME of the configuration)")->type_name("DIR");
-        app_.add_option("--jobs", sweep_.num_jobs, "Design points evaluated at a time (default: one per core)")->type_name("N")->check(CLI::Range(1, 4096));
-        add_parsed(app_, "--shard", "One part of the sweep; `explore report DIR` merges all n", "k/n with 1 <= k <= n", parse_shard, [this](Shard shard) { sweep_.shard = shard; });
+        app_.add_option("--out", sweep_.out, "Where results go, and are resumed from (default: out/NAME of the configuration)")
+            ->option_text("DIR");
+        app_.add_option("--jobs", sweep_.num_jobs, "Design points evaluated at a time (default: one per core)")
+            ->option_text("N")
+            ->check(CLI::Range(1, 4096));
+        add_parsed(app_, "--shard", "Part k of n, 1 <= k <= n; `explore report DIR` merges all", "k/n", parse_shard,
+                   [this](Shard shard) { sweep_.shard = shard; });
         app_.add_flag("--dry-run", sweep_.dry_run, "Prints the design points and the distinct tasks; runs nothing");
-        app_.add_flag("--strict{all}", strict_, "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
-        app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->type_name("FILE");
+        app_.add_flag("--strict{all}", strict_,
+                      "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
+        app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->option_text("FILE");
         app_.add_flag("--fresh", sweep_.fresh, "Empties the store first");
         app_.add_flag("--quiet", sweep_.quiet, "No progress on stderr");
         app_.parse_complete_callback([this] {
             if (strict_.empty()) return;
-            if (const auto figures = parse_strict(strict_)) sweep_.strict = *figures;
-            else problem_ = fmt::format("--strict: got {}; allowed: latency, power, resources, joined by commas", strict_);
+            if (const auto figures = parse_strict(strict_))
+                sweep_.strict = *figures;
+            else
+                problem_ = fmt::format("--strict: got {}; allowed: latency, power, resources, joined by commas", strict_);
         });
     }
 
     void declare_run() {
         run_ = app_.add_subcommand("run", "One image through one design point: mask, overlay beside FP32, latency");
         add_config(*run_, run_command_.config, run_command_.sets);
-        run_->add_option("--image", run_command_.image, "PNG or JPEG")->type_name("FILE")->required();
-        add_parsed(*run_, "--box", "Box prompt in pixels; may be repeated", "x0,y0,x1,y1", parse_numbers<4>, [this](const auto& box) { run_command_.boxes.push_back(box); })
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        add_parsed(*run_, "--point", "Point prompt in pixels; may be repeated", "x,y", parse_numbers<2>, [this](const auto& point) { run_command_.points.push_back(point); })
-            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        run_->add_option("--out", run_command_.out, "Where the pictures go (default: out/NAME of the image)")->type_name("DIR");
+        run_->add_option("--image", run_command_.image, "PNG or JPEG")->option_text("FILE")->required();
+        add_parsed(*run_, "--box", "Box prompt in pixels; may be repeated", "x0,y0,x1,y1", parse_numbers<4>, [this](const auto& box) {
+            run_command_.boxes.push_back(box);
+        })->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        add_parsed(*run_, "--point", "Point prompt in pixels; may be repeated", "x,y", parse_numbers<2>, [this](const auto& point) {
+            run_command_.points.push_back(point);
+        })->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        run_->add_option("--out", run_command_.out, "Where the pictures go (default: out/NAME of the image)")->option_text("DIR");
         inspect_ = app_.add_subcommand("inspect", "Graph, shapes, MACs, parameters, formats and tiling of one design");
         add_config(*inspect_, inspect_command_.config, inspect_command_.sets);
         inspect_->add_flag("--all", inspect_command_.all, "Every node, also of equal blocks and those that move words");
@@ -185,7 +196,9 @@ class Program {
 
     int argc_;
     char** argv_;
-    CLI::App app_{"Finds the best hardware for a quantized Segment Anything Model: accuracy, latency, power and resources of design points.", "explore"};
+    CLI::App app_{
+        "Finds the best hardware for a quantized Segment Anything Model: accuracy, latency, power and resources of design points.",
+        "explore"};
     SweepCommand sweep_;
     RunCommand run_command_;
     InspectCommand inspect_command_;

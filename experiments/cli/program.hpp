@@ -3,10 +3,10 @@
 
 // The command line of `explore`: arguments in, exit code out. What is computed is handed in.
 
-#include "experiments/sweep/task_set.hpp"
-
 #include <filesystem>
 #include <functional>
+
+#include "experiments/sweep/task_set.hpp"
 
 namespace prelude::experiments {
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/diff.hpp"
 
-#include "experiments/columns.hpp"
-#include "experiments/sweep/pareto.hpp"
-#include "experiments/sweep/run.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
+
+#include "experiments/columns.hpp"
+#include "experiments/sweep/pareto.hpp"
+#include "experiments/sweep/run.hpp"
 
 namespace prelude::experiments {
 
@@ -45,7 +45,8 @@ std::string print_lines(const std::string& title, const std::string& a, const st
     }
     auto text = fmt::format("{:<{}}  {:>{}}  {:>{}}\n", title, name, a, left, b, right);
     for (const auto& line : lines) {
-        auto row = fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", line.name, name - std::min<std::size_t>(2, name), line.a, left, line.b, right, line.note);
+        auto row = fmt::format("  {:<{}}  {:>{}}  {:>{}}  {}", line.name, name - std::min<std::size_t>(2, name), line.a, left, line.b,
+                               right, line.note);
         row.erase(row.find_last_not_of(' ') + 1);
         text += row + "\n";
     }
@@ -67,17 +68,22 @@ std::optional<std::size_t> position(const std::vector<std::string>& columns, std
 }
 
 std::vector<LayerPair> pair_layers(const SweepInfo& info, const Row& a, const Row& b) {
-    const auto name_at = position(info.layer_columns, "layer"), cycles_at = position(info.layer_columns, "cycles"), bound_at = position(info.layer_columns, "bound");
+    const auto name_at = position(info.layer_columns, "layer"), cycles_at = position(info.layer_columns, "cycles"),
+               repeats_at = position(info.layer_columns, "repeats"), bound_at = position(info.layer_columns, "bound");
     std::vector<LayerPair> pairs;
     if (!name_at || !cycles_at) return pairs;
-    const auto cell = [](const std::vector<std::string>& layer, std::optional<std::size_t> at) { return at && *at < layer.size() ? layer[*at] : std::string(); };
+    const auto cell = [](const std::vector<std::string>& layer, std::optional<std::size_t> at) {
+        return at && *at < layer.size() ? layer[*at] : std::string();
+    };
     const auto take = [&](const Row& row, bool second) {
         for (const auto& layer : row.layers) {
             const auto name = cell(layer, name_at);
-            auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const LayerPair& known) { return known.name == name && !(second ? known.b : known.a); });
+            auto pair = std::find_if(pairs.begin(), pairs.end(),
+                                     [&](const LayerPair& known) { return known.name == name && !(second ? known.b : known.a); });
             if (pair == pairs.end()) pair = pairs.insert(pairs.end(), {name, {}, {}, {}, {}});
-            const Row cycles{0, {{"cycles", cell(layer, cycles_at)}}, {}};
-            (second ? pair->b : pair->a) = number_in(cycles, "cycles");
+            auto cycles = number_of(cell(layer, cycles_at));
+            if (cycles) *cycles *= number_of(cell(layer, repeats_at)).value_or(1);  // equal segments are one row
+            (second ? pair->b : pair->a) = cycles;
             (second ? pair->bound_b : pair->bound_a) = cell(layer, bound_at);
         }
     };
@@ -86,7 +92,9 @@ std::vector<LayerPair> pair_layers(const SweepInfo& info, const Row& a, const Ro
     return pairs;
 }
 
-std::string number_text(std::optional<double> number) { return number ? fmt::format("{:.0f}", *number) : "-"; }
+std::string number_text(std::optional<double> number) {
+    return number ? fmt::format("{:.0f}", *number) : "-";
+}
 
 std::string print_layers(const SweepInfo& info, const Row& a, const Row& b, const std::string& name_a, const std::string& name_b) {
     auto pairs = pair_layers(info, a, b);
@@ -103,11 +111,14 @@ std::string print_layers(const SweepInfo& info, const Row& a, const Row& b, cons
         shown += pair.change();
         auto note = fmt::format("{:+.0f} cycles", pair.change());
         if (const auto text = ratio(pair.a, pair.b); !text.empty()) note += "  " + text;
-        if (!pair.bound_a.empty() || !pair.bound_b.empty()) note += pair.bound_a == pair.bound_b ? fmt::format("  {} bound", pair.bound_a) : fmt::format("  {} -> {} bound", pair.bound_a, pair.bound_b);
+        if (!pair.bound_a.empty() || !pair.bound_b.empty())
+            note += pair.bound_a == pair.bound_b ? fmt::format("  {} bound", pair.bound_a)
+                                                 : fmt::format("  {} -> {} bound", pair.bound_a, pair.bound_b);
         lines.push_back({pair.name, number_text(pair.a), number_text(pair.b), std::move(note)});
     }
     auto text = print_lines("cycles per layer", name_a, name_b, lines);
-    if (pairs.size() > kShownLayers) text += fmt::format("  and {} more layers with {:+.0f} cycles together\n", pairs.size() - kShownLayers, total - shown);
+    if (pairs.size() > kShownLayers)
+        text += fmt::format("  and {} more layers with {:+.0f} cycles together\n", pairs.size() - kShownLayers, total - shown);
     return text + fmt::format("All layers together: {:+.0f} cycles.\n", total);
 }
 
@@ -122,7 +133,8 @@ std::string print_diff(const SweepInfo& info, const Row& a, const Row& b) {
         const auto &left = text_in(a, column.name), &right = text_in(b, column.name);
         if (left == right || column.name == "point") continue;
         if (column.name.ends_with("_hash") || column.name.ends_with("_low") || column.name.ends_with("_high")) continue;
-        results.push_back({std::string(column.name), cell_text(a, column.name), cell_text(b, column.name), ratio(number_in(a, column.name), number_in(b, column.name))});
+        results.push_back({std::string(column.name), cell_text(a, column.name), cell_text(b, column.name),
+                           ratio(number_in(a, column.name), number_in(b, column.name))});
     }
     auto text = keys.empty() ? std::string("No swept key differs.\n") : print_lines("keys", name_a, name_b, keys);
     text += "\n" + (results.empty() ? std::string("No result differs.\n") : print_lines("results", name_a, name_b, results));
@@ -136,7 +148,8 @@ int diff(const std::filesystem::path& folder, std::int64_t a, std::int64_t b) {
     const auto find = [&](std::int64_t point) {
         auto row = store.row(point);
         if (row) return *std::move(row);
-        throw StoreError(fmt::format("{}: has no point {}\n    allowed   the numbers in the column `point` of results.csv", store.file().string(), point));
+        throw StoreError(fmt::format("{}: has no point {}\n    allowed   the numbers in the column `point` of results.csv",
+                                     store.file().string(), point));
     };
     std::fputs(print_diff(*info, find(a), find(b)).c_str(), stdout);
     return 0;

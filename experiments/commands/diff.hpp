@@ -3,11 +3,11 @@
 
 // explore diff DIR A B: two design points side by side, and where one of them loses its time.
 
-#include "experiments/store/store.hpp"
-
 #include <cstdint>
 #include <filesystem>
 #include <string>
+
+#include "experiments/store/store.hpp"
 
 namespace prelude::experiments {
 

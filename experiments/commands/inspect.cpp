@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <optional>
 
+
 namespace prelude::experiments {
 
 namespace {

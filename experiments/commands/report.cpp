@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/report.hpp"
 
-#include "experiments/output/files.hpp"
-#include "experiments/output/progress.hpp"
-#include "experiments/output/run_record.hpp"
-#include "experiments/output/table.hpp"
-#include "experiments/sweep/run.hpp"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,6 +8,12 @@
 #include <cstdio>
 #include <map>
 #include <set>
+
+#include "experiments/output/files.hpp"
+#include "experiments/output/progress.hpp"
+#include "experiments/output/run_record.hpp"
+#include "experiments/output/table.hpp"
+#include "experiments/sweep/run.hpp"
 
 namespace prelude::experiments {
 
@@ -41,7 +41,8 @@ std::vector<Shard> complete_set(const fs::path& folder, const std::map<int, std:
     if (found.size() > 1) {
         std::vector<std::string> counts;
         for (const auto& [count, numbers] : found) counts.push_back(fmt::format("of-{}", count));
-        throw StoreError(fmt::format("{}: shards of different sweeps: {}\n    allowed   one set of shards in a folder", folder.string(), fmt::join(counts, ", ")));
+        throw StoreError(fmt::format("{}: shards of different sweeps: {}\n    allowed   one set of shards in a folder", folder.string(),
+                                     fmt::join(counts, ", ")));
     }
     const auto& [count, numbers] = *found.begin();
     std::vector<Shard> shards;
@@ -51,7 +52,8 @@ std::vector<Shard> complete_set(const fs::path& folder, const std::map<int, std:
         if (!numbers.contains(k)) missing.push_back(store_path(folder, {k, count}).filename().string());
     }
     if (!missing.empty())
-        throw StoreError(fmt::format("{}: {} of {} shards missing: {}\n    allowed   all of them; `explore --shard k/{}` writes one", folder.string(), missing.size(), count, fmt::join(missing, ", "), count));
+        throw StoreError(fmt::format("{}: {} of {} shards missing: {}\n    allowed   all of them; `explore --shard k/{}` writes one",
+                                     folder.string(), missing.size(), count, fmt::join(missing, ", "), count));
     return shards;
 }
 
@@ -63,12 +65,15 @@ void merge(const fs::path& folder, const std::vector<Shard>& shards) {
     for (const auto& part : parts) {
         const auto other = part.info();
         if (!other || other->resolved_yaml != info->resolved_yaml)
-            throw StoreError(fmt::format("{}: has another resolved configuration than {}\n    allowed   shards of one sweep", part.file().string(), parts.front().file().string()));
+            throw StoreError(fmt::format("{}: has another resolved configuration than {}\n    allowed   shards of one sweep",
+                                         part.file().string(), parts.front().file().string()));
     }
     const Shard whole;
     Store store(store_path(folder, whole));
     if (const auto before = store.info(); before && before->resolved_yaml != info->resolved_yaml)
-        throw StoreError(fmt::format("{}: holds a sweep of another configuration than the shards beside it\n    allowed   move it or the shards elsewhere", store.file().string()));
+        throw StoreError(fmt::format(
+            "{}: holds a sweep of another configuration than the shards beside it\n    allowed   move it or the shards elsewhere",
+            store.file().string()));
     auto transaction = store.transaction();
     store.begin(*info, {});
     for (const auto& part : parts) store.absorb(part);

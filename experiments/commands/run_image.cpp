@@ -20,6 +20,7 @@
 #include <cmath>
 #include <cstdio>
 
+
 namespace prelude::experiments {
 
 namespace fs = std::filesystem;

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/commands/sweep.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
 #include "experiments/config/canonical.hpp"
 #include "experiments/output/files.hpp"
 #include "experiments/output/progress.hpp"
@@ -9,14 +17,6 @@
 #include "experiments/process/launcher.hpp"
 #include "experiments/sweep/run.hpp"
 #include "models/error.hpp"
-
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <map>
 
 namespace prelude::experiments {
 
@@ -40,14 +40,20 @@ SweepInfo info_of(const Configuration& configuration, const Grid& grid, const Ta
     info.device = configuration.base.hw.device.name;
     for (const auto& [name, device] : configuration.devices) {
         const auto count = [](std::int64_t number, double share) { return std::array{static_cast<double>(number), share}; };
-        info.devices[name] = {{"lut", count(device.lut, device.max_utilization_lut)}, {"ff", count(device.ff, device.max_utilization_ff)},
-                              {"dsp", count(device.dsp, device.max_utilization_dsp)}, {"bram36", count(device.bram36, device.max_utilization_bram)},
+        info.devices[name] = {{"lut", count(device.lut, device.max_utilization_lut)},
+                              {"ff", count(device.ff, device.max_utilization_ff)},
+                              {"dsp", count(device.dsp, device.max_utilization_dsp)},
+                              {"bram36", count(device.bram36, device.max_utilization_bram)},
                               {"uram", count(device.uram, device.max_utilization_uram)}};
     }
     return info;
 }
 
-void print(std::FILE* file, const std::string& text) { std::fputs(text.c_str(), file); }
+void print(std::FILE* file, const std::string& text) {
+    std::fputs(text.c_str(), file);
+}
+
+constexpr std::size_t kShownPoints = 1'000;
 
 int dry_run(const Grid& grid, const TaskSet& task_set, Shard shard) {
     const auto plan = make_plan(grid, task_set, shard);
@@ -55,17 +61,20 @@ int dry_run(const Grid& grid, const TaskSet& task_set, Shard shard) {
     print(stdout, fmt::format("{} point{}", plan.points.size(), plan.points.size() == 1 ? "" : "s"));
     if (!shard.is_whole()) print(stdout, fmt::format(" of {} (shard {}/{})", grid.size(), shard.number, shard.count));
     print(stdout, "\n");
-    for (const auto& point : plan.points) {
+    for (std::size_t p = 0; p < std::min(plan.points.size(), kShownPoints); ++p) {
+        const auto& point = plan.points[p];
         auto line = fmt::format("  {}", point.index);
         for (std::size_t k = 0; k < keys.size(); ++k) line += fmt::format("  {}={}", keys[k], point.swept[k]);
         print(stdout, line + "\n");
     }
+    if (plan.points.size() > kShownPoints) print(stdout, fmt::format("  ... and {} more\n", plan.points.size() - kShownPoints));
     std::map<TaskKind, std::size_t> kinds, uses;
     for (const auto& task : plan.tasks) ++kinds[task.kind];
     for (const auto& point : plan.points)
         for (const auto task : point.tasks) ++uses[plan.tasks[task].kind];
     print(stdout, fmt::format("{} distinct task{}\n", plan.tasks.size(), plan.tasks.size() == 1 ? "" : "s"));
-    for (const auto& [kind, count] : kinds) print(stdout, fmt::format("  {:<10} {:>7}   used by {} point{}\n", name_of(kind), count, uses[kind], uses[kind] == 1 ? "" : "s"));
+    for (const auto& [kind, count] : kinds)
+        print(stdout, fmt::format("  {:<10} {:>7}   used by {} point{}\n", name_of(kind), count, uses[kind], uses[kind] == 1 ? "" : "s"));
     return kDone;
 }
 
@@ -112,7 +121,9 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
     const Grid grid(configuration);
     const auto task_set = make_task_set({command.trace});
     if (!command.trace.empty() && grid.size() != 1)
-        throw models::InputError(fmt::format("--trace {}: a trace is of one design point, this sweep has {}\n    allowed   pin the axes with --set", command.trace.string(), grid.size()));
+        throw models::InputError(
+            fmt::format("--trace {}: a trace is of one design point, this sweep has {}\n    allowed   pin the axes with --set",
+                        command.trace.string(), grid.size()));
     if (command.dry_run) return dry_run(grid, task_set, command.shard);
 
     for (const auto& warning : configuration.warnings) print(stderr, fmt::format("warning: {}\n", warning));
@@ -136,13 +147,15 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
         write_outputs(options.out, results, store);
         RunTimes times = begun;
         times.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - clock).count();
-        write_atomically(options.out / "run.json", run_record(results, &summary, options.num_jobs, times, command.arguments).dump(2) + "\n");
+        write_atomically(options.out / "run.json",
+                         run_record(results, &summary, options.num_jobs, times, command.arguments).dump(2) + "\n");
         print(stdout, print_table(results, is_terminal(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO, 0) : 0));
         print(stdout, print_summary(results));
         print(stdout, fmt::format("{}\n", (options.out / "report.html").string()));
     } else {
         print(stdout, print_summary(results));
-        print(stdout, fmt::format("{}; `explore report {}` merges all {} shards\n", store.file().string(), options.out.string(), options.shard.count));
+        print(stdout, fmt::format("{}; `explore report {}` merges all {} shards\n", store.file().string(), options.out.string(),
+                                  options.shard.count));
     }
     print_failures(results);
     if (summary.interrupted) {

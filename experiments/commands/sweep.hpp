@@ -3,11 +3,11 @@
 
 // explore --config FILE: a whole sweep or one shard of it.
 
-#include "experiments/cli/program.hpp"
-#include "experiments/sweep/plan.hpp"
-
 #include <string>
 #include <vector>
+
+#include "experiments/cli/program.hpp"
+#include "experiments/sweep/plan.hpp"
 
 namespace prelude::experiments {
 

@@ -37,6 +37,13 @@ void rounded_cells(const std::string& name, const sim::Estimate& estimate, Cells
     cells[name + "_high"] = number(std::ceil(estimate.high));
 }
 
+/// Multiply-accumulate slots of a segment's cycles, at the rate its operands have on the array.
+double slots_of(const sim::SegmentStats& s, const sim::PeArray& pe) {
+    const auto busy = s.units[static_cast<std::size_t>(sim::UnitId::pe_array)].busy_cycles;
+    if (busy == 0) return static_cast<double>(pe.rows) * pe.cols * pe.depth * static_cast<double>(s.cycles);
+    return static_cast<double>(s.macs.issued()) * static_cast<double>(s.cycles) / static_cast<double>(busy);
+}
+
 std::vector<sim::SegmentStats> segments_of(const json& timing) {
     std::vector<sim::SegmentStats> segments;
     for (const auto& entry : timing.at("segments")) segments.push_back(segment_stats(entry));
@@ -112,8 +119,8 @@ void hardware_cells(const json& timing, const DesignPoint& point, const Workload
     cells["weights_mb"] = number(static_cast<double>(weights) / kMega);
     cells["macs"] = number(useful);
     cells["macs_issued"] = number(issued);
-    const auto& pe = point.design.pe;
-    const double capacity = static_cast<double>(pe.rows) * pe.cols * pe.depth * static_cast<double>(cycles);
+    double capacity = 0;
+    for (const auto& s : segments) capacity += static_cast<double>(s.repeats) * slots_of(s, point.design.pe);
     cells["pe_utilization"] = number(static_cast<double>(useful) / capacity);
     const double gops = 2.0 * static_cast<double>(useful) / seconds / kGiga, gops_per_w = gops / power.power_w.value;
     cells["gops"] = number(gops);
@@ -147,8 +154,6 @@ const std::vector<std::string>& layer_columns() {
 std::vector<std::vector<std::string>> layer_rows(const json& timing, const DesignPoint& point, const sim::CostTable& costs, const json& sqnr) {
     std::vector<std::vector<std::string>> rows;
     if (!timing.at("infeasible").get<std::string>().empty()) return rows;
-    const auto& pe = point.design.pe;
-    const double slots = static_cast<double>(pe.rows) * pe.cols * pe.depth;
     for (const auto& s : segments_of(timing)) {
         const auto energy = sim::segment_energy(s, point.resources, point.design.device, costs);
         // The segment's own quality: the last of its nodes that was compared.
@@ -160,7 +165,7 @@ std::vector<std::vector<std::string>> layer_rows(const json& timing, const Desig
         rows.push_back({s.name, std::string(models::part_name(s.part)), s.kind, s.left_bits ? fmt::format("{}x{}", s.left_bits, s.right_bits) : "",
                         number(s.batch), shape(s.m), shape(s.k), shape(s.n), s.mapping, number(s.repeats), number(s.cycles),
                         sim::kBoundNames[static_cast<std::size_t>(s.bounds.limiting())], number(s.bounds.largest()),
-                        s.cycles ? number(static_cast<double>(s.macs.useful) / (slots * static_cast<double>(s.cycles))) : "",
+                        s.cycles ? number(static_cast<double>(s.macs.useful) / slots_of(s, point.design.pe)) : "",
                         number(s.dram.bytes_read + s.dram.bytes_written), number((energy.chip().value + energy.dram.value) * 1e-9), quality});
     }
     return rows;

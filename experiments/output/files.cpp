@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/output/files.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "experiments/columns.hpp"
 #include "experiments/output/csv.hpp"
 #include "experiments/report/report.hpp"
 #include "experiments/store/cache.hpp"
-
-#include <fmt/format.h>
-
-#include <algorithm>
 
 namespace prelude::experiments {
 

@@ -3,13 +3,13 @@
 
 // The files of a finished, interrupted or merged sweep, all written from its store alone.
 
-#include "experiments/store/store.hpp"
-#include "experiments/sweep/pareto.hpp"
-
 #include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "experiments/store/store.hpp"
+#include "experiments/sweep/pareto.hpp"
 
 namespace prelude::experiments {
 

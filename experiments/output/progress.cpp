@@ -54,9 +54,13 @@ std::string print_duration(double seconds) {
     return fmt::format("{} h {:02d} min", whole / 3600, whole % 3600 / 60);
 }
 
-Progress::Progress(std::size_t num_tasks, Options options) : num_tasks_(num_tasks), options_(options) { shown_ = start_; }
+Progress::Progress(std::size_t num_tasks, Options options) : num_tasks_(num_tasks), options_(options) {
+    shown_ = start_;
+}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+    clear();
+}
 
 void Progress::show(std::size_t num_done, std::size_t num_failed, double seconds_left, const std::string& what) {
     if (options_.quiet || num_tasks_ == 0) return;
@@ -100,7 +104,9 @@ void Progress::clear() {
     std::fflush(stderr);
 }
 
-bool is_terminal(int descriptor) noexcept { return ::isatty(descriptor) == 1; }
+bool is_terminal(int descriptor) noexcept {
+    return ::isatty(descriptor) == 1;
+}
 
 int terminal_width(int descriptor, int otherwise) noexcept {
     if (const char* columns = std::getenv("COLUMNS"); columns != nullptr)

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/output/run_record.hpp"
 
-#include "experiments/hash.hpp"
-#include "experiments/process/launcher.hpp"
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -12,6 +9,9 @@
 
 #include <fstream>
 #include <sstream>
+
+#include "experiments/hash.hpp"
+#include "experiments/process/launcher.hpp"
 
 namespace prelude::experiments {
 
@@ -43,18 +43,30 @@ Processor processor() {
 
 }  // namespace
 
-json run_record(const Results& results, const SweepSummary* summary, int num_jobs, const RunTimes& times, const std::vector<std::string>& arguments) {
+json run_record(const Results& results, const SweepSummary* summary, int num_jobs, const RunTimes& times,
+                const std::vector<std::string>& arguments) {
     utsname system{};
     ::uname(&system);
     const auto cpu = processor();
-    json counts = {{"points", results.rows.size()}, {"feasible", results.ranking.num_feasible}, {"pareto", results.ranking.num_on_front}, {"lacking_an_objective", results.ranking.num_lacking}};
+    json counts = {{"points", results.rows.size()},
+                   {"feasible", results.ranking.num_feasible},
+                   {"pareto", results.ranking.num_on_front},
+                   {"lacking_an_objective", results.ranking.num_lacking}};
     for (const auto* status : {"ok", "infeasible", "failed", "cancelled"}) counts[status] = results.num_with_status(status);
     json record = {
         {"format", "prelude.run/1"},
         {"versions",
-         {{"prelude", PRELUDE_VERSION}, {"compiler", __VERSION__}, {"sqlite", sqlite3_libversion()}, {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)}, {"fmt", FMT_VERSION}}},
+         {{"prelude", PRELUDE_VERSION},
+          {"compiler", __VERSION__},
+          {"sqlite", sqlite3_libversion()},
+          {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"fmt", FMT_VERSION}}},
         {"architecture_level", PRELUDE_ARCH},
-        {"host", {{"name", system.nodename}, {"system", fmt::format("{} {}", system.sysname, system.release)}, {"processor", cpu.model}, {"cores", num_cores()}}},
+        {"host",
+         {{"name", system.nodename},
+          {"system", fmt::format("{} {}", system.sysname, system.release)},
+          {"processor", cpu.model},
+          {"cores", num_cores()}}},
         {"instruction_set", cpu.extensions},
         {"configuration", {{"source", results.info.source}, {"sha256", sha256(results.info.resolved_yaml)}}},
         {"arguments", arguments},
@@ -68,7 +80,11 @@ json run_record(const Results& results, const SweepSummary* summary, int num_job
         record["threads_per_job"] = summary->num_threads;
         record["interrupted"] = summary->interrupted;
         for (const auto& [name, kind] : summary->kinds)
-            record["tasks"][name] = {{"distinct", kind.distinct}, {"reused", kind.reused}, {"computed", kind.computed}, {"failed", kind.failed}, {"compute_s", kind.seconds}};
+            record["tasks"][name] = {{"distinct", kind.distinct},
+                                     {"reused", kind.reused},
+                                     {"computed", kind.computed},
+                                     {"failed", kind.failed},
+                                     {"compute_s", kind.seconds}};
     }
     return record;
 }

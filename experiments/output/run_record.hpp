@@ -3,14 +3,13 @@
 
 // run.json: by what, on what, when and how long. Everything that differs between equal runs stands here and nowhere else.
 
-#include "experiments/output/files.hpp"
-#include "experiments/sweep/run.hpp"
-
-#include <nlohmann/json.hpp>
-
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "experiments/output/files.hpp"
+#include "experiments/sweep/run.hpp"
 
 namespace prelude::experiments {
 
@@ -19,6 +18,7 @@ struct RunTimes {
     double wall_s = 0;
 };
 
-[[nodiscard]] nlohmann::json run_record(const Results& results, const SweepSummary* summary, int num_jobs, const RunTimes& times, const std::vector<std::string>& arguments);
+[[nodiscard]] nlohmann::json run_record(const Results& results, const SweepSummary* summary, int num_jobs, const RunTimes& times,
+                                        const std::vector<std::string>& arguments);
 
 }  // namespace prelude::experiments

@@ -4,16 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace prelude::experiments {
 
 namespace {
 
 struct TableColumn {
-    std::string name;    ///< in the row
+    std::string name;  ///< in the row
     std::string header;
-    int importance;      ///< the smallest goes first
+    int importance;  ///< the smallest goes first
     bool right = true;
     std::string_view format = {};
 };
@@ -64,6 +64,33 @@ std::vector<TableColumn> candidates(const Results& results) {
     return columns;
 }
 
+std::string plural(std::size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// Why points are not all they could be, each reason once. Failures are the caller's to report.
+std::string remarks(const Results& results) {
+    constexpr std::size_t kShown = 5;
+    std::map<std::string, std::size_t> reasons;
+    std::size_t num_warned = 0;
+    for (const auto& row : results.rows) {
+        const auto &status = text_in(row, "status"), &reason = text_in(row, "reason");
+        if (!reason.empty() && (status == "ok" || status == "infeasible")) ++reasons[reason];
+        if (!text_in(row, "warnings").empty()) ++num_warned;
+    }
+    std::string text;
+    std::size_t shown = 0;
+    for (const auto& [reason, count] : reasons) {
+        if (++shown > kShown) {
+            text += fmt::format("   and {} more reasons in results.csv\n", reasons.size() - kShown);
+            break;
+        }
+        text += fmt::format("   {}: {}\n", plural(count, "point"), reason);
+    }
+    if (num_warned > 0) text += fmt::format("   {} with warnings: column `warnings` of results.csv\n", plural(num_warned, "point"));
+    return text;
+}
+
 }  // namespace
 
 std::vector<std::string> short_names(const std::vector<std::string>& keys) {
@@ -76,7 +103,8 @@ std::vector<std::string> short_names(const std::vector<std::string>& keys) {
     for (const auto& key : keys) {
         std::size_t parts = 1;
         const auto is_shared = [&](const std::string& name) {
-            return std::count_if(keys.begin(), keys.end(), [&](const auto& other) { return other == name || other.ends_with("." + name); }) > 1;
+            return std::count_if(keys.begin(), keys.end(),
+                                 [&](const auto& other) { return other == name || other.ends_with("." + name); }) > 1;
         };
         while (ending(key, parts) != key && is_shared(ending(key, parts))) ++parts;
         names.push_back(ending(key, parts));
@@ -106,9 +134,12 @@ std::string print_table(const Results& results, int width) {
             is_empty = is_empty && printed.cells.back().empty();
         }
         if (is_empty) continue;
-        const bool is_constant = printed.cells.size() > 1 && std::all_of(printed.cells.begin(), printed.cells.end(), [&](const auto& cell) { return cell == printed.cells[0]; });
-        if (is_constant && column.importance < kAlwaysColumn) constants.push_back(fmt::format("{} {}", column.header, printed.cells[0]));
-        else table.push_back(std::move(printed));
+        const bool is_constant = printed.cells.size() > 1 && std::all_of(printed.cells.begin(), printed.cells.end(),
+                                                                         [&](const auto& cell) { return cell == printed.cells[0]; });
+        if (is_constant && column.importance < kAlwaysColumn)
+            constants.push_back(fmt::format("{} {}", column.header, printed.cells[0]));
+        else
+            table.push_back(std::move(printed));
     }
     const auto total = [&] {
         std::size_t sum = 1;
@@ -116,7 +147,8 @@ std::string print_table(const Results& results, int width) {
         return sum;
     };
     while (width > 0 && total() > static_cast<std::size_t>(width)) {
-        const auto least = std::min_element(table.begin(), table.end(), [](const auto& a, const auto& b) { return a.column.importance < b.column.importance; });
+        const auto least = std::min_element(table.begin(), table.end(),
+                                            [](const auto& a, const auto& b) { return a.column.importance < b.column.importance; });
         if (least == table.end() || least->column.importance >= kNeverDropped) break;
         table.erase(least);
     }
@@ -132,7 +164,8 @@ std::string print_table(const Results& results, int width) {
     };
     std::string text = line(" ", [](const Printed& printed) -> const std::string& { return printed.column.header; });
     for (std::size_t r = 0; r < shown.size(); ++r)
-        text += line(results.ranking.on_front[shown[r]] ? "*" : " ", [&](const Printed& printed) -> const std::string& { return printed.cells[r]; });
+        text += line(results.ranking.on_front[shown[r]] ? "*" : " ",
+                     [&](const Printed& printed) -> const std::string& { return printed.cells[r]; });
     if (!constants.empty()) text += fmt::format("   the same everywhere: {}\n", fmt::join(constants, ", "));
     if (!all) text += fmt::format("{} rows of the Pareto front; all {} rows are in results.csv\n", shown.size(), results.rows.size());
     return text;
@@ -140,11 +173,13 @@ std::string print_table(const Results& results, int width) {
 
 std::string print_summary(const Results& results) {
     const auto& ranking = results.ranking;
-    std::string text = fmt::format("{} point{}: {} ok", results.rows.size(), results.rows.size() == 1 ? "" : "s", results.num_with_status("ok"));
+    std::string text =
+        fmt::format("{} point{}: {} ok", results.rows.size(), results.rows.size() == 1 ? "" : "s", results.num_with_status("ok"));
     for (const auto* status : {"infeasible", "failed", "cancelled"})
         if (const auto count = results.num_with_status(status); count > 0) text += fmt::format(", {} {}", count, status);
-    if (!results.info.constraints.empty()) text += fmt::format("; {} satisfy {}", ranking.num_feasible, fmt::join(results.info.constraints, " and "));
-    text += "\n";
+    if (!results.info.constraints.empty())
+        text += fmt::format("; {} satisfy {}", ranking.num_feasible, fmt::join(results.info.constraints, " and "));
+    text += "\n" + remarks(results);
     if (results.info.maximize.empty() && results.info.minimize.empty()) return text;
     std::vector<std::string> objectives;
     for (const auto& column : results.info.maximize) objectives.push_back("max " + column);

@@ -3,9 +3,9 @@
 
 // The table a sweep ends with.
 
-#include "experiments/output/files.hpp"
-
 #include <string>
+
+#include "experiments/output/files.hpp"
 
 namespace prelude::experiments {
 

@@ -53,7 +53,8 @@ void volunteer_for_out_of_memory() noexcept {
 Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work) {
     try {
         auto value = work(job);
-        if (value.size() > kMaxPayloadBytes) return {Frame::Kind::failure, id, fmt::format("the result has {} bytes, more than {}", value.size(), kMaxPayloadBytes)};
+        if (value.size() > kMaxPayloadBytes)
+            return {Frame::Kind::failure, id, fmt::format("the result has {} bytes, more than {}", value.size(), kMaxPayloadBytes)};
         return {Frame::Kind::result, id, std::move(value)};
     } catch (const std::exception& error) {
         return {Frame::Kind::failure, id, std::string(error.what()).substr(0, kMaxPayloadBytes)};
@@ -62,7 +63,8 @@ Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work)
     }
 }
 
-[[noreturn]] void run_child(std::uint64_t id, const std::string& job, const Child::Work& work, const Child::Setup& setup, pid_t parent, int result, int text) {
+[[noreturn]] void run_child(std::uint64_t id, const std::string& job, const Child::Work& work, const Child::Setup& setup, pid_t parent,
+                            int result, int text) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);  // it died before the line above
     ::setpgid(0, 0);
@@ -72,7 +74,8 @@ Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work)
     if (const int null = ::open("/dev/null", O_RDONLY); null >= 0) ::dup2(null, STDIN_FILENO);
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGPIPE, SIG_DFL);
-    for (const int number : {SIGTERM, SIGHUP, SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS}) ::signal(number, SIG_DFL);  // whatever the program had put there
+    for (const int number : {SIGTERM, SIGHUP, SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS})
+        ::signal(number, SIG_DFL);  // whatever the program had put there
     ::sigprocmask(SIG_SETMASK, &setup.signals, nullptr);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
@@ -167,7 +170,8 @@ Frame Child::finish(int wait_status) {
     read();
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
         auto frame = reader_.next();
-        if (frame && frame->id == id_ && (frame->kind == Frame::Kind::result || frame->kind == Frame::Kind::failure)) return *std::move(frame);
+        if (frame && frame->id == id_ && (frame->kind == Frame::Kind::result || frame->kind == Frame::Kind::failure))
+            return *std::move(frame);
     }
     std::string reason;
     if (WIFSIGNALED(wait_status)) {

@@ -3,14 +3,14 @@
 
 // One forked computation, seen from its parent: what it returned, what it printed, how it ended.
 
-#include "experiments/process/descriptor.hpp"
-#include "experiments/process/frame.hpp"
-
 #include <signal.h>
 #include <sys/types.h>
 
 #include <functional>
 #include <string>
+
+#include "experiments/process/descriptor.hpp"
+#include "experiments/process/frame.hpp"
 
 namespace prelude::experiments {
 
@@ -21,7 +21,7 @@ class Child {
     /// What the new process must put right before it works.
     struct Setup {
         int num_threads = 1;
-        sigset_t signals{};       ///< mask to return to
+        sigset_t signals{};         ///< mask to return to
         int close_descriptor = -1;  ///< the parent's socket: held open by nobody else, so that its end is noticed
     };
 

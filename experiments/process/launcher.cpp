@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/process/launcher.hpp"
 
-#include "experiments/process/child.hpp"
-#include "models/error.hpp"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,16 +18,22 @@
 #include <system_error>
 #include <thread>
 
+#include "experiments/process/child.hpp"
+#include "models/error.hpp"
+
 namespace prelude::experiments {
 
 namespace {
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 /// The launcher's own life: a loop over its socket, its children's pipes and its signals. It never waits for anything else.
 class Server {
   public:
-    Server(Descriptor socket, Launcher::Work work, Launcher::Options options) : socket_(std::move(socket)), work_(std::move(work)), options_(options) {
+    Server(Descriptor socket, Launcher::Work work, Launcher::Options options)
+        : socket_(std::move(socket)), work_(std::move(work)), options_(options) {
         sigset_t mine{};
         sigemptyset(&mine);
         sigaddset(&mine, SIGCHLD);
@@ -65,7 +68,8 @@ class Server {
     }
 
     void wait() {
-        std::vector<pollfd> polled{{socket_.get(), static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0}, {signals_.get(), POLLIN, 0}};
+        std::vector<pollfd> polled{{socket_.get(), static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0},
+                                   {signals_.get(), POLLIN, 0}};
         for (const auto& child : children_) {  // poll() passes over descriptors below 0
             polled.push_back({child.result_descriptor(), POLLIN, 0});
             polled.push_back({child.text_descriptor(), POLLIN, 0});
@@ -117,16 +121,18 @@ class Server {
     void send(const Frame& frame) { outgoing_ += encode(frame); }
 
     void flush() {
-        while (!outgoing_.empty()) {
-            const auto sent = ::send(socket_.get(), outgoing_.data(), outgoing_.size(), MSG_NOSIGNAL);
+        std::string_view rest = outgoing_;
+        while (!rest.empty()) {
+            const auto sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
             if (sent < 0 && errno == EINTR) continue;
-            if (sent < 0 && errno == EAGAIN) return;
+            if (sent < 0 && errno == EAGAIN) break;
             if (sent <= 0) {
                 ended_ = true;
                 return;
             }
-            outgoing_.erase(0, static_cast<std::size_t>(sent));
+            rest.remove_prefix(static_cast<std::size_t>(sent));
         }
+        outgoing_.erase(0, outgoing_.size() - rest.size());
     }
 
     Descriptor socket_, signals_;
@@ -176,7 +182,9 @@ Launcher::Launcher(Work work, Options options) {
     socket_ = std::move(mine);
 }
 
-Launcher::~Launcher() { stop(); }
+Launcher::~Launcher() {
+    stop();
+}
 
 void Launcher::submit(std::uint64_t id, const std::string& job) {
     const auto bytes = encode({Frame::Kind::job, id, job});
@@ -235,6 +243,8 @@ void Launcher::stop() noexcept {
     process_ = -1;
 }
 
-int num_cores() noexcept { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int num_cores() noexcept {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 }  // namespace prelude::experiments

@@ -4,9 +4,6 @@
 // Computes jobs in forked children of a small process, the launcher, that was itself forked before anything else happened:
 // no threads, no OpenMP, no SQLite, but configuration and grid already in memory. A crash costs its job and nothing else.
 
-#include "experiments/process/descriptor.hpp"
-#include "experiments/process/frame.hpp"
-
 #include <sys/types.h>
 
 #include <chrono>
@@ -16,6 +13,9 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "experiments/process/descriptor.hpp"
+#include "experiments/process/frame.hpp"
 
 namespace prelude::experiments {
 
@@ -37,7 +37,8 @@ class LauncherLost final : public std::runtime_error {
 ///   - constructed before the process has run a thread, an OpenMP region, oneDNN or SQLite, which would not survive the fork;
 ///   - at most `num_workers` jobs at a time, in the order of submission, each in its own process and process group;
 ///   - the work may itself fork; whatever it leaves behind is killed when it ends;
-///   - a child that throws, crashes, is killed, exits early or returns too much is an Outcome with a reason; what it printed last is part of it;
+///   - a child that throws, crashes, is killed, exits early or returns too much is an Outcome with a reason; what it printed last is part
+///   of it;
 ///   - nothing outlives its parent: children die with the launcher, the launcher and all its children with the process that made it;
 ///   - Ctrl-C does not reach launcher and children (they are process groups of their own): stopping is the caller's decision.
 class Launcher {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/report/report.hpp"
 
-#include "experiments/columns.hpp"
-#include "experiments/output/table.hpp"
-
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
+
+#include "experiments/columns.hpp"
+#include "experiments/output/table.hpp"
 
 namespace prelude::experiments {
 
@@ -63,7 +63,8 @@ std::string escaped_json(const json& value) {
 
 std::string base64(std::string_view bytes) {
     std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                                       static_cast<int>(bytes.size()));
     text.resize(static_cast<std::size_t>(length));
     return text;
 }
@@ -90,7 +91,8 @@ json pictures_in(const fs::path& folder, const Store& store) {
     std::vector<fs::path> files;
     std::error_code failure;
     for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure))
-        if (entry->path().extension() == ".png" && entry->is_regular_file(failure) && entry->file_size(failure) <= kMaxPictureBytes) files.push_back(entry->path());
+        if (entry->path().extension() == ".png" && entry->is_regular_file(failure) && entry->file_size(failure) <= kMaxPictureBytes)
+            files.push_back(entry->path());
     auto pictures = json::array();
     if (files.empty()) return pictures;
     std::sort(files.begin(), files.end());
@@ -111,7 +113,8 @@ json columns_of(const SweepInfo& info) {
     auto columns = json::array();
     for (const auto& name : result_columns(info)) {
         const auto* column = find_column(name);
-        columns.push_back({{"name", name}, {"unit", column == nullptr ? "" : column->unit}, {"sentence", column == nullptr ? "" : column->sentence}});
+        columns.push_back(
+            {{"name", name}, {"unit", column == nullptr ? "" : column->unit}, {"sentence", column == nullptr ? "" : column->sentence}});
     }
     return columns;
 }

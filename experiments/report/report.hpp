@@ -3,10 +3,10 @@
 
 // report.html: one file that explains a sweep to a person, without network and without other files.
 
-#include "experiments/output/files.hpp"
-
 #include <filesystem>
 #include <string>
+
+#include "experiments/output/files.hpp"
 
 namespace prelude::experiments {
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/store/cache.hpp"
 
-#include "experiments/hash.hpp"
-#include "experiments/process/descriptor.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -11,6 +8,9 @@
 #include <atomic>
 #include <cerrno>
 #include <fstream>
+
+#include "experiments/hash.hpp"
+#include "experiments/process/descriptor.hpp"
 
 namespace prelude::experiments {
 
@@ -22,9 +22,13 @@ constexpr std::string_view kSeal = "prelude.sealed/1";
 constexpr std::size_t kKeyDigits = 64;
 constexpr std::size_t kSealBytes = kSeal.size() + 1 + 16 + 1 + kKeyDigits + 1;  // "prelude.sealed/1 <length> <sha256>\n"
 
-[[noreturn]] void fail(const fs::path& file, const char* what) { throw fs::filesystem_error(what, file, std::error_code(errno, std::generic_category())); }
+[[noreturn]] void fail(const fs::path& file, const char* what) {
+    throw fs::filesystem_error(what, file, std::error_code(errno, std::generic_category()));
+}
 
-std::string seal_of(std::string_view bytes) { return fmt::format("{} {:016x} {}\n", kSeal, bytes.size(), sha256(bytes)); }
+std::string seal_of(std::string_view bytes) {
+    return fmt::format("{} {:016x} {}\n", kSeal, bytes.size(), sha256(bytes));
+}
 
 void sync(const fs::path& path, int flags) {
     const Descriptor descriptor(::open(path.c_str(), flags | O_CLOEXEC));
@@ -63,7 +67,9 @@ void write_atomically(const fs::path& file, std::string_view bytes) {
     write_atomically_with(file, [&](const fs::path& temporary) { write_bytes(temporary, bytes); });
 }
 
-void write_sealed(const fs::path& file, std::string_view bytes) { write_atomically(file, std::string(bytes) + seal_of(bytes)); }
+void write_sealed(const fs::path& file, std::string_view bytes) {
+    write_atomically(file, std::string(bytes) + seal_of(bytes));
+}
 
 std::optional<std::string> read_sealed(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
@@ -77,7 +83,8 @@ std::optional<std::string> read_sealed(const fs::path& file) {
 }
 
 bool is_key(std::string_view text) noexcept {
-    return text.size() == kKeyDigits && std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    return text.size() == kKeyDigits &&
+           std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 std::vector<CachedFile> files_of(const fs::path& cache, std::string_view key) {
@@ -85,7 +92,8 @@ std::vector<CachedFile> files_of(const fs::path& cache, std::string_view key) {
     std::error_code failure;
     for (fs::directory_iterator entry(cache, failure), end; !failure && entry != end; entry.increment(failure)) {
         const auto name = entry->path().filename().string();
-        if (name.starts_with(key) && entry->is_regular_file(failure)) files.push_back({name, entry->file_size(failure), sha256_of_path(entry->path())});
+        if (name.starts_with(key) && entry->is_regular_file(failure))
+            files.push_back({name, entry->file_size(failure), sha256_of_path(entry->path())});
     }
     std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     return files;

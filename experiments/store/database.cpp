@@ -6,7 +6,9 @@
 
 namespace prelude::experiments {
 
-bool DatabaseError::is_damage() const noexcept { return (code_ & 0xFF) == SQLITE_CORRUPT || (code_ & 0xFF) == SQLITE_NOTADB; }
+bool DatabaseError::is_damage() const noexcept {
+    return (code_ & 0xFF) == SQLITE_CORRUPT || (code_ & 0xFF) == SQLITE_NOTADB;
+}
 
 Statement::Statement(sqlite3_stmt* statement) : statement_(statement, &sqlite3_finalize) {}
 
@@ -50,9 +52,13 @@ std::string Statement::text(int column) const {
     return bytes == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(bytes), length);
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(statement_.get(), column);
+}
 
-double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+double Statement::real(int column) const {
+    return sqlite3_column_double(statement_.get(), column);
+}
 
 Database::Database(const std::filesystem::path& file) : database_(nullptr, &sqlite3_close) {
     sqlite3* raw = nullptr;
@@ -80,7 +86,9 @@ std::int64_t Database::pragma(std::string_view name) const {
     return statement.step() ? statement.integer(0) : 0;
 }
 
-Transaction::Transaction(const Database& database) : database_(&database) { database.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(const Database& database) : database_(&database) {
+    database.execute("BEGIN IMMEDIATE");
+}
 
 Transaction::~Transaction() {
     if (!open_) return;

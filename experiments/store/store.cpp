@@ -29,10 +29,14 @@ constexpr std::array<Migration, 1> kMigrations = {
        CREATE TABLE rows(point INTEGER PRIMARY KEY, status TEXT NOT NULL, keys TEXT NOT NULL, cells TEXT NOT NULL, layers TEXT NOT NULL);)",
 };
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) {
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 /// A value that another program damaged is no value.
-json parsed(const std::string& text) { return json::parse(text, nullptr, false); }
+json parsed(const std::string& text) {
+    return json::parse(text, nullptr, false);
+}
 
 template <typename T>
 std::optional<T> as(const json& value) {
@@ -44,10 +48,18 @@ std::optional<T> as(const json& value) {
 }
 
 json to_json(const SweepInfo& info) {
-    return {{"source", info.source},           {"resolved_yaml", info.resolved_yaml}, {"num_points", info.num_points}, {"swept", info.swept},
-            {"layer_columns", info.layer_columns}, {"maximize", info.maximize},           {"minimize", info.minimize},     {"constraints", info.constraints},
-            {"warnings", info.warnings},       {"seeds", info.seeds},
-            {"device", info.device}, {"devices", info.devices}};
+    return {{"source", info.source},
+            {"resolved_yaml", info.resolved_yaml},
+            {"num_points", info.num_points},
+            {"swept", info.swept},
+            {"layer_columns", info.layer_columns},
+            {"maximize", info.maximize},
+            {"minimize", info.minimize},
+            {"constraints", info.constraints},
+            {"warnings", info.warnings},
+            {"seeds", info.seeds},
+            {"device", info.device},
+            {"devices", info.devices}};
 }
 
 std::optional<SweepInfo> info_of(const json& value) {
@@ -80,7 +92,9 @@ json to_json(const std::vector<CachedFile>& files) {
 std::optional<std::vector<CachedFile>> files_in(const json& list) {
     try {
         std::vector<CachedFile> files;
-        for (const auto& file : list) files.push_back({file.at("name").get<std::string>(), file.at("bytes").get<std::uint64_t>(), file.at("sha256").get<std::string>()});
+        for (const auto& file : list)
+            files.push_back(
+                {file.at("name").get<std::string>(), file.at("bytes").get<std::uint64_t>(), file.at("sha256").get<std::string>()});
         return files;
     } catch (const json::exception&) {
         return std::nullopt;
@@ -101,7 +115,8 @@ Content content_of(int descriptor) {
     std::array<char, 100> header{};
     const auto length = ::pread(descriptor, header.data(), header.size(), 0);
     if (length == 0) return Content::empty;
-    if (length < static_cast<ssize_t>(header.size()) || std::memcmp(header.data(), kSqliteMark.data(), kSqliteMark.size()) != 0) return Content::foreign;
+    if (length < static_cast<ssize_t>(header.size()) || std::memcmp(header.data(), kSqliteMark.data(), kSqliteMark.size()) != 0)
+        return Content::foreign;
     std::int64_t id = 0;
     for (std::size_t i = 68; i < 72; ++i) id = id << 8 | static_cast<std::uint8_t>(header[i]);
     return id == kApplicationId ? Content::ours : Content::foreign;
@@ -121,7 +136,9 @@ Descriptor lock_file(const fs::path& file, bool create) {
     if (!descriptor) throw StoreError(fmt::format("{}: cannot be opened for writing: {}", file.string(), std::strerror(errno)));
     if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
-            throw StoreError(fmt::format("{}: another explore is writing here\n    allowed   one writer per store: wait for it, or choose another --out", file.string()));
+            throw StoreError(
+                fmt::format("{}: another explore is writing here\n    allowed   one writer per store: wait for it, or choose another --out",
+                            file.string()));
         throw StoreError(fmt::format("{}: cannot be locked: {}", file.string(), std::strerror(errno)));
     }
     return descriptor;
@@ -129,7 +146,9 @@ Descriptor lock_file(const fs::path& file, bool create) {
 
 }  // namespace
 
-std::span<const Migration> migrations() { return kMigrations; }
+std::span<const Migration> migrations() {
+    return kMigrations;
+}
 
 Store::Store(const fs::path& file, Opening opening, std::span<const Migration> steps) : file_(file) {
     std::error_code failure;
@@ -138,7 +157,9 @@ Store::Store(const fs::path& file, Opening opening, std::span<const Migration> s
     lock_ = lock_file(file, true);
     const auto content = content_of(lock_.get());
     if (content == Content::foreign)
-        throw StoreError(fmt::format("{}: this is not a store of Prelude, or its beginning is damaged\n    allowed   another --out, or remove the file", file.string()));
+        throw StoreError(
+            fmt::format("{}: this is not a store of Prelude, or its beginning is damaged\n    allowed   another --out, or remove the file",
+                        file.string()));
     if (opening == Opening::fresh) empty_file(file, lock_.get());
     connect(steps);
 }
@@ -152,7 +173,8 @@ Store Store::open_existing(const fs::path& file, bool lock) {
     {
         const Descriptor beginning(::open(file.c_str(), O_RDONLY | O_CLOEXEC));  // closed before SQLite takes its locks
         if (!beginning) throw StoreError(fmt::format("{}: cannot be read: {}", file.string(), std::strerror(errno)));
-        if (content_of(beginning.get()) != Content::ours) throw StoreError(fmt::format("{}: this is not a store of Prelude, or its beginning is damaged", file.string()));
+        if (content_of(beginning.get()) != Content::ours)
+            throw StoreError(fmt::format("{}: this is not a store of Prelude, or its beginning is damaged", file.string()));
     }
     store.connect(migrations());
     return store;
@@ -161,9 +183,11 @@ Store Store::open_existing(const fs::path& file, bool lock) {
 void Store::connect(std::span<const Migration> steps) {
     try {
         database_ = std::make_unique<Database>(file_);
-        database_->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF");
+        database_->execute(
+            "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF");
         auto check = database_->prepare("PRAGMA quick_check(1)");
-        if (check.step() && check.text(0) != "ok") throw StoreError(fmt::format("{}: damaged: {}{}", file_.string(), check.text(0), kEmptyIt));
+        if (check.step() && check.text(0) != "ok")
+            throw StoreError(fmt::format("{}: damaged: {}{}", file_.string(), check.text(0), kEmptyIt));
         migrate(steps);
     } catch (const DatabaseError& error) {
         throw StoreError(fmt::format("{}: {}{}", file_.string(), error.what(), error.is_damage() ? kEmptyIt : ""));
@@ -174,8 +198,10 @@ void Store::migrate(std::span<const Migration> steps) {
     const auto version = database_->pragma("user_version");
     const auto newest = static_cast<std::int64_t>(steps.size());
     if (version > newest)
-        throw StoreError(fmt::format("{}: written by a newer Prelude (version {} of the store; this program knows {})\n    allowed   another --out, or the newer program",
-                                     file_.string(), version, newest));
+        throw StoreError(
+            fmt::format("{}: written by a newer Prelude (version {} of the store; this program knows {})\n    allowed   another --out, or "
+                        "the newer program",
+                        file_.string(), version, newest));
     if (version == newest) return;
     Transaction change(*database_);
     // Another reader may have been faster.
@@ -235,7 +261,9 @@ void Store::put_task(const std::string& key, const StoredTask& task) {
         .run();
 }
 
-void Store::drop_task(const std::string& key) { database_->prepare("DELETE FROM tasks WHERE key = ?").bind(1, key).run(); }
+void Store::drop_task(const std::string& key) {
+    database_->prepare("DELETE FROM tasks WHERE key = ?").bind(1, key).run();
+}
 
 void Store::put_row(const Row& row, std::span<const std::string> keys) {
     const auto status = row.cells.find("status");
@@ -249,7 +277,8 @@ void Store::put_row(const Row& row, std::span<const std::string> keys) {
 }
 
 void Store::each_row(const std::function<void(Row&&)>& visit, bool with_layers) const {
-    auto query = database_->prepare(with_layers ? "SELECT point, cells, layers FROM rows ORDER BY point" : "SELECT point, cells, '[]' FROM rows ORDER BY point");
+    auto query = database_->prepare(with_layers ? "SELECT point, cells, layers FROM rows ORDER BY point"
+                                                : "SELECT point, cells, '[]' FROM rows ORDER BY point");
     while (query.step()) visit(row_of(query.integer(0), query.text(1), query.text(2)));
 }
 
@@ -267,7 +296,8 @@ std::optional<Row> Store::row(std::int64_t point) const {
 
 std::vector<std::string> Store::keys_in_rows() const {
     std::vector<std::string> keys;
-    auto query = database_->prepare("SELECT DISTINCT json_each.value FROM rows, json_each(rows.keys) WHERE json_valid(rows.keys) ORDER BY 1");
+    auto query =
+        database_->prepare("SELECT DISTINCT json_each.value FROM rows, json_each(rows.keys) WHERE json_valid(rows.keys) ORDER BY 1");
     while (query.step()) keys.push_back(query.text(0));
     return keys;
 }
@@ -275,8 +305,10 @@ std::vector<std::string> Store::keys_in_rows() const {
 void Store::absorb(const Store& other) {
     auto tasks = other.database_->prepare("SELECT key, kind, ok, reason, value, files, seconds FROM tasks ORDER BY key");
     // A success is never replaced by a failure of another shard.
-    auto put_task = database_->prepare("INSERT INTO tasks VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET "
-                                       "ok = excluded.ok, reason = excluded.reason, value = excluded.value, files = excluded.files, seconds = excluded.seconds WHERE excluded.ok >= tasks.ok");
+    auto put_task = database_->prepare(
+        "INSERT INTO tasks VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET "
+        "ok = excluded.ok, reason = excluded.reason, value = excluded.value, files = excluded.files, seconds = excluded.seconds WHERE "
+        "excluded.ok >= tasks.ok");
     while (tasks.step()) {
         put_task.bind(1, tasks.text(0)).bind(2, tasks.text(1)).bind(3, tasks.integer(2));
         put_task.bind(4, tasks.text(3)).bind(5, tasks.text(4)).bind(6, tasks.text(5)).bind(7, tasks.real(6)).run();

@@ -3,11 +3,6 @@
 
 // results.db: everything a sweep has found out, safe under kill -9. Only the main process opens it.
 
-#include "experiments/process/descriptor.hpp"
-#include "experiments/store/cache.hpp"
-#include "experiments/store/database.hpp"
-#include "experiments/evaluate/tasks.hpp"
-
 #include <array>
 #include <filesystem>
 #include <functional>
@@ -19,6 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/evaluate/tasks.hpp"
+#include "experiments/process/descriptor.hpp"
+#include "experiments/store/cache.hpp"
+#include "experiments/store/database.hpp"
+
 namespace prelude::experiments {
 
 /// The store cannot be used: another writer, a newer version, not a store, damaged, no space. Exit code 3.
@@ -29,9 +29,9 @@ class StoreError final : public std::runtime_error {
 
 /// What the rows of a store belong to, and all that is needed to write CSV and report from them.
 struct SweepInfo {
-    std::string source;         ///< the configuration file, for people
-    std::string resolved_yaml;  ///< the identity of the sweep
-    std::int64_t num_points = 0;  ///< of the whole sweep, also in a shard
+    std::string source;              ///< the configuration file, for people
+    std::string resolved_yaml;       ///< the identity of the sweep
+    std::int64_t num_points = 0;     ///< of the whole sweep, also in a shard
     std::vector<std::string> swept;  ///< dotted keys
     std::vector<std::string> layer_columns;
     std::vector<std::string> maximize, minimize;

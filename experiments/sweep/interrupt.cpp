@@ -46,7 +46,11 @@ Interrupt::~Interrupt() {
     event = -1;
 }
 
-bool Interrupt::is_requested() const noexcept { return requested != 0; }
-int Interrupt::descriptor() const noexcept { return event; }
+bool Interrupt::is_requested() const noexcept {
+    return requested != 0;
+}
+int Interrupt::descriptor() const noexcept {
+    return event;
+}
 
 }  // namespace prelude::experiments

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/sweep/pareto.hpp"
 
-#include "experiments/sweep/constraint.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <numeric>
+
+#include "experiments/sweep/constraint.hpp"
 
 namespace prelude::experiments {
 
@@ -26,12 +26,14 @@ bool dominates(const std::vector<double>& q, const std::vector<double>& p) {
 std::vector<std::size_t> pareto_front(std::span<const std::vector<double>> costs) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < costs.size(); ++i)
-        if (!costs[i].empty() && std::none_of(costs[i].begin(), costs[i].end(), [](double cost) { return std::isnan(cost); })) order.push_back(i);
+        if (!costs[i].empty() && std::none_of(costs[i].begin(), costs[i].end(), [](double cost) { return std::isnan(cost); }))
+            order.push_back(i);
     // In lexicographic order nothing later dominates anything earlier, so only the front so far has to be asked.
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return costs[a] < costs[b]; });
     std::vector<std::size_t> front;
     for (const auto candidate : order)
-        if (std::none_of(front.begin(), front.end(), [&](std::size_t member) { return dominates(costs[member], costs[candidate]); })) front.push_back(candidate);
+        if (std::none_of(front.begin(), front.end(), [&](std::size_t member) { return dominates(costs[member], costs[candidate]); }))
+            front.push_back(candidate);
     std::sort(front.begin(), front.end());
     return front;
 }
@@ -42,8 +44,7 @@ const std::string& text_in(const Row& row, std::string_view column) {
     return cell == row.cells.end() ? kNothing : cell->second;
 }
 
-std::optional<double> number_in(const Row& row, std::string_view column) {
-    const auto& text = text_in(row, column);
+std::optional<double> number_of(std::string_view text) {
     if (text == "true") return 1.0;
     if (text == "false") return 0.0;
     double number = 0;
@@ -52,10 +53,15 @@ std::optional<double> number_in(const Row& row, std::string_view column) {
     return number;
 }
 
+std::optional<double> number_in(const Row& row, std::string_view column) {
+    return number_of(text_in(row, column));
+}
+
 Ranking rank(const SweepInfo& info, std::span<const Row> rows) {
     std::vector<Constraint> constraints;
     for (const auto& text : info.constraints)
-        if (const auto parsed = parse_constraint(text); const auto* constraint = std::get_if<Constraint>(&parsed)) constraints.push_back(*constraint);
+        if (const auto parsed = parse_constraint(text); const auto* constraint = std::get_if<Constraint>(&parsed))
+            constraints.push_back(*constraint);
 
     Ranking ranking;
     ranking.feasible.assign(rows.size(), false);
@@ -65,7 +71,9 @@ Ranking rank(const SweepInfo& info, std::span<const Row> rows) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto& row = rows[i];
         if (text_in(row, "status") != "ok") continue;
-        if (!std::all_of(constraints.begin(), constraints.end(), [&](const Constraint& constraint) { return holds(constraint, number_in(row, constraint.column)); })) continue;
+        if (!std::all_of(constraints.begin(), constraints.end(),
+                         [&](const Constraint& constraint) { return holds(constraint, number_in(row, constraint.column)); }))
+            continue;
         ranking.feasible[i] = true;
         ++ranking.num_feasible;
         std::vector<double> cost;
@@ -73,8 +81,10 @@ Ranking rank(const SweepInfo& info, std::span<const Row> rows) {
         const auto add = [&](const std::vector<std::string>& columns, double sign) {
             for (const auto& column : columns) {
                 const auto number = number_in(row, column);
-                if (number) cost.push_back(sign * *number);
-                else if (std::find(ranking.lacked.begin(), ranking.lacked.end(), column) == ranking.lacked.end()) ranking.lacked.push_back(column);
+                if (number)
+                    cost.push_back(sign * *number);
+                else if (std::find(ranking.lacked.begin(), ranking.lacked.end(), column) == ranking.lacked.end())
+                    ranking.lacked.push_back(column);
                 complete = complete && number;
             }
         };

@@ -3,11 +3,11 @@
 
 // Which rows satisfy the constraints, and which of those no other one beats.
 
-#include "experiments/store/store.hpp"
-
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "experiments/store/store.hpp"
 
 namespace prelude::experiments {
 
@@ -18,7 +18,8 @@ namespace prelude::experiments {
 /// Limits    a point with a NaN is never on the front and dominates nothing; without objectives the front is empty
 [[nodiscard]] std::vector<std::size_t> pareto_front(std::span<const std::vector<double>> costs);
 
-/// The number in a cell; nothing when it is empty, no number, or not finite. Booleans are 0 and 1.
+/// The number a text says; nothing when it is empty, no number, or not finite. Booleans are 0 and 1.
+[[nodiscard]] std::optional<double> number_of(std::string_view text);
 [[nodiscard]] std::optional<double> number_in(const Row& row, std::string_view column);
 /// The text of a cell, "" when there is none.
 [[nodiscard]] const std::string& text_in(const Row& row, std::string_view column);
@@ -28,7 +29,7 @@ struct Ranking {
     std::vector<bool> on_front;
     std::int64_t num_feasible = 0;
     std::int64_t num_on_front = 0;
-    std::int64_t num_lacking = 0;  ///< feasible rows left out because an objective is unknown
+    std::int64_t num_lacking = 0;     ///< feasible rows left out because an objective is unknown
     std::vector<std::string> lacked;  ///< those objectives
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/sweep/plan.hpp"
 
-#include "models/error.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <unordered_map>
+
+#include "models/error.hpp"
 
 namespace prelude::experiments {
 
@@ -19,8 +19,12 @@ std::int64_t share(std::int64_t num_points, std::int64_t part, std::int64_t coun
 
 }  // namespace
 
-std::int64_t Shard::begin(std::int64_t num_points) const noexcept { return share(num_points, number - 1, count); }
-std::int64_t Shard::end(std::int64_t num_points) const noexcept { return share(num_points, number, count); }
+std::int64_t Shard::begin(std::int64_t num_points) const noexcept {
+    return share(num_points, number - 1, count);
+}
+std::int64_t Shard::end(std::int64_t num_points) const noexcept {
+    return share(num_points, number, count);
+}
 
 std::optional<Shard> parse_shard(std::string_view text) {
     Shard shard;

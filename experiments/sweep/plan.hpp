@@ -3,12 +3,12 @@
 
 // The distinct tasks of a sweep or shard, and how far they are. No processes and no files here.
 
-#include "experiments/sweep/task_set.hpp"
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "experiments/sweep/task_set.hpp"
 
 namespace prelude::experiments {
 

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/sweep/run.hpp"
 
-#include "experiments/output/progress.hpp"
-#include "experiments/process/launcher.hpp"
-#include "experiments/sweep/pareto.hpp"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,6 +8,10 @@
 #include <charconv>
 #include <chrono>
 #include <unordered_set>
+
+#include "experiments/output/progress.hpp"
+#include "experiments/process/launcher.hpp"
+#include "experiments/sweep/pareto.hpp"
 
 namespace prelude::experiments {
 
@@ -32,7 +32,8 @@ std::string compute(const Plan& plan, const Grid& grid, const TaskSet& task_set,
     auto value = task_set.run_task(task, grid, cache);
     auto files = json::array();
     for (const auto& file : files_of(cache, task.key)) files.push_back({file.name, file.num_bytes, file.sha256});
-    const json record = {{"value", std::move(value)}, {"files", std::move(files)}, {"seconds", std::chrono::duration<double>(Clock::now() - start).count()}};
+    const json record = {
+        {"value", std::move(value)}, {"files", std::move(files)}, {"seconds", std::chrono::duration<double>(Clock::now() - start).count()}};
     return record.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -46,7 +47,8 @@ StoredTask record_of(const Outcome& outcome, const Task& task) {
     try {
         auto record = json::parse(outcome.value);
         stored.result = {true, {}, std::move(record.at("value"))};
-        for (const auto& file : record.at("files")) stored.files.push_back({file.at(0).get<std::string>(), file.at(1).get<std::uint64_t>(), file.at(2).get<std::string>()});
+        for (const auto& file : record.at("files"))
+            stored.files.push_back({file.at(0).get<std::string>(), file.at(1).get<std::uint64_t>(), file.at(2).get<std::string>()});
         stored.seconds = record.at("seconds").get<double>();
     } catch (const json::exception& error) {
         stored = {{false, fmt::format("the result cannot be read: {}", error.what()), nullptr}, stored.kind, {}, 0};
@@ -56,15 +58,27 @@ StoredTask record_of(const Outcome& outcome, const Task& task) {
 
 class Sweep {
   public:
-    Sweep(const Plan& plan, const Grid& grid, const TaskSet& task_set, const SweepInfo& info, const SweepOptions& options, Store& store, Launcher& launcher, const Interrupt& interrupt)
-        : plan_(plan), grid_(grid), task_set_(task_set), info_(info), options_(options), store_(store), launcher_(launcher), interrupt_(interrupt),
-          estimate_(options.num_jobs), schedule_(plan, find_done()), points_of_(plan.tasks.size()),
+    Sweep(const Plan& plan, const Grid& grid, const TaskSet& task_set, const SweepInfo& info, const SweepOptions& options, Store& store,
+          Launcher& launcher, const Interrupt& interrupt)
+        : plan_(plan),
+          grid_(grid),
+          task_set_(task_set),
+          info_(info),
+          options_(options),
+          store_(store),
+          launcher_(launcher),
+          interrupt_(interrupt),
+          estimate_(options.num_jobs),
+          schedule_(plan, find_done()),
+          points_of_(plan.tasks.size()),
           progress_(schedule_.num_open(), {options.quiet, is_terminal(STDERR_FILENO), terminal_width(STDERR_FILENO, 80)}) {
         for (std::uint32_t t = 0; t < plan.tasks.size(); ++t) {
             auto& kind = kind_of(t);
             ++kind.distinct;
-            if (schedule_.state(t) == Schedule::State::done) ++kind.reused;
-            else estimate_.expect(std::string(name_of(plan.tasks[t].kind)));
+            if (schedule_.state(t) == Schedule::State::done)
+                ++kind.reused;
+            else
+                estimate_.expect(std::string(name_of(plan.tasks[t].kind)));
         }
     }
 
@@ -116,7 +130,8 @@ class Sweep {
         const auto cache = options_.out / "cache";
         const auto task = store_.task(key);
         if (!task) return false;
-        const bool whole = std::all_of(task->files.begin(), task->files.end(), [&](const CachedFile& file) { return is_intact(cache, file); });
+        const bool whole =
+            std::all_of(task->files.begin(), task->files.end(), [&](const CachedFile& file) { return is_intact(cache, file); });
         if (whole) return true;
         for (const auto& file : task->files) forget(cache, file);
         store_.drop_task(key);
@@ -184,8 +199,10 @@ class Sweep {
         for (const auto task : point.tasks) {
             const auto& key = plan_.tasks[task].key;
             keys.push_back(key);
-            if (schedule_.state(task) == Schedule::State::failed) results[key] = {false, schedule_.reason(task), nullptr};
-            else if (auto stored = store_.task(key)) results[key] = std::move(stored->result);
+            if (schedule_.state(task) == Schedule::State::failed)
+                results[key] = {false, schedule_.reason(task), nullptr};
+            else if (auto stored = store_.task(key))
+                results[key] = std::move(stored->result);
         }
         Row row;
         try {
@@ -231,7 +248,8 @@ fs::path store_path(const fs::path& out, Shard shard) {
     return out / (shard.is_whole() ? std::string("results.db") : fmt::format("results.{}-of-{}.db", shard.number, shard.count));
 }
 
-SweepSummary run_sweep(const Grid& grid, const TaskSet& task_set, const SweepInfo& info, const SweepOptions& options, const Interrupt& interrupt) {
+SweepSummary run_sweep(const Grid& grid, const TaskSet& task_set, const SweepInfo& info, const SweepOptions& options,
+                       const Interrupt& interrupt) {
     const auto plan = make_plan(grid, task_set, options.shard);
     const auto cache = options.out / "cache";
     const int num_threads = std::max(1, num_cores() / options.num_jobs);

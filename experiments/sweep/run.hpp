@@ -3,15 +3,15 @@
 
 // The loop of a sweep: what the store lacks is computed by the launcher's children and written down as it arrives.
 
-#include "experiments/store/store.hpp"
-#include "experiments/sweep/interrupt.hpp"
-#include "experiments/sweep/plan.hpp"
-
 #include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "experiments/store/store.hpp"
+#include "experiments/sweep/interrupt.hpp"
+#include "experiments/sweep/plan.hpp"
 
 namespace prelude::experiments {
 

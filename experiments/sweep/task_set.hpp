@@ -3,9 +3,9 @@
 
 // What a sweep asks of the evaluation, as values: tests put in their own.
 
-#include "experiments/evaluate/tasks.hpp"
-
 #include <functional>
+
+#include "experiments/evaluate/tasks.hpp"
 
 namespace prelude::experiments {
 

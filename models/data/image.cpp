@@ -146,7 +146,11 @@ std::vector<std::uint8_t> encode_png(const Mask& mask) {
     return encode(mask.width, mask.height, 1, grey.data());
 }
 
-void write_png(const std::filesystem::path& path, const Image& image) { write_file(path, encode_png(image)); }
-void write_png(const std::filesystem::path& path, const Mask& mask) { write_file(path, encode_png(mask)); }
+void write_png(const std::filesystem::path& path, const Image& image) {
+    write_file(path, encode_png(image));
+}
+void write_png(const std::filesystem::path& path, const Mask& mask) {
+    write_file(path, encode_png(mask));
+}
 
 }  // namespace prelude::models

@@ -75,12 +75,8 @@ NoisePlane::NoisePlane(NoiseKind kind, int variant) : values_(std::size_t(kSize)
         case NoiseKind::smooth:
             for (int wave = 128, n = 0; wave >= 16; wave /= 2, ++n) add_octave(values_, wave, power(0.5, n), random);
             break;
-        case NoiseKind::band:
-            add_octave(values_, 16, 1.0, random);
-            break;
-        case NoiseKind::cells:
-            add_cells(values_, random);
-            break;
+        case NoiseKind::band: add_octave(values_, 16, 1.0, random); break;
+        case NoiseKind::cells: add_cells(values_, random); break;
         case NoiseKind::grain:
             for (auto& value : values_) value = float(random.normal());
             break;

@@ -9,12 +9,12 @@
 namespace prelude::models {
 
 enum class NoiseKind {
-    rough,    ///< all octaves, slow decay: grass, gravel, foliage
-    pink,     ///< all octaves, 1/f amplitude: the statistics of natural pictures
-    smooth,   ///< long waves only: clouds, warps, shading
-    band,     ///< one octave: spots and patches of one size
-    cells,    ///< distance to the nearest of scattered points: scales, pebbles, cracks
-    grain,    ///< independent per cell: sensor noise, speckle
+    rough,   ///< all octaves, slow decay: grass, gravel, foliage
+    pink,    ///< all octaves, 1/f amplitude: the statistics of natural pictures
+    smooth,  ///< long waves only: clouds, warps, shading
+    band,    ///< one octave: spots and patches of one size
+    cells,   ///< distance to the nearest of scattered points: scales, pebbles, cracks
+    grain,   ///< independent per cell: sensor noise, speckle
 };
 
 /// Zero mean, unit deviation, period kSize in both directions.

@@ -80,7 +80,9 @@ struct Slice {
     }
 };
 
-double around(Random& random, double mean, double deviation) { return mean + deviation * std::clamp(random.normal(), -2.0, 2.0); }
+double around(Random& random, double mean, double deviation) {
+    return mean + deviation * std::clamp(random.normal(), -2.0, 2.0);
+}
 
 Polygon organ_blob(Random& random, double u, double v, double ru, double rv, double angle, double roughness) {
     const Point centre{.x = around(random, u, 0.03), .y = around(random, v, 0.03)};
@@ -141,9 +143,14 @@ void spine(Slice& s) {
     Random& random = s.random;
     const double v = around(random, 0.36, 0.03);
     Mask bone = s.filled(blob(random, {.x = 0, .y = v}, random.uniform(0.13, 0.17), 0.12, 0, 3, 0.06));
-    fill_polygon(bone, s.placed({{.x = -0.05, .y = v + 0.18}, {.x = 0.05, .y = v + 0.18}, {.x = 0.025, .y = v + 0.4}, {.x = -0.025, .y = v + 0.4}}));
+    fill_polygon(
+        bone, s.placed({{.x = -0.05, .y = v + 0.18}, {.x = 0.05, .y = v + 0.18}, {.x = 0.025, .y = v + 0.4}, {.x = -0.025, .y = v + 0.4}}));
     for (double side : {-1.0, 1.0})
-        fill_polygon(bone, s.placed({{.x = side * 0.08, .y = v + 0.06}, {.x = side * 0.12, .y = v + 0.1}, {.x = side * 0.32, .y = v + 0.24}, {.x = side * 0.28, .y = v + 0.28}, {.x = side * 0.06, .y = v + 0.2}}));
+        fill_polygon(bone, s.placed({{.x = side * 0.08, .y = v + 0.06},
+                                     {.x = side * 0.12, .y = v + 0.1},
+                                     {.x = side * 0.32, .y = v + 0.24},
+                                     {.x = side * 0.28, .y = v + 0.28},
+                                     {.x = side * 0.06, .y = v + 0.2}}));
     const double cortex = random.uniform(350, 700);
     s.fill(bone, cortex);
     s.claim(bone, "vertebra");
@@ -157,8 +164,8 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
     const double muscle = around(random, 55, 8);
     const double fat = around(random, -100, 10);
     const Mask body = s.filled(blob(random, {.x = 0, .y = 0}, 1.0, random.uniform(0.66, 0.78), 0, 4, 0.03));
-    s.fill(body, around(random, 0, 20));                                        // skin
-    const double wall = random.uniform(0.03, 0.16);                             // subcutaneous fat
+    s.fill(body, around(random, 0, 20));             // skin
+    const double wall = random.uniform(0.03, 0.16);  // subcutaneous fat
     Polygon inner = blob(random, {.x = 0, .y = 0.02}, 0.98 - wall, random.uniform(0.66, 0.70) - wall, 0, 4, 0.03);
     s.fill(s.filled(ellipse({.x = 0, .y = 0}, 0.975, 0.68, 0, 48)), fat, 6);
     const Mask muscles = s.filled(inner);
@@ -177,9 +184,20 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
 
     const bool chest = random.chance(0.15);
     if (chest) {
-        s.add({.outline = organ_blob(random, -0.45, -0.05, 0.32, 0.42, 0.1, 0.08), .value = around(random, -820, 40), .texture = 30, .category = "lung", .within = &cavity});
-        s.add({.outline = organ_blob(random, 0.45, -0.05, 0.32, 0.42, -0.1, 0.08), .value = around(random, -820, 40), .texture = 30, .category = "lung", .within = &cavity});
-        s.add({.outline = organ_blob(random, 0.05, -0.25, 0.28, 0.24, 0.3, 0.06), .value = 50 + 110 * contrast, .texture = 5, .category = "heart"});
+        s.add({.outline = organ_blob(random, -0.45, -0.05, 0.32, 0.42, 0.1, 0.08),
+               .value = around(random, -820, 40),
+               .texture = 30,
+               .category = "lung",
+               .within = &cavity});
+        s.add({.outline = organ_blob(random, 0.45, -0.05, 0.32, 0.42, -0.1, 0.08),
+               .value = around(random, -820, 40),
+               .texture = 30,
+               .category = "lung",
+               .within = &cavity});
+        s.add({.outline = organ_blob(random, 0.05, -0.25, 0.28, 0.24, 0.3, 0.06),
+               .value = 50 + 110 * contrast,
+               .texture = 5,
+               .category = "heart"});
     } else {
         const int loops = random.integer(2, 8);
         for (int i = 0; i < loops; ++i) {
@@ -196,7 +214,11 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         }
     }
     for (double side : {-1.0, 1.0})
-        if (!chest && random.chance(0.7)) s.add({.outline = organ_blob(random, side * 0.24, 0.38, 0.09, 0.12, side * 0.3, 0.08), .value = muscle, .texture = 6, .category = "psoas"});
+        if (!chest && random.chance(0.7))
+            s.add({.outline = organ_blob(random, side * 0.24, 0.38, 0.09, 0.12, side * 0.3, 0.08),
+                   .value = muscle,
+                   .texture = 6,
+                   .category = "psoas"});
     spine(s);
 
     if (!chest) {
@@ -216,7 +238,11 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         }
         if (random.chance(0.6)) {
             const double stomach = random.chance(0.3) ? around(random, 150, 40) : around(random, 20, 12);
-            s.add({.outline = organ_blob(random, 0.36, -0.28, 0.30, 0.20, 0.5, 0.12), .value = stomach, .texture = 6, .category = "stomach", .within = &cavity});
+            s.add({.outline = organ_blob(random, 0.36, -0.28, 0.30, 0.20, 0.5, 0.12),
+                   .value = stomach,
+                   .texture = 6,
+                   .category = "stomach",
+                   .within = &cavity});
             if (random.chance(0.5)) {
                 const Mask whole = s.organs.back().mask;
                 Mask gas = whole;
@@ -242,7 +268,11 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         }
         if (random.chance(0.75)) {
             const double spleen = 48 + 75 * contrast;
-            s.add({.outline = organ_blob(random, 0.68, 0.10, 0.13, 0.26, -0.35, 0.12), .value = spleen, .texture = 5, .category = "spleen", .within = &cavity});
+            s.add({.outline = organ_blob(random, 0.68, 0.10, 0.13, 0.26, -0.35, 0.12),
+                   .value = spleen,
+                   .texture = 5,
+                   .category = "spleen",
+                   .within = &cavity});
             const Mask whole = s.organs.back().mask;
             if (random.chance(0.15)) lesion(s, whole, spleen, lesions);
         }
@@ -257,11 +287,18 @@ void draw_slice(Slice& s, std::vector<Region>& lesions) {
         s.claim(mask, "liver");
         if (random.chance(0.7)) vessels(s, mask, liver + (contrast > 0.3 ? 45 : -20));
         for (int i = random.chance(0.5) ? random.integer(1, 3) : 0; i > 0; --i) lesion(s, mask, liver, lesions);
-        if (random.chance(0.4)) s.add({.outline = organ_blob(random, -0.28, -0.12, 0.08, 0.11, 0.4, 0.08), .value = around(random, 8, 5), .texture = 2, .category = "gallbladder"});
+        if (random.chance(0.4))
+            s.add({.outline = organ_blob(random, -0.28, -0.12, 0.08, 0.11, 0.4, 0.08),
+                   .value = around(random, 8, 5),
+                   .texture = 2,
+                   .category = "gallbladder"});
     }
     const double blood = 45 + 140 * contrast;
     s.add({.outline = organ_blob(random, 0.06, 0.19, 0.075, 0.075, 0, 0.03), .value = blood, .texture = 3, .category = "aorta"});
-    s.add({.outline = organ_blob(random, -0.12, 0.17, 0.085, 0.065, 0.2, 0.06), .value = blood * random.uniform(0.75, 1.0), .texture = 3, .category = "vena cava"});
+    s.add({.outline = organ_blob(random, -0.12, 0.17, 0.085, 0.065, 0.2, 0.06),
+           .value = blood * random.uniform(0.75, 1.0),
+           .texture = 3,
+           .category = "vena cava"});
 }
 
 Image seen(Slice& s) {

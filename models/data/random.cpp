@@ -40,7 +40,9 @@ std::uint64_t Random::next() noexcept {
     return result;
 }
 
-double Random::uniform() noexcept { return static_cast<double>(next() >> 11) * 0x1p-53; }
+double Random::uniform() noexcept {
+    return static_cast<double>(next() >> 11) * 0x1p-53;
+}
 
 int Random::integer(int low, int high) noexcept {
     const auto count = static_cast<std::uint64_t>(high - low) + 1;
@@ -56,7 +58,9 @@ double Random::normal() noexcept {
     }
 }
 
-double Random::log_uniform(double low, double high) noexcept { return low * exponential(uniform() * logarithm(high / low)); }
+double Random::log_uniform(double low, double high) noexcept {
+    return low * exponential(uniform() * logarithm(high / low));
+}
 
 double sine(double x) noexcept {
     x -= 2 * kPi * std::floor(x / (2 * kPi) + 0.5);
@@ -72,7 +76,9 @@ double sine(double x) noexcept {
     return sum;
 }
 
-double cosine(double x) noexcept { return sine(x + kPi / 2); }
+double cosine(double x) noexcept {
+    return sine(x + kPi / 2);
+}
 
 double exponential(double x) noexcept {
     const double k = std::floor(x / (kLn2High + kLn2Low) + 0.5);
@@ -96,6 +102,8 @@ double logarithm(double x) noexcept {
     return exponent * kLn2High + (2 * s * sum + exponent * kLn2Low);
 }
 
-double power(double base, double exponent) noexcept { return base <= 0 ? 0.0 : exponential(exponent * logarithm(base)); }
+double power(double base, double exponent) noexcept {
+    return base <= 0 ? 0.0 : exponential(exponent * logarithm(base));
+}
 
 }  // namespace prelude::models

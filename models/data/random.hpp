@@ -25,12 +25,12 @@ class Random {
     [[nodiscard]] Random split(std::uint64_t stream) const noexcept { return Random(mix(key_ ^ mix(stream + 1))); }
 
     std::uint64_t next() noexcept;
-    double uniform() noexcept;                                           ///< [0, 1), 53 random bits
+    double uniform() noexcept;  ///< [0, 1), 53 random bits
     double uniform(double low, double high) noexcept { return low + (high - low) * uniform(); }
-    int integer(int low, int high) noexcept;                             ///< low..high, both possible
+    int integer(int low, int high) noexcept;  ///< low..high, both possible
     bool chance(double probability) noexcept { return uniform() < probability; }
-    double normal() noexcept;                                            ///< mean 0, deviation 1 (Marsaglia's polar method)
-    double log_uniform(double low, double high) noexcept;                ///< low > 0; uniform in the logarithm
+    double normal() noexcept;                              ///< mean 0, deviation 1 (Marsaglia's polar method)
+    double log_uniform(double low, double high) noexcept;  ///< low > 0; uniform in the logarithm
     std::size_t pick(std::size_t count) noexcept { return std::size_t(integer(0, int(count) - 1)); }
 
   private:
@@ -41,8 +41,8 @@ class Random {
 /// Within 1e-14 (absolute for sine and cosine, |x| <= 1000; relative for exponential; absolute for logarithm).
 [[nodiscard]] double sine(double x) noexcept;
 [[nodiscard]] double cosine(double x) noexcept;
-[[nodiscard]] double exponential(double x) noexcept;  ///< |x| <= 700
-[[nodiscard]] double logarithm(double x) noexcept;    ///< x > 0, normal
+[[nodiscard]] double exponential(double x) noexcept;                ///< |x| <= 700
+[[nodiscard]] double logarithm(double x) noexcept;                  ///< x > 0, normal
 [[nodiscard]] double power(double base, double exponent) noexcept;  ///< base >= 0
 
 }  // namespace prelude::models

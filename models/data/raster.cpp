@@ -107,7 +107,8 @@ Mask warped(const Mask& mask, const NoisePlane& noise, double offset_u, double o
             const int sx = int(std::floor(float(x) + 0.5F + float(amplitude) * noise.at(u, v)));
             const int sy = int(std::floor(float(y) + 0.5F + float(amplitude) * noise.at(v + 91.0F, u + 37.0F)));
             // What lies beyond the border continues the border, so that regions that touch it still do.
-            out.values[std::size_t(y) * mask.width + x] = mask.contains(std::clamp(sx, 0, mask.width - 1), std::clamp(sy, 0, mask.height - 1));
+            out.values[std::size_t(y) * mask.width + x] =
+                mask.contains(std::clamp(sx, 0, mask.width - 1), std::clamp(sy, 0, mask.height - 1));
         }
     return out;
 }

@@ -65,9 +65,13 @@ Prompts make_prompts(Random& random, const Mask& mask, const Box& box) {
 
 }  // namespace
 
-const char* to_string(DataKind kind) noexcept { return kind == DataKind::phantom ? "phantom" : "scene"; }
+const char* to_string(DataKind kind) noexcept {
+    return kind == DataKind::phantom ? "phantom" : "scene";
+}
 
-const char* to_string(Split split) noexcept { return split == Split::train ? "train" : split == Split::dev ? "dev" : "test"; }
+const char* to_string(Split split) noexcept {
+    return split == Split::train ? "train" : split == Split::dev ? "dev" : "test";
+}
 
 void add_regions(std::vector<Region>& regions, const Mask& visible, const std::string& category) {
     const double pixels = double(visible.width) * visible.height;
@@ -101,7 +105,8 @@ Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t ind
     }
     Random random = root.split(1000);
     // Shuffled, so that the first few of a sample are as good a choice as any.
-    for (std::size_t i = 0; i + 1 < layout.regions.size(); ++i) std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
+    for (std::size_t i = 0; i + 1 < layout.regions.size(); ++i)
+        std::swap(layout.regions[i], layout.regions[i + random.pick(layout.regions.size() - i)]);
     if (layout.regions.size() > std::size_t(kMaxInstances)) layout.regions.resize(std::size_t(kMaxInstances));
     Sample sample;
     sample.image = std::move(layout.image);
@@ -110,7 +115,8 @@ Sample generate(DataKind kind, Split split, std::uint64_t seed, std::int64_t ind
     for (auto& region : layout.regions) {
         const Box box = tight_box(region.mask);
         const Prompts prompts = make_prompts(random, region.mask, box);
-        sample.instances.push_back({.mask = std::move(region.mask), .box = box, .category = std::move(region.category), .prompts = prompts});
+        sample.instances.push_back(
+            {.mask = std::move(region.mask), .box = box, .category = std::move(region.category), .prompts = prompts});
     }
     return sample;
 }

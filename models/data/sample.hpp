@@ -17,10 +17,10 @@ enum class Split { train, dev, test };
 
 /// What a user gives the model for one instance. Points are in SAM's frame: (0, 0) is the centre of the first pixel.
 struct Prompts {
-    Box box;          ///< the tight box with 4 % deviation a side, as detectors draw it
-    Point point;      ///< well inside the visible part
-    Point positive;   ///< a pair: another inside point and ...
-    Point negative;   ///< ... one outside, near the instance
+    Box box;         ///< the tight box with 4 % deviation a side, as detectors draw it
+    Point point;     ///< well inside the visible part
+    Point positive;  ///< a pair: another inside point and ...
+    Point negative;  ///< ... one outside, near the instance
 
     friend bool operator==(const Prompts&, const Prompts&) = default;
 };

@@ -18,7 +18,9 @@ namespace {
 constexpr double kTwoPi = 6.28318530717958647692;
 constexpr int kClutter = -1;  ///< label of pixels that belong to nothing worth asking for
 
-const NoisePlane& any_plane(Random& random, NoiseKind kind) { return noise_plane(kind, random.integer(0, kNumNoiseVariants - 1)); }
+const NoisePlane& any_plane(Random& random, NoiseKind kind) {
+    return noise_plane(kind, random.integer(0, kNumNoiseVariants - 1));
+}
 
 /// A picture in the making: colours, and for every pixel the label of the front-most thing.
 struct Painting {
@@ -32,7 +34,8 @@ struct Painting {
     std::vector<bool> is_object;
     double contrast;
 
-    Painting(Random& r, int w, int h, double u) : random(r), width(w), height(h), unit(u), canvas(w, h), labels(std::size_t(w) * h, kClutter), contrast(r.log_uniform(0.35, 1.1)) {}
+    Painting(Random& r, int w, int h, double u)
+        : random(r), width(w), height(h), unit(u), canvas(w, h), labels(std::size_t(w) * h, kClutter), contrast(r.log_uniform(0.35, 1.1)) {}
 
     int new_label(bool object) {
         is_object.push_back(object);
@@ -113,7 +116,8 @@ std::vector<int> bands(Random& random, int w, int h) {
         const auto row = float(random.uniform(0, 256));
         for (int i = 0; i < along; ++i) {
             const double edge = across * b + slope * (i - along / 2) + amplitude * noise.at(float(i * step), row);
-            for (int j = std::clamp(int(edge), 0, across); j < across; ++j) ++cell[upright ? std::size_t(i) * w + j : std::size_t(j) * w + i];
+            for (int j = std::clamp(int(edge), 0, across); j < across; ++j)
+                ++cell[upright ? std::size_t(i) * w + j : std::size_t(j) * w + i];
         }
     }
     return cell;
@@ -194,11 +198,16 @@ void paint_background(Painting& p) {
     Random& random = p.random;
     const double choice = random.uniform();
     std::vector<int> cell;
-    if (choice < 0.10) cell.assign(p.labels.size(), 0);
-    else if (choice < 0.36) cell = bands(random, p.width, p.height);
-    else if (choice < 0.58) cell = warped_cells(random, p.width, p.height);
-    else if (choice < 0.84) cell = level_sets(random, p.width, p.height);
-    else cell = straight_cuts(random, p.width, p.height);
+    if (choice < 0.10)
+        cell.assign(p.labels.size(), 0);
+    else if (choice < 0.36)
+        cell = bands(random, p.width, p.height);
+    else if (choice < 0.58)
+        cell = warped_cells(random, p.width, p.height);
+    else if (choice < 0.84)
+        cell = level_sets(random, p.width, p.height);
+    else
+        cell = straight_cuts(random, p.width, p.height);
     const int count = *std::max_element(cell.begin(), cell.end()) + 1;
     const Colour mood = random_colour(random);
     const double unity = random.chance(0.5) ? random.uniform(0.2, 0.8) : 0.0;  // how alike the regions are
@@ -213,8 +222,10 @@ void paint_background(Painting& p) {
         if (where.x1 == 0) continue;
         const Point centre{.x = 0.5 * (where.x0 + where.x1), .y = 0.5 * (where.y0 + where.y1)};
         const Texture texture = random_texture(random, colour, p.contrast, centre);
-        if (i == 0) paint(p.canvas, Plane(p.width, p.height, 1.0F), {.x0 = 0, .y0 = 0, .x1 = p.width, .y1 = p.height}, texture);
-        else paint(p.canvas, softened(mask), where, texture);
+        if (i == 0)
+            paint(p.canvas, Plane(p.width, p.height, 1.0F), {.x0 = 0, .y0 = 0, .x1 = p.width, .y1 = p.height}, texture);
+        else
+            paint(p.canvas, softened(mask), where, texture);
         p.assign(mask, first + i);
         if (random.chance(0.3)) mottle(p, mask, where);
         if (random.chance(0.15)) scatter(p, mask, where, colour);
@@ -224,10 +235,11 @@ void paint_background(Painting& p) {
 // ---- objects ---------------------------------------------------------------------------------------------------------
 
 ShapeKind random_shape(Random& random) {
-    static constexpr ShapeKind kOften[] = {ShapeKind::blob,   ShapeKind::blob,     ShapeKind::blob,    ShapeKind::superellipse, ShapeKind::superellipse,
-                                           ShapeKind::angular, ShapeKind::angular, ShapeKind::limbed,  ShapeKind::limbed,       ShapeKind::limbed,
-                                           ShapeKind::limbed, ShapeKind::tree,     ShapeKind::tree,    ShapeKind::building,     ShapeKind::building,
-                                           ShapeKind::ring,   ShapeKind::ribbon,   ShapeKind::ribbon,  ShapeKind::branching,    ShapeKind::cluster,
+    static constexpr ShapeKind kOften[] = {ShapeKind::blob,         ShapeKind::blob,     ShapeKind::blob,      ShapeKind::superellipse,
+                                           ShapeKind::superellipse, ShapeKind::angular,  ShapeKind::angular,   ShapeKind::limbed,
+                                           ShapeKind::limbed,       ShapeKind::limbed,   ShapeKind::limbed,    ShapeKind::tree,
+                                           ShapeKind::tree,         ShapeKind::building, ShapeKind::building,  ShapeKind::ring,
+                                           ShapeKind::ribbon,       ShapeKind::ribbon,   ShapeKind::branching, ShapeKind::cluster,
                                            ShapeKind::cluster};
     return kOften[random.pick(std::size(kOften))];
 }
@@ -333,7 +345,8 @@ void paint_objects(Painting& p) {
         for (int i = random.integer(1, 4); i > 0; --i) {
             const Point a = place();
             const Point b = place();
-            const Point middle{.x = 0.5 * (a.x + b.x) + random.normal() * side * 0.08, .y = 0.5 * (a.y + b.y) + random.normal() * side * 0.08};
+            const Point middle{.x = 0.5 * (a.x + b.x) + random.normal() * side * 0.08,
+                               .y = 0.5 * (a.y + b.y) + random.normal() * side * 0.08};
             const Point path[] = {a, middle, b};
             Mask line(p.width, p.height);
             const double thick = p.unit * random.uniform(0.5, 1.3);
@@ -373,7 +386,8 @@ void light(Painting& p) {
         for (int x = 0; x < p.width; ++x) {
             float factor = 1;
             if (uneven) factor += strength * slow.at(u + 0.5F * step * float(x), v + 0.5F * step * float(y));
-            if (dappled) factor *= 1 - depth * std::clamp(0.5F + 3 * (leaves.at(v + step * float(x), u + step * float(y)) - threshold), 0.0F, 1.0F);
+            if (dappled)
+                factor *= 1 - depth * std::clamp(0.5F + 3 * (leaves.at(v + step * float(x), u + step * float(y)) - threshold), 0.0F, 1.0F);
             for (auto& c : p.canvas.at(x, y)) c *= factor;
         }
 }
@@ -420,8 +434,10 @@ Layout make_scene(Random& random, int size) {
     int height = size;
     const double aspect = random.chance(0.5) ? 2.0 / 3.0 : random.uniform(0.6, 1.0);
     const int shorter = int(size * aspect + 0.5);
-    if (random.chance(0.35)) width = shorter;
-    else height = shorter;
+    if (random.chance(0.35))
+        width = shorter;
+    else
+        height = shorter;
     Painting painting(random, width, height, size / 128.0);
     paint_background(painting);
     if (random.chance(0.3)) blur(painting.canvas, random.integer(1, 4));  // the background out of focus

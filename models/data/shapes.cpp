@@ -10,7 +10,9 @@ namespace {
 
 constexpr double kTwoPi = 6.28318530717958647692;
 
-Point polar(Point from, double angle, double length) { return {.x = from.x + length * cosine(angle), .y = from.y + length * sine(angle)}; }
+Point polar(Point from, double angle, double length) {
+    return {.x = from.x + length * cosine(angle), .y = from.y + length * sine(angle)};
+}
 
 Point turned(Point p, Point centre, double c, double s) {
     const double u = p.x - centre.x;
@@ -123,7 +125,9 @@ void tree(Random& random, Mask& mask, Point centre, double radius) {
         for (int i = 0; i < 4; ++i) {
             const double top = centre.y - radius * (1.1 - 0.42 * i);
             const double half = radius * (0.25 + 0.16 * i);
-            fill_polygon(mask, {{.x = centre.x, .y = top}, {.x = centre.x + half, .y = top + radius * 0.62}, {.x = centre.x - half, .y = top + radius * 0.62}});
+            fill_polygon(mask, {{.x = centre.x, .y = top},
+                                {.x = centre.x + half, .y = top + radius * 0.62},
+                                {.x = centre.x - half, .y = top + radius * 0.62}});
         }
         return;
     }
@@ -145,7 +149,8 @@ void building(Random& random, Mask& mask, Point centre, double radius) {
         const double top = base - radius * random.uniform(0.8, 2.2);
         const double shift = lean * (base - top);
         Polygon outline{{.x = left, .y = base}, {.x = left + shift, .y = top}};
-        if (random.chance(0.4)) outline.push_back({.x = left + wide * random.uniform(0.3, 0.7) + shift, .y = top - radius * random.uniform(0.15, 0.6)});
+        if (random.chance(0.4))
+            outline.push_back({.x = left + wide * random.uniform(0.3, 0.7) + shift, .y = top - radius * random.uniform(0.15, 0.6)});
         outline.push_back({.x = left + wide + shift, .y = top + radius * random.uniform(-0.15, 0.15)});
         outline.push_back({.x = left + wide, .y = base});
         fill_polygon(mask, outline);
@@ -221,40 +226,27 @@ Mask draw_shape(Random& random, ShapeKind kind, int width, int height, Point cen
     Mask mask(width, height);
     switch (kind) {
         case ShapeKind::blob:
-        case ShapeKind::kCount:
-            fill_polygon(mask, any_blob(random, centre, radius));
-            break;
-        case ShapeKind::superellipse:
-            fill_polygon(mask, superellipse(random, centre, radius));
-            break;
-        case ShapeKind::angular:
-            fill_polygon(mask, angular(random, centre, radius));
-            break;
-        case ShapeKind::limbed:
-            limbed(random, mask, centre, radius);
-            break;
-        case ShapeKind::tree:
-            tree(random, mask, centre, radius);
-            break;
-        case ShapeKind::building:
-            building(random, mask, centre, radius);
-            break;
+        case ShapeKind::kCount: fill_polygon(mask, any_blob(random, centre, radius)); break;
+        case ShapeKind::superellipse: fill_polygon(mask, superellipse(random, centre, radius)); break;
+        case ShapeKind::angular: fill_polygon(mask, angular(random, centre, radius)); break;
+        case ShapeKind::limbed: limbed(random, mask, centre, radius); break;
+        case ShapeKind::tree: tree(random, mask, centre, radius); break;
+        case ShapeKind::building: building(random, mask, centre, radius); break;
         case ShapeKind::ring: {
             const double angle = random.uniform(0, kTwoPi);
             const double flat = random.uniform(0.6, 1.0);
             const double hole = random.uniform(0.35, 0.7);
             fill_polygon(mask, ellipse(centre, radius * 1.1, radius * 1.1 * flat, angle, 48));
-            fill_polygon(mask, ellipse(polar(centre, random.uniform(0, kTwoPi), radius * 0.1), radius * 1.1 * hole, radius * 1.1 * hole * flat, angle, 48), 0);
+            fill_polygon(
+                mask,
+                ellipse(polar(centre, random.uniform(0, kTwoPi), radius * 0.1), radius * 1.1 * hole, radius * 1.1 * hole * flat, angle, 48),
+                0);
             if (random.chance(0.3))  // a crescent
                 fill_polygon(mask, ellipse(polar(centre, random.uniform(0, kTwoPi), radius), radius * 0.8, radius * 0.8, 0, 48), 0);
             break;
         }
-        case ShapeKind::ribbon:
-            ribbon(random, mask, centre, radius);
-            break;
-        case ShapeKind::branching:
-            stem(random, mask, centre, radius);
-            break;
+        case ShapeKind::ribbon: ribbon(random, mask, centre, radius); break;
+        case ShapeKind::branching: stem(random, mask, centre, radius); break;
         case ShapeKind::cluster: {
             const int parts = random.integer(2, 5);
             for (int i = 0; i < parts; ++i) {

@@ -9,11 +9,12 @@ namespace prelude::models {
 namespace {
 
 constexpr Colour kMaterials[] = {
-    {.45F, .62F, .85F}, {.62F, .74F, .88F}, {.80F, .82F, .85F}, {.30F, .42F, .16F}, {.40F, .50F, .24F}, {.13F, .20F, .08F}, {.20F, .28F, .14F},
-    {.42F, .32F, .22F}, {.30F, .22F, .15F}, {.76F, .68F, .52F}, {.62F, .54F, .40F}, {.50F, .48F, .45F}, {.35F, .34F, .33F}, {.18F, .30F, .38F},
-    {.25F, .42F, .50F}, {.92F, .93F, .95F}, {.45F, .30F, .18F}, {.06F, .06F, .07F}, {.93F, .92F, .90F}, {.80F, .60F, .48F}, {.70F, .15F, .12F},
-    {.85F, .45F, .15F}, {.85F, .75F, .20F}, {.55F, .38F, .20F}, {.60F, .32F, .24F}, {.62F, .60F, .57F}, {.75F, .45F, .35F}, {.40F, .20F, .42F},
-    {.10F, .15F, .35F}, {.15F, .12F, .10F}, {.25F, .25F, .27F}, {.70F, .66F, .60F},
+    {.45F, .62F, .85F}, {.62F, .74F, .88F}, {.80F, .82F, .85F}, {.30F, .42F, .16F}, {.40F, .50F, .24F}, {.13F, .20F, .08F},
+    {.20F, .28F, .14F}, {.42F, .32F, .22F}, {.30F, .22F, .15F}, {.76F, .68F, .52F}, {.62F, .54F, .40F}, {.50F, .48F, .45F},
+    {.35F, .34F, .33F}, {.18F, .30F, .38F}, {.25F, .42F, .50F}, {.92F, .93F, .95F}, {.45F, .30F, .18F}, {.06F, .06F, .07F},
+    {.93F, .92F, .90F}, {.80F, .60F, .48F}, {.70F, .15F, .12F}, {.85F, .45F, .15F}, {.85F, .75F, .20F}, {.55F, .38F, .20F},
+    {.60F, .32F, .24F}, {.62F, .60F, .57F}, {.75F, .45F, .35F}, {.40F, .20F, .42F}, {.10F, .15F, .35F}, {.15F, .12F, .10F},
+    {.25F, .25F, .27F}, {.70F, .66F, .60F},
 };
 
 float wave(float phase) noexcept {  // close to a sine, period 1
@@ -33,15 +34,10 @@ Colour Texture::at(float x, float y) const noexcept {
     }
     float t = 0;
     switch (pattern) {
-        case Pattern::plain:
-            break;
+        case Pattern::plain: break;
         case Pattern::noise:
-        case Pattern::speckle:
-            t = 0.5F + 0.35F * sharpness * plane->at(u, v);
-            break;
-        case Pattern::stripes:
-            t = 0.5F + 0.5F * sharpness * wave(u * 0.1F);
-            break;
+        case Pattern::speckle: t = 0.5F + 0.35F * sharpness * plane->at(u, v); break;
+        case Pattern::stripes: t = 0.5F + 0.5F * sharpness * wave(u * 0.1F); break;
         case Pattern::bricks: {
             const float row = std::floor(v * 0.12F);
             const float shift = (int(row) & 1) != 0 ? 0.5F : 0.0F;
@@ -50,12 +46,8 @@ Colour Texture::at(float x, float y) const noexcept {
             t = fu < 0.12F || fv < 0.2F ? 1.0F : 0.1F;
             break;
         }
-        case Pattern::spots:
-            t = 0.5F + 2.0F * sharpness * (plane->at(u, v) - 0.7F);
-            break;
-        case Pattern::cells:
-            t = 0.35F + 0.4F * sharpness * plane->at(u, v);
-            break;
+        case Pattern::spots: t = 0.5F + 2.0F * sharpness * (plane->at(u, v) - 0.7F); break;
+        case Pattern::cells: t = 0.35F + 0.4F * sharpness * plane->at(u, v); break;
     }
     t = std::clamp(t, 0.0F, 1.0F);
     float light = 1.0F + gradient[0] * (x - centre[0]) + gradient[1] * (y - centre[1]);
@@ -96,7 +88,8 @@ Texture random_texture(Random& random, const Colour& base, double contrast, Poin
                                       : Pattern::speckle;
     if (random.chance(0.7)) {  // the same material, lighter or darker
         const double factor = exponential(random.normal() * 0.9 * contrast);
-        for (std::size_t c = 0; c < 3; ++c) texture.second[c] = float(std::clamp(base[c] * factor + random.normal() * 0.06 * contrast, 0.0, 1.0));
+        for (std::size_t c = 0; c < 3; ++c)
+            texture.second[c] = float(std::clamp(base[c] * factor + random.normal() * 0.06 * contrast, 0.0, 1.0));
     } else {
         const Colour other = random_colour(random);
         for (std::size_t c = 0; c < 3; ++c) texture.second[c] = base[c] + (other[c] - base[c]) * float(contrast * random.uniform(0.3, 1.0));
@@ -111,12 +104,14 @@ Texture random_texture(Random& random, const Colour& base, double contrast, Poin
     texture.offset = {float(random.uniform(0, 1024)), float(random.uniform(0, 1024))};
     if (random.chance(0.5)) texture.warp = float(random.uniform(1, 8) * scale);
     NoiseKind kind = NoiseKind::pink;
-    if (texture.pattern == Pattern::noise) kind = std::array{NoiseKind::pink, NoiseKind::rough, NoiseKind::smooth, NoiseKind::rough}[random.pick(4)];
+    if (texture.pattern == Pattern::noise)
+        kind = std::array{NoiseKind::pink, NoiseKind::rough, NoiseKind::smooth, NoiseKind::rough}[random.pick(4)];
     if (texture.pattern == Pattern::spots) kind = NoiseKind::band;
     if (texture.pattern == Pattern::cells) kind = NoiseKind::cells;
     if (texture.pattern == Pattern::speckle) kind = NoiseKind::grain;
     texture.plane = &noise_plane(kind, random.integer(0, kNumNoiseVariants - 1));
-    const NoiseKind relief_kind = std::array{NoiseKind::pink, NoiseKind::pink, NoiseKind::rough, NoiseKind::rough, NoiseKind::cells}[random.pick(5)];
+    const NoiseKind relief_kind =
+        std::array{NoiseKind::pink, NoiseKind::pink, NoiseKind::rough, NoiseKind::rough, NoiseKind::cells}[random.pick(5)];
     texture.relief_plane = &noise_plane(relief_kind, random.integer(0, kNumNoiseVariants - 1));
     texture.relief = random.chance(0.85) ? float(contrast * random.uniform(0.03, 0.45)) : 0.0F;
     texture.relief_step = float(random.log_uniform(0.3, 2.0));

@@ -28,17 +28,17 @@ struct Texture {
     Colour base{};
     Colour second{};
     Pattern pattern = Pattern::plain;
-    float sharpness = 1;                    ///< of the step between the two colours
-    std::array<float, 4> map{1, 0, 0, 1};   ///< pixels to noise units: rotation, scale, stretch
+    float sharpness = 1;                   ///< of the step between the two colours
+    std::array<float, 4> map{1, 0, 0, 1};  ///< pixels to noise units: rotation, scale, stretch
     std::array<float, 2> offset{};
-    float warp = 0;                         ///< noise units
+    float warp = 0;  ///< noise units
     const NoisePlane* plane = nullptr;
     const NoisePlane* relief_plane = nullptr;
-    float relief = 0;                       ///< brightness noise, relative
+    float relief = 0;  ///< brightness noise, relative
     float relief_step = 1;
-    std::array<float, 2> gradient{};        ///< brightness per pixel, relative, from `centre`
+    std::array<float, 2> gradient{};  ///< brightness per pixel, relative, from `centre`
     std::array<float, 2> centre{};
-    float tint = 0;                         ///< colour noise
+    float tint = 0;  ///< colour noise
 
     /// The colour at a pixel.
     [[nodiscard]] Colour at(float x, float y) const noexcept;

@@ -72,7 +72,9 @@ std::optional<Options> parse(int argc, char** argv) {
     return options;
 }
 
-nlohmann::json point_json(const Point& p) { return {p.x, p.y}; }
+nlohmann::json point_json(const Point& p) {
+    return {p.x, p.y};
+}
 
 void run(const Options& options) {
     std::filesystem::create_directories(options.out / "images");
@@ -88,26 +90,29 @@ void run(const Options& options) {
             const int category = categories.try_emplace(instance.category, int(categories.size()) + 1).first->second;
             const Box& box = instance.box;
             const Prompts& prompts = instance.prompts;
-            annotations.push_back({{"id", annotations.size() + 1},
-                                   {"image_id", index},
-                                   {"category_id", category},
-                                   {"iscrowd", 0},
-                                   {"area", area(instance.mask)},
-                                   {"bbox", {box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0}},
-                                   {"segmentation", {{"size", {instance.mask.height, instance.mask.width}}, {"counts", to_coco_rle(instance.mask)}}},
-                                   {"prelude_prompts",
-                                    {{"box", {prompts.box.x0, prompts.box.y0, prompts.box.x1, prompts.box.y1}},
-                                     {"point", point_json(prompts.point)},
-                                     {"positive", point_json(prompts.positive)},
-                                     {"negative", point_json(prompts.negative)}}}});
+            annotations.push_back(
+                {{"id", annotations.size() + 1},
+                 {"image_id", index},
+                 {"category_id", category},
+                 {"iscrowd", 0},
+                 {"area", area(instance.mask)},
+                 {"bbox", {box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0}},
+                 {"segmentation", {{"size", {instance.mask.height, instance.mask.width}}, {"counts", to_coco_rle(instance.mask)}}},
+                 {"prelude_prompts",
+                  {{"box", {prompts.box.x0, prompts.box.y0, prompts.box.x1, prompts.box.y1}},
+                   {"point", point_json(prompts.point)},
+                   {"positive", point_json(prompts.positive)},
+                   {"negative", point_json(prompts.negative)}}}});
         }
     }
     nlohmann::json list = nlohmann::json::array();
     for (const auto& [name, id] : categories) list.push_back({{"id", id}, {"name", name}});
-    const nlohmann::json document = {{"info", {{"description", fmt::format("prelude_generate {} {} seed {}", to_string(options.kind), to_string(options.split), options.seed)}}},
-                                     {"images", std::move(images)},
-                                     {"categories", std::move(list)},
-                                     {"annotations", std::move(annotations)}};
+    const nlohmann::json document = {
+        {"info",
+         {{"description", fmt::format("prelude_generate {} {} seed {}", to_string(options.kind), to_string(options.split), options.seed)}}},
+        {"images", std::move(images)},
+        {"categories", std::move(list)},
+        {"annotations", std::move(annotations)}};
     std::ofstream file(options.out / "instances.json", std::ios::binary | std::ios::trunc);
     file << document.dump() << '\n';
     file.close();

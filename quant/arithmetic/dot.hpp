@@ -47,7 +47,11 @@ struct Decoded {
     std::int64_t factor = 0;
     int term = 0;
 };
-/// Log operand: c = tau*e + f -> 2^(E - e) in term f; the zero code -> 0. Otherwise q - z.
+/// Whether a left code can occur: a log code beyond the last level that is not the zero code does not.
+[[nodiscard]] inline bool occurs(const Product& product, std::int32_t code) noexcept {
+    return product.log_tau == 0 || code == product.zero_code || code / product.log_tau <= product.shift_cap;
+}
+/// Log operand: c = tau*e + f -> 2^(E - e) in term f; the zero code -> 0. Otherwise q - z. Of codes that occur.
 [[nodiscard]] inline Decoded decode_left(const Product& product, std::int32_t code) noexcept {
     if (product.log_tau == 0) return {code - product.left_zero_point, 0};
     if (code == product.zero_code) return {0, 0};

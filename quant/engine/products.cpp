@@ -219,6 +219,7 @@ class ProductRunner {
         for (int p = 0; p < planes; ++p) {
             std::array<std::int32_t, kMaxLogCodes> byte_of{};
             for (int code = 0; code < 1 << form_.left_bits; ++code) {
+                if (!occurs(form_, code)) continue;
                 if (const auto decoded = decode_left(form_, code); decoded.term == f) byte_of[static_cast<std::size_t>(code)] = (decoded.factor >> (8 * p)) & 255;
             }
             for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = byte_of[static_cast<std::size_t>(left_[i])];
@@ -265,7 +266,7 @@ auto row_divisor(const Product& form) {
     std::vector<std::uint64_t> contribution;
     if (form.row_normalised && form.left_bits <= kMaxTableBits) {
         for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) {
-            const auto [factor, term] = decode_left(form, code);
+            const auto [factor, term] = occurs(form, code) ? decode_left(form, code) : Decoded{};
             const auto& constant = form.terms[static_cast<std::size_t>(term)];
             contribution.push_back((static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent);
         }

@@ -115,9 +115,11 @@ class Estimator {
         const double accumulators = outputs * needs_.residues;
         pe.lut.add(cost("accumulator.lut_per_bit"), accumulators * needs_.sum_bits);
         pe.ff.add(cost("accumulator.ff_per_bit"), accumulators * needs_.sum_bits);
-        if (needs_.log_shift > 0) {
+        if (needs_.log_shift > 0 && !in_dsp) {
             const double bits = static_cast<double>(needs_.log_right_bits + needs_.log_shift) * ceil_log2(needs_.log_shift + 1);
             pe.lut.add(cost("shift_add.lut_per_level"), multipliers * bits);
+        } else if (needs_.log_shift > 0) {  // one-hot decoders at the left ports
+            pe.lut.add(cost("shift_add.lut_per_level"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
         }
         const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
                                      : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
@@ -264,7 +266,7 @@ ResourceEstimate estimate_resources(const Hardware& hardware, const Design& desi
 }
 
 Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
-    constexpr int kStep = 4, kMaxSide = 256;
+    constexpr int kStep = 4, kMaxRows = 32, kMaxAspect = 4;
     const auto fits = [&](int rows, int cols) {
         Design candidate = design;
         candidate.pe.rows = rows;
@@ -273,15 +275,14 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
         return estimate_resources(resolve(candidate, plan), candidate, plan, costs).fits;
     };
     int best_rows = kStep, best_cols = kStep;
-    for (int rows = kStep; rows <= kMaxSide; rows += kStep) {
-        int least = 0, most = kMaxSide / kStep + 1;  // fits(least steps), not fits(most steps)
+    for (int rows = kStep; rows <= kMaxRows; rows += kStep) {
+        int least = 0, most = kMaxAspect * rows / kStep + 1;  // fits(least steps), not fits(most steps)
         while (most - least > 1) {
             const int middle = (least + most) / 2;
             (fits(rows, middle * kStep) ? least : most) = middle;
         }
         const int cols = least * kStep;
-        const auto area = rows * cols, best = best_rows * best_cols;
-        if (cols > 0 && (area > best || (area == best && std::abs(rows - cols) < std::abs(best_rows - best_cols)))) best_rows = rows, best_cols = cols;
+        if (rows * cols > best_rows * best_cols) best_rows = rows, best_cols = cols;  // of equals the fewer rows: they drain one by one
     }
     Design result = design;
     result.pe.rows = best_rows;

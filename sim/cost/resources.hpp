@@ -46,15 +46,16 @@ struct ResourceEstimate {
 /// Resources of a design.
 ///
 /// Meaning   pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), an adder tree of depth - 1 nodes and
-///           an accumulator per output (one per residue of a fractional log base), shifters for log operands where the formats have them, row and column sums for zero points,
+///           an accumulator per output (one per residue of a fractional log base), shifters for log operands where the multipliers are LUTs (decoders at the ports where they are DSP slices), row and column sums for zero points,
 ///           and per column a flush multiplier where the formats have several groups; post_unit: `cols` lanes; vector units: their lanes; buffers: block RAM or UltraRAM,
 ///           whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
-/// rows and cols of the largest array, at the design's depth, that stays within the closure limits; the squarest of equals.
+/// rows and cols of the largest array, at the design's depth, that stays within the closure limits.
 ///
-/// Contract  rows and cols are multiples of 4; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
+/// Contract  rows and cols are multiples of 4, rows <= 32 and cols <= 4 rows (sums leave row by row: tall arrays starve on short products);
+///           of equally large arrays the one with fewer rows; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
 [[nodiscard]] Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
 /// Clock the device may close: fmax * (1 - clock.utilization_derate * max(0, u - 0.5) / 0.5) * (1 - clock.die_crossing_derate * crossings),

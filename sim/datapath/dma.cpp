@@ -57,7 +57,7 @@ Cycle Dma::load(const Command& command) {
         tile_bits = command.rows.size() * command.depth.size() * operand.bits + 8 * command.extra_bytes;
         const auto bytes = (command.rows.size() * command.depth.size() * operand.bits + 7) / 8 + command.extra_bytes;
         const auto offset = (command.rows.begin * operand.row_words + command.depth.begin * command.rows.size()) * operand.bits / 8;
-        if (!operand.resident) add_run(run_.constants_base + offset, bytes);
+        if (!operand.resident && !command.prefetched) add_run(run_.constants_base + offset, bytes);
     } else {
         const auto& map = *operand.map;
         const bool residual = command.depth.size() == 0;

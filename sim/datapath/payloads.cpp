@@ -32,7 +32,7 @@ class Padding {
 
 void fill_weights(const Run& run, const OperandSource& operand, const Command& load, Tile& tile) {
     const auto* contraction = contraction_of(run, operand.node);
-    if (!contraction) return;  // per-channel constants of a vector unit: read from the operation
+    if (!contraction || load.rows.size() == 0) return;  // per-channel constants of a vector unit: read from the operation
     tile.resize(load.rows, contraction->depth);
     for (auto row = load.rows.begin; row < load.rows.end; ++row) {
         const auto* from = contraction->weights.data() + run.program->output->column_of(row) * contraction->depth;

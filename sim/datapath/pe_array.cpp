@@ -18,11 +18,9 @@ Cycle PeArrayUnit::execute(const Command& command) {
     end = std::max(end, access(command.right, false, busy.right_reads * use.form.right_bits, &right));
     const auto sum_bits = run_.plan->contraction(run_.graph->node(use.node).name).accumulator_bits;
     const auto outputs = command.rows.size() * command.cols.size() * use.form.num_residues;
-    if (!command.first || use.weight_stationary) {  // sums come back from the buffer; weight stationary: once per block of the depth
-        const auto rounds = use.weight_stationary ? busy.left_reads / std::max<std::int64_t>(1, command.rows.size() * pe.depth) : 1;
-        end = std::max(end, access(command.target, false, outputs * sum_bits * std::max<std::int64_t>(rounds, 1)));
-    }
-    end = std::max(end, access(command.target, true, outputs * sum_bits, &sums));
+    const auto writes = std::max<std::int64_t>(busy.sum_rounds, 1), reads = writes - (command.first ? 1 : 0);
+    if (reads > 0) end = std::max(end, access(command.target, false, reads * outputs * sum_bits));
+    end = std::max(end, access(command.target, true, writes * outputs * sum_bits, &sums));
     if (left && command.opcode == Opcode::multiply) multiply(command, use, *left, *right, *sums);
     if (left && command.opcode == Opcode::relative) {  // the query words go with the sums; the post unit finishes them
         sums->words = left->words;
@@ -52,8 +50,8 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
     const auto rows = static_cast<std::size_t>(command.rows.size()), cols = static_cast<std::size_t>(command.cols.size());
     sample_toggles(command, use, left, right);
     if (const auto* contraction = contraction_of(run_, use.node)) {
-        if (order_program_ != run_.program) {
-            order_program_ = run_.program;
+        if (order_of_ != contraction) {
+            order_of_ = contraction;
             order_ = quant::term_order(*contraction);
         }
         if (command.first) sums.sums.assign(rows * cols, {});

@@ -27,8 +27,8 @@ class PeArrayUnit final : public Unit {
     void multiply(const Command& command, const ProductUse& use, Tile& left, Tile& right, Tile& sums);
     void sample_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right);
 
-    const Program* order_program_ = nullptr;
-    quant::TermOrder order_;  ///< of the running program's contraction
+    const quant::Contraction* order_of_ = nullptr;
+    quant::TermOrder order_;  ///< positions of its K, kept while it runs
 };
 
 }  // namespace prelude::sim

@@ -15,6 +15,8 @@ namespace prelude::sim {
 
 namespace {
 
+constexpr std::int16_t kPrefetchSlot = 5;
+
 std::string describe(const models::Operator& op) {
     return std::visit(models::Overloaded{[](const models::Rearrange& r) {
                                              return fmt::format("rearrange {} {} {} {} {} {}", r.view.to_string(), r.slice_axis.value_or(99), r.slice_begin,
@@ -108,6 +110,7 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
     const bool relative = std::holds_alternative<models::RelativePosition>(node.op);
     const auto& left = context.plan.format(context.graph.value(node.inputs[relative ? 1 : 0]).name);
     form.left_is_log = plan.shift > 0;
+    form.log_shift = plan.shift;
     form.left_zero_point = left.kind == quant::FormatKind::code;
     form.right_zero_point = plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
     if (form.left_is_log) {
@@ -124,6 +127,36 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
 }
 
 std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment) { return KeyWriter(graph, plan).write(segment); }
+
+void overlap(Program& program, bool has_predecessor, const Program* next) {
+    const auto is_constant = [](const Program& owner, const Command& load) {
+        return owner.operands[static_cast<std::size_t>(load.operand)].kind != OperandSource::Kind::value;
+    };
+    auto& loads = program.stream(UnitId::weight_dma);
+    if (has_predecessor && !loads.empty() && is_constant(program, loads.front())) loads.front().prefetched = true;
+    if (!next) return;
+    for (auto unit : {UnitId::weight_dma, UnitId::activation_dma}) {  // swapped operands load weights through the activation engine's stream too
+        const auto& stream = next->stream(unit);
+        if (stream.empty() || !is_constant(*next, stream.front()) || next->operands[static_cast<std::size_t>(stream.front().operand)].resident) continue;
+        const auto& first = stream.front();
+        const auto bits = first.rows.size() * first.depth.size() * next->operands[static_cast<std::size_t>(first.operand)].bits;
+        Command fetch{.opcode = Opcode::load, .operand = static_cast<std::int8_t>(program.operands.size()), .target = {BufferId::weight, kPrefetchSlot}, .extra_bytes = (bits + 7) / 8 + first.extra_bytes};
+        program.operands.push_back({.kind = OperandSource::Kind::weights, .row_words = 0, .node = first.operand >= 0 ? next->operands[static_cast<std::size_t>(first.operand)].node : -1});
+        if (!loads.empty() && loads.back().acquire.count > 0) fetch.acquire = loads.back().acquire;
+        loads.push_back(fetch);
+        break;
+    }
+}
+
+std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan& plan, const std::vector<models::Part>& parts) {
+    std::int64_t bits = 0;
+    for (const auto& node : graph.nodes()) {
+        const auto found = plan.contractions.find(node.name);
+        if (found == plan.contractions.end() || std::ranges::find(parts, node.part) == parts.end() || std::holds_alternative<models::MatMul>(node.op)) continue;
+        bits += models::num_parameters(graph, node) * found->second.right_bits;
+    }
+    return bits;
+}
 
 Program build_program(const BuildContext& context, const Segment& segment) {
     auto program = segment.kind == SegmentKind::contraction ? build_product(context, segment)

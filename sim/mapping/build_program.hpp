@@ -20,6 +20,13 @@ struct BuildContext {
 /// The program of a segment; `mapping.infeasible` names the reason when there is none.
 [[nodiscard]] Program build_program(const BuildContext& context, const Segment& segment);
 
+/// `hw.layer_overlap`: the first constants of this segment were fetched by the one before, those of `next` (if any) are fetched behind
+/// this segment's own, into the slot its last weight tile leaves free.
+void overlap(Program& program, bool has_predecessor, const Program* next);
+
+/// Bits of all constants that products of `parts` read.
+[[nodiscard]] std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan& plan, const std::vector<models::Part>& parts);
+
 /// Segments of equal keys take equal cycles on equal hardware.
 [[nodiscard]] std::string segment_key(const models::Graph& graph, const quant::FormatPlan& plan, const Segment& segment);
 

@@ -34,7 +34,9 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
           .weight_bits = design.pe.weight_bits,
           .activation_bits = design.pe.activation_bits,
           .precision = design.pe.precision,
-          .zero_point = design.pe.zero_point};
+          .zero_point = design.pe.zero_point,
+          .multiplier = design.pe.multiplier,
+          .generation = design.device.dsp_generation};
     int widest_left = 2, widest_right = 2;
     for (const auto& [name, contraction] : plan.contractions) {
         if (contraction.shift == 0) widest_left = std::max(widest_left, contraction.left_bits);

@@ -133,15 +133,17 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
         for (auto rows : extents(shape.rows, row_unit)) {
             for (auto cols : extents(shape.cols, col_unit)) {
                 const auto sum_bits = rows * cols * bits_per_output;
-                note(least_sums, sum_bits);
+                if (!swap) note(least_sums, sum_bits);
                 if (sum_bits > sum_capacity) break;
-                fits_sums = true;
+                fits_sums |= !swap;
                 for (auto depth : depth_parts(shape.depth, shape.depth_unit)) {
                     const auto weight_bits = cols * depth * shape.form.right_bits, activation_bits = rows * (depth * shape.form.left_bits + shape.extra_rows_bits);
-                    note(least_weight, weight_bits);
-                    note(least_activation, activation_bits);
-                    fits_weight |= weight_bits <= right_capacity;
-                    fits_activation |= activation_bits <= left_capacity;
+                    if (!swap) {
+                        note(least_weight, weight_bits);
+                        note(least_activation, activation_bits);
+                        fits_weight |= weight_bits <= right_capacity;
+                        fits_activation |= activation_bits <= left_capacity;
+                    }
                     if (weight_bits > right_capacity || activation_bits > left_capacity) continue;
                     for (const bool stationary : {false, true}) {
                         if (stationary && (hardware.dataflow == Dataflow::output_stationary || swap)) continue;

@@ -29,7 +29,7 @@ MacsPerDsp macs_per_dsp(PePrecision precision, int weight_bits, int activation_b
 }
 
 int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
-    if (form.left_is_log) return 0;
+    if (form.left_is_log) return pe.multiplier == Multiplier::lut ? 0 : form.log_shift + 1;
     return form.left_bits + (form.left_zero_point && (pe.zero_point == ZeroPoint::subtract || form.prescaled) ? 1 : 0) +
            (form.prescaled ? kTermConstantBits : 0);
 }
@@ -44,7 +44,13 @@ int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
 }
 
 int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
-    if (pe.precision != PePrecision::fused || form.left_is_log) return 1;
+    if (pe.precision == PePrecision::fixed || form.left_is_log) return 1;
+    if (pe.multiplier == Multiplier::dsp) {
+        const auto rate = macs_per_dsp(PePrecision::packed, port_right_bits(pe, form), port_left_bits(pe, form), pe.generation);
+        const auto built = macs_per_dsp(PePrecision::packed, pe.weight_bits, pe.activation_bits, pe.generation);
+        return std::max(1, rate.macs * built.dsps / (rate.dsps * built.macs));
+    }
+    if (pe.precision != PePrecision::fused) return 1;
     const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
     return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
 }
@@ -62,7 +68,8 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         const auto blocks = ceil_div(length, step), stream = blocks * passes;
         if (weight_stationary) {
             result.stream_cycles += col_tiles * row_tiles * stream;
-            result.cycles += col_tiles * blocks * (passes * form.num_residues * row_tiles + 1);
+            result.cycles += col_tiles * blocks * (std::max(passes * row_tiles, along) * form.num_residues + 1);
+            result.sum_rounds += blocks;
         } else {
             const auto cycles = [&](std::int64_t used) { return std::max(stream, used * form.num_residues) + (corrected ? 1 : 0); };
             result.stream_cycles += col_tiles * row_tiles * stream;

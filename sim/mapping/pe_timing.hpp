@@ -34,13 +34,16 @@ struct PeShape {
     int rows = 1, cols = 1, depth = 1, weight_bits = 8, activation_bits = 8;
     PePrecision precision = PePrecision::packed;
     ZeroPoint zero_point = ZeroPoint::correct;
+    Multiplier multiplier = Multiplier::dsp;
+    std::string generation = "dsp48e2";  ///< of the slices: how products pack into them
     friend bool operator==(const PeShape&, const PeShape&) = default;
 };
 
 /// One kind of product on the array.
 struct ProductForm {
     int left_bits = 8, right_bits = 8;
-    bool left_is_log = false;      ///< the left operand steers shifters: shift-add lanes, no left width limit
+    bool left_is_log = false;      ///< the left operand is 2^(E - e)
+    int log_shift = 0;             ///< its largest shift E
     int num_residues = 1;          ///< sums per output that drain together (fractional log base)
     bool prescaled = false;        ///< per-channel groups: the left operand enters multiplied by its 16-bit constant, 16 bits wider, no flushes
     bool left_zero_point = true, right_zero_point = false;
@@ -49,11 +52,18 @@ struct ProductForm {
 };
 
 /// Width of the left operand at the array's port.
+///
+/// A log-coded operand steers shifters where multipliers are made of LUTs (width 0: no limit). DSP slices have their multiplier anyway: there the
+/// operand enters decoded, one hot in E + 1 bits, in as many passes as that takes.
 [[nodiscard]] int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept;
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
 /// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
 [[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
-/// Products one multiplier makes per cycle: `fused` arrays split a multiplier into power-of-two narrower ones; 1 otherwise.
+/// Products one multiplier of the array makes per cycle of this operand pair.
+///
+///   packed   DSP slices hold more products of narrow operands: macs_per_dsp(operands) / macs_per_dsp(ports), rounded down; 1 in LUT arrays
+///   fused    LUT multipliers split into power-of-two narrower ones; DSP slices as packed
+///   fixed    1
 [[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
@@ -63,6 +73,7 @@ struct PeOccupancy {
     std::int64_t slots = 0;          ///< multiply-accumulate slots of the stream cycles
     std::int64_t idle_slots = 0;     ///< of the other cycles
     std::int64_t left_reads = 0, right_reads = 0;  ///< operand words that enter
+    std::int64_t sum_rounds = 0;    ///< weight stationary: times every sum goes through the partial-sum buffer
     std::int64_t flushes = 0;        ///< term sums multiplied by their constant
 };
 
@@ -74,8 +85,8 @@ struct PeOccupancy {
 ///   every term is padded to the depth D; its sums leave one row of C a cycle through a second accumulator bank while the next term streams;
 ///   correction = 1 where zero points are taken out by row and column sums (`zero_point: correct`).
 /// Weight stationary (D x C weights held, rows stream, sums live in the partial-sum buffer):
-///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (passes * residues * ceil(rows / R) + 1)                     (2)
-///   the 1 switches the held weights.
+///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (max(passes * ceil(rows / R), rows) * residues + 1)         (2)
+///   sums are read and written back one row of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,

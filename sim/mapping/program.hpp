@@ -59,6 +59,7 @@ struct Command {
     Opcode opcode = Opcode::load;
     std::int8_t operand = -1;  ///< index into Program::operands
     std::int8_t product = -1;  ///< index into Program::products
+    bool prefetched = false;           ///< load: already on chip
     bool first = false, last = false;  ///< multiply: first / last part of K
     std::int64_t batch = 0;
     Range rows{}, cols{}, depth{};

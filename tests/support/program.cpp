@@ -51,7 +51,9 @@ Running::~Running() {
     }
 }
 
-void Running::send(int signal) const { ::kill(process_, signal); }
+void Running::send(int signal) const {
+    ::kill(process_, signal);
+}
 
 bool Running::is_running() {
     if (!ended_ && ::waitpid(process_, &status_, WNOHANG) == process_) ended_ = true;
@@ -69,14 +71,18 @@ Ended Running::wait() {
     return result;
 }
 
-Ended run(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) { return Running(arguments, environment).wait(); }
+Ended run(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+    return Running(arguments, environment).wait();
+}
 
 std::string read_file(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-void write_file(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
+void write_file(const fs::path& file, const std::string& bytes) {
+    std::ofstream(file, std::ios::binary) << bytes;
+}
 
 bool is_alive(pid_t process) {
     const auto status = read_file(fs::path("/proc") / std::to_string(process) / "stat");
@@ -84,6 +90,8 @@ bool is_alive(pid_t process) {
     return name_end != std::string::npos && name_end + 2 < status.size() && status[name_end + 2] != 'Z' && status[name_end + 2] != 'X';
 }
 
-void pause_ms(int milliseconds) { ::usleep(static_cast<useconds_t>(milliseconds) * 1000); }
+void pause_ms(int milliseconds) {
+    ::usleep(static_cast<useconds_t>(milliseconds) * 1000);
+}
 
 }  // namespace prelude::testing

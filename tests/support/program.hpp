@@ -25,8 +25,8 @@ class TemporaryFolder {
 };
 
 struct Ended {
-    int code = -1;    ///< exit code, or -1
-    int signal = 0;   ///< that ended it
+    int code = -1;   ///< exit code, or -1
+    int signal = 0;  ///< that ended it
     std::string out, err;
 };
 

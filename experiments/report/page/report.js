@@ -20,7 +20,7 @@
   };
   const shown = (value, digits) => {
     if (value === null || value === undefined) return '';
-    if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString('en-US').replace(/,/g, ' ');
+    if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString('en-US');
     return String(Number(value.toPrecision(digits || 4)));
   };
   const cellShown = (row, name) => {
@@ -29,7 +29,7 @@
     return name === 'point' || data.swept.includes(name) ? cell(row, name) : shown(value, 5);
   };
   const rows = data.rows.map((entry, i) => ({cells: entry, position: i, feasible: data.feasible[i] === 1, front: data.front[i] === 1}));
-  const plural = (count, noun) => count.toLocaleString('en-US').replace(/,/g, ' ') + ' ' + noun + (count === 1 ? '' : 's');
+  const plural = (count, noun) => count.toLocaleString('en-US') + ' ' + noun + (count === 1 ? '' : 's');
   const keysOf = (row) => data.swept.map((key, i) => data.swept_short[i] + ' ' + cell(row, key)).join(', ');
 
   // Header --------------------------------------------------------------------------------------------------------
@@ -79,6 +79,12 @@
   const unitOf = (name) => { const column = data.columns[columnIndex.get(name)]; return column && column.unit && column.unit !== 'fraction' ? name + ' (' + column.unit + ')' : name; };
   const isWide = (values) => values.length > 1 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 30;
 
+  // Equal values everywhere would otherwise get an axis from nowhere.
+  const rangeOf = (values) => {
+    const low = Math.min(...values), high = Math.max(...values);
+    return low < high ? {grace: '6%'} : {min: low - 0.05 * Math.abs(low || 1), max: high + 0.05 * Math.abs(high || 1)};
+  };
+
   // Best of one plot: the staircase of points that no other feasible one beats in both axes.
   const staircase = (points, largerIsBetter) => {
     const sign = largerIsBetter ? -1 : 1;
@@ -114,8 +120,8 @@
         maintainAspectRatio: false,
         onClick: (event, hits) => { const hit = hits.find((h) => chart.data.datasets[h.datasetIndex].type === 'scatter'); if (hit) choose(chart.data.datasets[hit.datasetIndex].data[hit.index].row.position, true); },
         scales: {
-          x: {type: isWide(points.map((p) => p.x)) ? 'logarithmic' : 'linear', title: {display: true, text: unitOf(xName)}, grace: '6%'},
-          y: {title: {display: true, text: unitOf(yName)}, grace: '6%'},
+          x: {type: isWide(points.map((p) => p.x)) ? 'logarithmic' : 'linear', title: {display: true, text: unitOf(xName)}, ...rangeOf(points.map((p) => p.x))},
+          y: {title: {display: true, text: unitOf(yName)}, ...rangeOf(points.map((p) => p.y))},
         },
         plugins: {tooltip: {
           filter: (item) => item.dataset.type === 'scatter', displayColors: false, padding: 10,
@@ -130,14 +136,17 @@
     charts.push(chart);
     return true;
   };
-  const drawn = [scatter('latency_ms', 'miou', true), scatter('power_w', 'miou', true)].some(Boolean);
-  if (!drawn) scatter('latency_ms', 'power_w', false);
-  if (!hasAccuracy && !hasHardware) byId('front').hidden = true;
+  if (rows.length > 1) {  // one point is no trade-off
+    const drawn = [scatter('latency_ms', 'miou', true), scatter('power_w', 'miou', true)].some(Boolean);
+    if (!drawn) scatter('latency_ms', 'power_w', false);
+  }
+  if (rows.length < 2 || (!hasAccuracy && !hasHardware)) byId('front').hidden = true;
   const goals = data.maximize.map((name) => 'more ' + name).concat(data.minimize.map((name) => 'less ' + name));
   const numFront = rows.filter((row) => row.front).length;
-  byId('front-text').textContent = goals.length === 0 ? 'No objectives: there is no Pareto front.'
-    : numFront + ' of ' + plural(rows.length, 'point') + (numFront === 1 ? ' is' : ' are') + ' on the Pareto front: for ' + goals.join(' or ') + ' something else has to be given up.'
-      + (data.num_lacking > 0 ? ' ' + plural(data.num_lacking, 'point') + ' left out for lack of ' + data.lacked.join(', ') + '.' : '');
+  const leftOut = data.num_lacking > 0 ? ' ' + plural(data.num_lacking, 'point') + ' left out for lack of ' + data.lacked.join(', ') + '.' : '';
+  byId('front-text').textContent = (goals.length === 0 ? 'No objectives: there is no Pareto front.'
+    : numFront === 0 ? 'The Pareto front is empty.'
+    : numFront + ' of ' + plural(rows.length, 'point') + (numFront === 1 ? ' is' : ' are') + ' on the Pareto front: for ' + goals.join(' or ') + ' something else has to be given up.') + leftOut;
 
   // Tables that sort ----------------------------------------------------------------------------------------------
   const compare = (a, b) => {
@@ -230,7 +239,7 @@
       lines.push(line);
     }
     const fits = cell(row, 'fits');
-    if (fits) lines.push(make('p', 'quiet', (fits === 'true' ? 'Fits' : 'Does not fit') + (cell(row, 'limiting_resource') ? '; ' + cell(row, 'limiting_resource') + ' is the scarcest, ' + cellShown(row, 'max_util_pct') + ' % used' : '') + '. The mark is what the device closes timing with.'));
+    if (fits) lines.push(make('p', 'quiet', (fits === 'true' ? 'Fits' : 'Does not fit') + (cell(row, 'limiting_resource') ? '; ' + cell(row, 'limiting_resource') + ' is the scarcest, ' + shown(number(row, 'max_util_pct'), 3) + ' % used' : '') + '. The mark is what the device closes timing with.'));
     if (cell(row, 'resource_status')) { const p = make('p'); p.append(make('span', 'tag tag-' + cell(row, 'resource_status'), cell(row, 'resource_status'))); lines.push(p); }
     byId('resources').replaceChildren(...(lines.length ? lines : [make('p', 'quiet', 'No resources are known of this point.')]));
   };
@@ -248,7 +257,8 @@
     byId('layer-note').textContent = has ? '' : Object.keys(data.layers).length > 0 ? 'The layers of this point are in layers.csv; ' + plural(Object.keys(data.layers).length, 'point') + ' have them here.' : 'No layers are known of this point.';
     if (layerChart) { layerChart.destroy(); layerChart = null; }
     if (!has) return;
-    const cycles = layers.map((layer) => Number(layer[cyclesAt]) || 0), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
+    const repeatsAt = at('repeats');  // equal segments are one row
+    const cycles = layers.map((layer) => (Number(layer[cyclesAt]) || 0) * (repeatsAt >= 0 ? Number(layer[repeatsAt]) || 1 : 1)), bounds = layers.map((layer) => (boundAt >= 0 ? layer[boundAt] : ''));
     const total = cycles.reduce((a, b) => a + b, 0);
     const byBound = new Map();
     bounds.forEach((bound, i) => byBound.set(bound, (byBound.get(bound) || 0) + cycles[i]));
@@ -275,18 +285,28 @@
     });
     const kSpare = 20, largest = layers.map((layer, i) => ({layer, cycles: cycles[i]})).sort((a, b) => b.cycles - a.cycles).slice(0, kSpare);
     const top = largest.length ? largest[0].cycles : 1;
+    const isText = data.layer_columns.map((name, k) => layers.every((layer) => layer[k] === '' || !Number.isFinite(Number(layer[k]))));
     const columns = data.layer_columns.map((name, k) => ({
-      title: name, text: k === nameAt || k === boundAt, value: (entry) => entry.layer[k],
-      show: (entry, td) => { const value = Number(entry.layer[k]); td.textContent = entry.layer[k] !== '' && Number.isFinite(value) ? shown(value) : entry.layer[k]; },
+      title: name, text: isText[k], name, value: (entry) => entry.layer[k],
+      show: (entry, td) => {
+        const text = entry.layer[k] === undefined ? '' : entry.layer[k];
+        td.textContent = text !== '' && Number.isFinite(Number(text)) ? shown(Number(text)) : text;
+        if (isText[k] && text.length > 24) td.className = 'long';
+      },
     }));
-    columns.splice(nameAt + 1, 0, {title: 'share', text: true, value: (entry) => entry.cycles, show: (entry, td) => {
+    columns.push({title: 'share', name: 'share', text: true, value: (entry) => entry.cycles, show: (entry, td) => {
       const bar = make('i');
       td.classList.add('share');
-      bar.style.width = Math.max(1, 90 * entry.cycles / top) + 'px';
+      bar.style.width = Math.max(1, 60 * entry.cycles / top) + 'px';
       bar.style.background = boundAt >= 0 ? colourOf(entry.layer[boundAt]) : '';
       td.append(bar, document.createTextNode(' ' + (100 * entry.cycles / total).toFixed(1) + ' %'));
     }});
-    sortable(byId('layer-table'), columns, largest);
+    // The columns that fit; a row's title has all of them.
+    const order = ['layer', 'share', 'cycles', 'repeats', 'bound', 'utilisation', 'M', 'K', 'N', 'bits', 'bytes', 'energy_mj', 'sqnr_db'];
+    const isSaid = (column) => column.name === 'share' || layers.some((layer) => layer[at(column.name)] !== '' && !(column.name === 'repeats' && layer[at('repeats')] === '1'));
+    const visible = columns.filter((column) => order.includes(column.name) && isSaid(column)).sort((x, y) => order.indexOf(x.name) - order.indexOf(y.name));
+    const describe = (entry, tr) => { tr.title = data.layer_columns.map((name, k) => name + ': ' + entry.layer[k]).join('\n'); };
+    sortable(byId('layer-table'), visible, largest, describe);
     byId('layer-note').textContent = layers.length > kSpare ? 'The ' + kSpare + ' layers with the most cycles of ' + layers.length + '; all are in layers.csv.' : '';
   };
 
@@ -297,7 +317,7 @@
     const row = rows[position];
     byId('choose').value = String(position);
     byId('point-keys').textContent = data.swept.map((key) => key + ' = ' + cell(row, key)).join('   ') + (row.front ? '   · on the Pareto front' : '');
-    byId('point-reason').hidden = cell(row, 'reason') === '';
+    byId('point-reason').hidden = cell(row, 'reason') === '' || (rows.length === 1 && cell(row, 'status') === 'ok');  // said above
     byId('point-reason').textContent = (cell(row, 'status') === 'ok' ? '' : cell(row, 'status') + ': ') + cell(row, 'reason');
     showFacts(row);
     showResources(row);
@@ -327,11 +347,16 @@
       return {'<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0, '==': order === 0, '=': order === 0, '!=': order !== 0}[parts[2]];
     };
   };
+  // Whether a column says something: not empty, and beside the objectives not the same everywhere.
+  const says = (name) => {
+    if (!rows.some((row) => cell(row, name) !== '' && cell(row, name) !== undefined)) return false;
+    return rows.length === 1 || ['miou', 'latency_ms', 'power_w'].includes(name) || rows.some((row) => cell(row, name) !== cell(rows[0], name));
+  };
   const fillTable = () => {
     const text = byId('filter').value.trim(), test = condition(text), needle = text.toLowerCase();
     const visible = rows.filter((row) => (!byId('only-front').checked || row.front) && (!byId('only-feasible').checked || row.feasible)
       && (text === '' || (test ? test(row) : row.cells.some((value) => value.toLowerCase().includes(needle)))));
-    const names = byId('all-columns').checked ? data.columns.map((column) => column.name) : important.filter((name) => name === 'point' || data.swept.includes(name) || rows.some((row) => cell(row, name) !== '' && cell(row, name) !== undefined));
+    const names = byId('all-columns').checked ? data.columns.map((column) => column.name) : important.filter((name) => name === 'point' || data.swept.includes(name) || says(name));
     const columns = names.map((name) => {
       const column = data.columns[columnIndex.get(name)], sweptAt = data.swept.indexOf(name);
       const isText = rows.every((row) => number(row, name) === null);
@@ -377,7 +402,12 @@
   const meaning = make('p', 'quiet', 'measured on hardware; calibrated: fitted to tool reports; published: from a data sheet or paper; assumed: none of these. A row carries the worst status among the figures it uses; --strict refuses assumed ones.');
   byId('statuses').after(meaning);
   const warnings = new Map(data.warnings.map((text) => [text, []]));
-  for (const row of rows) if (cell(row, 'warnings')) { if (!warnings.has(cell(row, 'warnings'))) warnings.set(cell(row, 'warnings'), []); warnings.get(cell(row, 'warnings')).push(cell(row, 'point')); }
+  for (const row of rows) {
+    for (const text of cell(row, 'warnings').split('; ').filter(Boolean)) {
+      if (!warnings.has(text)) warnings.set(text, []);
+      warnings.get(text).push(cell(row, 'point'));
+    }
+  }
   byId('warnings').append(...(warnings.size ? [...warnings].slice(0, 40).map(([text, points]) => make('li', '', text + (points.length ? ' (point' + (points.length === 1 ? ' ' : 's ') + points.slice(0, 12).join(', ') + (points.length > 12 ? ', ...' : '') + ')' : ''))) : [make('li', 'quiet', 'none')]));
   byId('resolved').textContent = data.resolved_yaml;
   byId('footer').textContent = 'Prelude ' + data.version + ' · ' + data.source;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/program.hpp"
-
 #include <catch2/catch.hpp>
+
+#include "tests/support/program.hpp"
 
 using namespace prelude::testing;
 using Catch::Contains;
@@ -63,7 +63,8 @@ TEST_CASE("Commands of a later version say so, whatever their arguments") {
 TEST_CASE("Help names every command, the exit codes and where keys are explained") {
     const auto help = explore({"--help"});
     CHECK(help.code == 0);
-    for (const auto* word : {"run", "inspect", "diff", "export", "verify", "calibrate-costs", "read-report", "report", "explain", "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
+    for (const auto* word : {"run", "inspect", "diff", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
+                             "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
         CHECK_THAT(help.out, Contains(word));
     CHECK(explore({"run", "--help"}).code == 0);
     CHECK_THAT(explore({"--version"}).out, Contains("explore "));
@@ -93,10 +94,12 @@ TEST_CASE("A rejected configuration is exit code 3 with its text, and nothing is
 
 TEST_CASE("A dry run prints points and distinct tasks and writes nothing") {
     const TemporaryFolder folder;
-    const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", (folder / "out").string(), "--dry-run"});
+    const auto ended =
+        explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", (folder / "out").string(), "--dry-run"});
     INFO(ended.err);
     CHECK(ended.code == 0);
-    CHECK_THAT(ended.out, Contains("36 points") && Contains("35  quant.weight_bits=4  quant.activation_bits=8  quant.groups=0") && Contains("reference        1   used by 36 points"));
+    CHECK_THAT(ended.out, Contains("36 points") && Contains("35  quant.weight_bits=4  quant.activation_bits=8  quant.groups=0") &&
+                              Contains("reference        1   used by 36 points"));
     CHECK_FALSE(fs::exists(folder / "out"));
     const auto shard = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--shard", "2/4", "--dry-run"});
     CHECK_THAT(shard.out, Contains("9 points of 36 (shard 2/4)"));
@@ -114,9 +117,11 @@ TEST_CASE("diff shows keys, results and the layers that make the difference") {
     REQUIRE(explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", out, "--quiet"}).code == 0);
     const auto ended = explore({"diff", out, "0", "18"});
     CHECK(ended.code == 0);
-    CHECK_THAT(ended.out, Contains("quant.weight_bits") && Contains("latency_ms") && Contains("x1.88") && Contains("encoder.block0.lin1") && Contains("All layers together: +"));
+    CHECK_THAT(ended.out, Contains("quant.weight_bits") && Contains("latency_ms") && Contains("x1.88") && Contains("encoder.block0.lin1") &&
+                              Contains("All layers together: +"));
     CHECK_THAT(ended.out, !Contains("quant.groups"));
-    CHECK_THAT(explore({"diff", out, "3", "3"}).out, Contains("No swept key differs.") && Contains("No result differs.") && Contains("Every layer takes the same cycles."));
+    CHECK_THAT(explore({"diff", out, "3", "3"}).out,
+               Contains("No swept key differs.") && Contains("No result differs.") && Contains("Every layer takes the same cycles."));
     const auto unknown = explore({"diff", out, "0", "36"});
     CHECK(unknown.code == 3);
     CHECK_THAT(unknown.err, Contains("has no point 36"));

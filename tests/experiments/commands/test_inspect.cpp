@@ -3,7 +3,7 @@
 
 #include "experiments/sweep/grid.hpp"
 #include "tests/support/program.hpp"
-#include "tests/support/tiny_model.hpp"
+#include "tests/support/tiny_configuration.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -4,7 +4,7 @@
 #include "models/error.hpp"
 #include "models/metrics.hpp"
 #include "tests/support/program.hpp"
-#include "tests/support/tiny_model.hpp"
+#include "tests/support/tiny_configuration.hpp"
 
 #include <catch2/catch.hpp>
 

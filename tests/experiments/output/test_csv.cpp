@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/output/csv.hpp"
-
 #include <catch2/catch.hpp>
+
+#include "experiments/output/csv.hpp"
 
 using namespace prelude::experiments;
 

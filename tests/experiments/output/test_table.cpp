@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <sstream>
+
 #include "experiments/output/progress.hpp"
 #include "experiments/output/table.hpp"
-
-#include <catch2/catch.hpp>
-
-#include <algorithm>
-#include <sstream>
 
 using namespace prelude::experiments;
 using Catch::Contains;
@@ -18,7 +17,15 @@ Results some_results(int num_points) {
     results.info.maximize = {"miou"};
     results.info.minimize = {"latency_ms"};
     for (int i = 0; i < num_points; ++i)
-        results.rows.push_back({i, {{"point", std::to_string(i)}, {"status", "ok"}, {"quant.groups", std::to_string(i % 3)}, {"miou", "0.7" + std::to_string(i % 7)}, {"latency_ms", std::to_string(100 + i % 11)}, {"fits", "true"}, {"bound", i == 0 ? "compute" : "memory"}}, {}});
+        results.rows.push_back({i,
+                                {{"point", std::to_string(i)},
+                                 {"status", "ok"},
+                                 {"quant.groups", std::to_string(i % 3)},
+                                 {"miou", "0.7" + std::to_string(i % 7)},
+                                 {"latency_ms", std::to_string(100 + i % 11)},
+                                 {"fits", "true"},
+                                 {"bound", i == 0 ? "compute" : "memory"}},
+                                {}});
     results.ranking = rank(results.info, results.rows);
     return results;
 }
@@ -34,7 +41,8 @@ std::size_t widest(const std::string& text) {
 
 TEST_CASE("Keys are named by the shortest endings that tell them apart") {
     CHECK(short_names({"quant.weight_bits", "quant.activation_bits"}) == std::vector<std::string>{"weight_bits", "activation_bits"});
-    CHECK(short_names({"hw.softmax.lanes", "hw.gelu.lanes", "hw.device"}) == std::vector<std::string>{"softmax.lanes", "gelu.lanes", "device"});
+    CHECK(short_names({"hw.softmax.lanes", "hw.gelu.lanes", "hw.device"}) ==
+          std::vector<std::string>{"softmax.lanes", "gelu.lanes", "device"});
     CHECK(short_names({"device"}) == std::vector<std::string>{"device"});
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/process/frame.hpp"
-
 #include <catch2/catch.hpp>
+
+#include "experiments/process/frame.hpp"
 
 using namespace prelude::experiments;
 
 TEST_CASE("Frames come out as they went in, however the bytes are cut") {
-    const std::vector<Frame> frames{{Frame::Kind::job, 7, "seven"}, {Frame::Kind::result, 0, ""}, {Frame::Kind::failure, ~std::uint64_t{0}, std::string(3000, '\0')}};
+    const std::vector<Frame> frames{
+        {Frame::Kind::job, 7, "seven"}, {Frame::Kind::result, 0, ""}, {Frame::Kind::failure, ~std::uint64_t{0}, std::string(3000, '\0')}};
     std::string bytes;
     for (const auto& frame : frames) bytes += encode(frame);
     for (const std::size_t cut : {1U, 2U, 19U, 20U, 21U, 1000U, 100000U}) {

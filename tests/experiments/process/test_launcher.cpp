@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/process/launcher.hpp"
-#include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
 #include <omp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -10,10 +6,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <new>
+
+#include "experiments/process/launcher.hpp"
+#include "tests/support/program.hpp"
 
 using namespace prelude::experiments;
 using namespace prelude::testing;
@@ -33,7 +33,9 @@ struct Shared {
     std::atomic<int> running{0}, most{0};
     std::atomic<pid_t> process{0}, grandchild{0};
 };
-Shared* shared() { return new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared; }
+Shared* shared() {
+    return new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared;
+}
 
 }  // namespace
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 #include "experiments/hash.hpp"
 #include "experiments/report/report.hpp"
 #include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace prelude::experiments;
 using namespace prelude::testing;
@@ -31,7 +31,14 @@ struct Sweep {
         auto transaction = store.transaction();
         store.begin(info, {});
         for (int i = 0; i < num_points; ++i) {
-            Row row{i, {{"point", std::to_string(i)}, {"status", "ok"}, {"reason", kHostile}, {"quant.groups", kHostile}, {"miou", "0.5"}, {"latency_ms", "3"}}, {}};
+            Row row{i,
+                    {{"point", std::to_string(i)},
+                     {"status", "ok"},
+                     {"reason", kHostile},
+                     {"quant.groups", kHostile},
+                     {"miou", "0.5"},
+                     {"latency_ms", "3"}},
+                    {}};
             for (int layer = 0; layer < 60; ++layer) row.layers.push_back({kHostile, "5", "compute"});
             store.put_row(row, std::vector<std::string>{sha256("task")});
         }

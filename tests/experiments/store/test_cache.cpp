@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
 #include "experiments/hash.hpp"
 #include "experiments/store/cache.hpp"
 #include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace prelude::experiments;
 using namespace prelude::testing;
@@ -63,7 +63,8 @@ TEST_CASE("Clearing the cache removes the files named by a key and nothing else"
     const TemporaryFolder folder;
     const auto key = sha256("a");
     fs::create_directories(folder / "overlays");
-    for (const auto& name : {key + ".logits", "." + key + ".logits.77.0.tmp", "overlays/" + key + "-sample0.png"}) write_file(folder / name, "x");
+    for (const auto& name : {key + ".logits", "." + key + ".logits.77.0.tmp", "overlays/" + key + "-sample0.png"})
+        write_file(folder / name, "x");
     for (const auto* name : {"notes.txt", "overlays/mine.png"}) write_file(folder / name, "x");
     clear_cache(folder.path());
     CHECK_FALSE(fs::exists(folder / (key + ".logits")));

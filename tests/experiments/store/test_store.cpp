@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
 #include "experiments/store/store.hpp"
 #include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace prelude::experiments;
 using namespace prelude::testing;
@@ -39,7 +39,9 @@ std::string message_of(const std::function<void()>& action) {
     return "no error";
 }
 
-void set_version(const fs::path& file, int version) { Database(file).execute("PRAGMA user_version = " + std::to_string(version)); }
+void set_version(const fs::path& file, int version) {
+    Database(file).execute("PRAGMA user_version = " + std::to_string(version));
+}
 
 }  // namespace
 
@@ -102,7 +104,8 @@ TEST_CASE("A store of a newer version is refused, and --fresh empties it") {
     const auto file = folder / "results.db";
     begin(*std::make_unique<Store>(file), some_info());
     set_version(file, 99);
-    CHECK_THAT(message_of([&] { Store store(file); }), Contains("written by a newer Prelude (version 99 of the store; this program knows 1)"));
+    CHECK_THAT(message_of([&] { Store store(file); }),
+               Contains("written by a newer Prelude (version 99 of the store; this program knows 1)"));
     CHECK_THAT(message_of([&] { static_cast<void>(Store::open_existing(file, false)); }), Contains("newer Prelude"));
     CHECK_FALSE(Store(file, Store::Opening::fresh).info());
 }
@@ -136,12 +139,14 @@ TEST_CASE("A file that is no store of ours is refused and never touched") {
     const auto file = folder / "results.db";
     write_file(file, "my notes, not a database, and longer than the header of a database would be: more than one hundred bytes");
     const auto notes = read_file(file);
-    for (const auto opening : {Store::Opening::resume, Store::Opening::fresh}) CHECK_THAT(message_of([&] { Store store(file, opening); }), Contains("not a store of Prelude"));
+    for (const auto opening : {Store::Opening::resume, Store::Opening::fresh})
+        CHECK_THAT(message_of([&] { Store store(file, opening); }), Contains("not a store of Prelude"));
     CHECK(read_file(file) == notes);
     fs::remove(file);
     Database(file).execute("CREATE TABLE theirs(x)");
     const auto theirs = read_file(file);
-    for (const auto opening : {Store::Opening::resume, Store::Opening::fresh}) CHECK_THAT(message_of([&] { Store store(file, opening); }), Contains("not a store of Prelude"));
+    for (const auto opening : {Store::Opening::resume, Store::Opening::fresh})
+        CHECK_THAT(message_of([&] { Store store(file, opening); }), Contains("not a store of Prelude"));
     CHECK(read_file(file) == theirs);
 }
 
@@ -155,7 +160,11 @@ TEST_CASE("A store damaged inside is refused with advice, and --fresh empties it
     auto bytes = read_file(file);
     for (std::size_t i = 100; i < 4096 && i < bytes.size(); ++i) bytes[i] = static_cast<char>(0xA5);
     write_file(file, bytes);
-    CHECK_THAT(message_of([&] { Store store(file); static_cast<void>(store.info()); }), Contains("--fresh"));
+    CHECK_THAT(message_of([&] {
+                   Store store(file);
+                   static_cast<void>(store.info());
+               }),
+               Contains("--fresh"));
     CHECK_FALSE(Store(file, Store::Opening::fresh).info());
 }
 

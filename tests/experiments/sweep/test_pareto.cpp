@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/sweep/pareto.hpp"
-
 #include <catch2/catch.hpp>
-
 #include <cmath>
 #include <limits>
 #include <random>
+
+#include "experiments/sweep/pareto.hpp"
 
 using namespace prelude::experiments;
 
@@ -16,7 +15,13 @@ using Front = std::vector<std::size_t>;
 using Costs = std::vector<std::vector<double>>;
 
 Row row(std::string status, std::string miou, std::string latency, std::string power, std::string fits = "true") {
-    return {0, {{"status", std::move(status)}, {"miou", std::move(miou)}, {"latency_ms", std::move(latency)}, {"power_w", std::move(power)}, {"fits", std::move(fits)}}, {}};
+    return {0,
+            {{"status", std::move(status)},
+             {"miou", std::move(miou)},
+             {"latency_ms", std::move(latency)},
+             {"power_w", std::move(power)},
+             {"fits", std::move(fits)}},
+            {}};
 }
 
 SweepInfo default_objectives() {
@@ -52,7 +57,8 @@ TEST_CASE("The front agrees with its definition on random points with many ties"
     std::mt19937 random(7);
     for (int trial = 0; trial < 50; ++trial) {
         Costs costs;
-        for (int i = 0; i < 60; ++i) costs.push_back({static_cast<double>(random() % 5), static_cast<double>(random() % 5), static_cast<double>(random() % 5)});
+        for (int i = 0; i < 60; ++i)
+            costs.push_back({static_cast<double>(random() % 5), static_cast<double>(random() % 5), static_cast<double>(random() % 5)});
         Front expected;
         for (std::size_t p = 0; p < costs.size(); ++p) {
             bool beaten = false;
@@ -84,10 +90,10 @@ TEST_CASE("Rows that failed, do not fit, break a constraint or lack an objective
     auto info = default_objectives();
     info.constraints = {"fits", "power_w < 10"};
     const std::vector<Row> rows{
-        row("ok", "0.8", "5", "4"),          row("ok", "0.7", "9", "4"),  // beaten by the first
-        row("failed", "0.99", "1", "1"),     row("infeasible", "0.99", "1", "1", "false"),
-        row("ok", "0.9", "5", "12"),         row("ok", "", "1", "1"),
-        row("cancelled", "", "", ""),        row("ok", "nan", "1", "1"),
+        row("ok", "0.8", "5", "4"),      row("ok", "0.7", "9", "4"),  // beaten by the first
+        row("failed", "0.99", "1", "1"), row("infeasible", "0.99", "1", "1", "false"),
+        row("ok", "0.9", "5", "12"),     row("ok", "", "1", "1"),
+        row("cancelled", "", "", ""),    row("ok", "nan", "1", "1"),
         row("ok", "0.9", "6", "4"),
     };
     const auto ranking = rank(info, rows);

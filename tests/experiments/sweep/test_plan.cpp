@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/sweep/plan.hpp"
-
 #include <catch2/catch.hpp>
+
+#include "experiments/sweep/plan.hpp"
 
 using namespace prelude::experiments;
 using State = Schedule::State;
@@ -39,7 +39,8 @@ TEST_CASE("A shard is written k/n with 1 <= k <= n") {
     CHECK(parse_shard("2/3")->number == 2);
     CHECK(parse_shard("2/3")->count == 3);
     CHECK(parse_shard("1/1")->is_whole());
-    for (const auto* text : {"", "1", "/", "1/", "/2", "0/2", "3/2", "-1/2", "1/2 ", " 1/2", "1/2/3", "1.5/2", "1/99999999999", "a/b"}) CHECK_FALSE(parse_shard(text));
+    for (const auto* text : {"", "1", "/", "1/", "/2", "0/2", "3/2", "-1/2", "1/2 ", " 1/2", "1/2/3", "1.5/2", "1/99999999999", "a/b"})
+        CHECK_FALSE(parse_shard(text));
 }
 
 TEST_CASE("A task starts when everything it needs is done, and once") {

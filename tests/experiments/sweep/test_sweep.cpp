@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole sweeps with the fake evaluation, run, killed, interrupted and resumed as programs.
-#include "experiments/columns.hpp"
-#include "experiments/store/database.hpp"
-#include "tests/support/program.hpp"
-
-#include <catch2/catch.hpp>
 #include <signal.h>
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <sstream>
+
+#include "experiments/columns.hpp"
+#include "experiments/store/database.hpp"
+#include "tests/support/program.hpp"
 
 using namespace prelude::testing;
 using Catch::Contains;
@@ -39,7 +39,9 @@ struct Workplace {
     [[nodiscard]] std::string file(const std::string& name, const std::string& of) const { return read_file(out(name) / of); }
 };
 
-std::size_t count_lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t count_lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 const std::vector<std::string> kResultFiles = {"results.csv", "layers.csv", "pareto.csv", "config.resolved.yaml", "report.html"};
 
@@ -50,8 +52,10 @@ TEST_CASE("A sweep writes the files of the contract, ends with a table and 0") {
     const auto ended = run(place.command("a"));
     INFO(ended.err);
     REQUIRE(ended.code == 0);
-    CHECK_THAT(ended.out, Contains("12 points: 12 ok; 12 satisfy fits") && Contains("Pareto front") && Contains("weight_bits") && Contains("miou"));
-    for (const auto* name : {"results.db", "results.csv", "layers.csv", "pareto.csv", "config.resolved.yaml", "report.html", "run.json"}) CHECK(fs::file_size(place.out("a") / name) > 0);
+    CHECK_THAT(ended.out,
+               Contains("12 points: 12 ok; 12 satisfy fits") && Contains("Pareto front") && Contains("weight_bits") && Contains("miou"));
+    for (const auto* name : {"results.db", "results.csv", "layers.csv", "pareto.csv", "config.resolved.yaml", "report.html", "run.json"})
+        CHECK(fs::file_size(place.out("a") / name) > 0);
 
     const auto csv = place.file("a", "results.csv");
     CHECK(count_lines(csv) == 13);
@@ -62,7 +66,8 @@ TEST_CASE("A sweep writes the files of the contract, ends with a table and 0") {
     const auto layers = place.file("a", "layers.csv");
     CHECK(count_lines(layers) == 1 + 12 * 42);
     CHECK_THAT(layers, Catch::StartsWith("point,layer,M,K,N,tile,cycles,bound,"));
-    CHECK_THAT(place.file("a", "run.json"), Contains("\"wall_s\"") && Contains("\"instruction_set\"") && Contains("\"data.seed\": \"1\"") && Contains("\"points\": 12"));
+    CHECK_THAT(place.file("a", "run.json"),
+               Contains("\"wall_s\"") && Contains("\"instruction_set\"") && Contains("\"data.seed\": \"1\"") && Contains("\"points\": 12"));
     CHECK(csv.find("wall") == std::string::npos);
 }
 
@@ -200,7 +205,8 @@ TEST_CASE("A crash costs the points that need it, which say why; every point fai
     const Workplace place;
     const auto crashed = run(place.command("a"), {"PRELUDE_FAKE_CRASH=bit_check"});
     CHECK(crashed.code == 5);
-    CHECK_THAT(crashed.err, Contains("12 points failed: bit_check: the process crashed with SIGSEGV (invalid memory access): about to crash"));
+    CHECK_THAT(crashed.err,
+               Contains("12 points failed: bit_check: the process crashed with SIGSEGV (invalid memory access): about to crash"));
     CHECK_THAT(place.file("a", "results.csv"), Contains(",failed,bit_check: the process crashed"));
     const auto refused = run(place.command("a"), {"PRELUDE_FAKE_REFUSE=bit_check"});
     CHECK(refused.code == 5);

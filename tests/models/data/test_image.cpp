@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/data/image.hpp"
-
 #include <catch2/catch.hpp>
-
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "models/data/image.hpp"
 #include "models/data/random.hpp"
 #include "models/error.hpp"
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/data/random.hpp"
-
 #include <catch2/catch.hpp>
-
 #include <cmath>
 #include <set>
+
+#include "models/data/random.hpp"
 
 using namespace prelude::models;
 

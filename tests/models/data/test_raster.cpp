@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/data/raster.hpp"
-
 #include <catch2/catch.hpp>
 
 #include "models/data/coco_rle.hpp"
+#include "models/data/raster.hpp"
 
 using namespace prelude::models;
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models/data/sample.hpp"
-
-#include <catch2/catch.hpp>
-
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <set>
 #include <string>
 
 #include "models/data/raster.hpp"
+#include "models/data/sample.hpp"
 
 using namespace prelude::models;
 
@@ -49,14 +47,17 @@ std::string digest_of(DataKind kind, Split split, std::uint64_t seed, int count,
             sha.add(instance.mask.values.data(), instance.mask.values.size());
             sha.add(instance.category.data(), instance.category.size());
             const auto& p = instance.prompts;
-            for (double v : {p.box.x0, p.box.y0, p.box.x1, p.box.y1, p.point.x, p.point.y, p.positive.x, p.positive.y, p.negative.x, p.negative.y})
+            for (double v :
+                 {p.box.x0, p.box.y0, p.box.x1, p.box.y1, p.point.x, p.point.y, p.positive.x, p.positive.y, p.negative.x, p.negative.y})
                 sha.add(v);
         }
     }
     return sha.hex();
 }
 
-bool inside(const Mask& mask, const Point& point) { return mask.contains(int(point.x), int(point.y)); }
+bool inside(const Mask& mask, const Point& point) {
+    return mask.contains(int(point.x), int(point.y));
+}
 
 }  // namespace
 

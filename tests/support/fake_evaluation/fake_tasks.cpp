@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fake_evaluation/fake_tasks.hpp"
 
-#include "experiments/config/canonical.hpp"
-#include "experiments/hash.hpp"
-#include "experiments/process/descriptor.hpp"
-#include "experiments/store/cache.hpp"
-#include "models/error.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -17,15 +11,25 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "experiments/config/canonical.hpp"
+#include "experiments/hash.hpp"
+#include "experiments/process/descriptor.hpp"
+#include "experiments/store/cache.hpp"
+#include "models/error.hpp"
+
 namespace prelude::experiments {
 
 namespace {
 
 using nlohmann::json;
 
-std::string content_of_nothing(const std::string& path) { return path; }
+std::string content_of_nothing(const std::string& path) {
+    return path;
+}
 
-std::string key_of(TaskKind kind, const std::string& text) { return sha256(fmt::format("fake {}\n{}", name_of(kind), text)); }
+std::string key_of(TaskKind kind, const std::string& text) {
+    return sha256(fmt::format("fake {}\n{}", name_of(kind), text));
+}
 
 std::vector<Task> tasks_of_point(const Grid& grid, std::int64_t index, bool shapes_only) {
     const auto settings = grid.combination(index).settings;
@@ -49,7 +53,9 @@ void append_line(const std::string& file, const std::string& line) {
     if (::write(log.get(), line.data(), line.size()) < 0) throw std::runtime_error("the log cannot be written");
 }
 
-std::string fake_bytes(const Task& task) { return std::string(100'000, task.key.front()) + task.key; }
+std::string fake_bytes(const Task& task) {
+    return std::string(100'000, task.key.front()) + task.key;
+}
 
 double miou_of(const Settings& settings) {
     const double bits = 0.45 * settings.quant.weight_bits + 0.55 * settings.quant.activation_bits;
@@ -60,7 +66,8 @@ double miou_of(const Settings& settings) {
 
 json accuracy_of(const Settings& settings, const std::filesystem::path& cache, const Task& task) {
     for (const auto& need : task.needs)
-        if (const auto bytes = read_sealed(cache / (need + ".bin")); !bytes || !bytes->ends_with(need)) throw std::runtime_error("a shared part is missing");
+        if (const auto bytes = read_sealed(cache / (need + ".bin")); !bytes || !bytes->ends_with(need))
+            throw std::runtime_error("a shared part is missing");
     const double miou = miou_of(settings);
     return {{"miou", miou}, {"sqnr_db", 6.02 * settings.quant.activation_bits - 9}};
 }
@@ -73,16 +80,23 @@ json timing_of(const Settings& settings) {
     double cycles = 0;
     for (int block = 0; block < 6; ++block)
         for (std::size_t k = 0; k < kNames.size(); ++k) {
-            const double compute = std::ceil(work[k] * 4e6 / macs_per_cycle), memory = std::ceil(work[k] * 1100.0 * settings.quant.weight_bits);
+            const double compute = std::ceil(work[k] * 4e6 / macs_per_cycle),
+                         memory = std::ceil(work[k] * 1100.0 * settings.quant.weight_bits);
             const bool vector = kNames[k] == std::string_view("gelu");
             const double layer_cycles = vector ? 9000 : std::max(compute, memory);
-            layers.push_back({fmt::format("encoder.block{}.{}", block, kNames[k]), vector ? "vector" : compute >= memory ? "compute" : "memory", layer_cycles});
+            layers.push_back({fmt::format("encoder.block{}.{}", block, kNames[k]),
+                              vector              ? "vector"
+                              : compute >= memory ? "compute"
+                                                  : "memory",
+                              layer_cycles});
             cycles += layer_cycles;
         }
     return {{"cycles", cycles}, {"layers", layers}};
 }
 
-std::string decimal(double number) { return fmt::format("{}", number); }
+std::string decimal(double number) {
+    return fmt::format("{}", number);
+}
 
 Row row_of(const Grid& grid, std::int64_t index, const TaskResults& results, const FakeBehaviour& behaviour) {
     const auto settings = grid.combination(index).settings;
@@ -155,7 +169,8 @@ Row row_of(const Grid& grid, std::int64_t index, const TaskResults& results, con
         cells["reason"] = "LUT: more than the device closes timing with";
     }
     for (const auto& layer : timing.at("layers"))
-        row.layers.push_back({layer[0].get<std::string>(), "256", "128", "384", "64x128x32", decimal(layer[2].get<double>()), layer[1].get<std::string>(), "0.81", "98304", "0.0123", "31.4"});
+        row.layers.push_back({layer[0].get<std::string>(), "256", "128", "384", "64x128x32", decimal(layer[2].get<double>()),
+                              layer[1].get<std::string>(), "0.81", "98304", "0.0123", "31.4"});
     return row;
 }
 
@@ -209,8 +224,10 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
         }
         return {};
     };
-    tasks.make_row = [behaviour](const Grid& grid, std::int64_t index, const TaskResults& results) { return row_of(grid, index, results, behaviour); };
-    tasks.layer_columns = {"layer", "M", "K", "N", "tile", "cycles", "bound", "utilisation", "bytes", "energy", "SQNR"};
+    tasks.make_row = [behaviour](const Grid& grid, std::int64_t index, const TaskResults& results) {
+        return row_of(grid, index, results, behaviour);
+    };
+    tasks.layer_columns = {"layer", "M", "K", "N", "tile", "cycles", "bound", "utilisation", "bytes", "energy_mj", "sqnr_db"};
     return tasks;
 }
 

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycles: closed forms on small shapes, gates, and how latency answers to the hardware.
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "models/graph/sam.hpp"
+#include "sim/mapping/pe_timing.hpp"
+#include "sim/simulate.hpp"
+
+using namespace prelude;
+using namespace prelude::sim;
+
+namespace {
+
+Design base_design() {
+    Design design;
+    design.device.dsp_generation = "dsp48e2";
+    design.clock_mhz = 200;
+    design.dram.gb_per_s = 12.8;  // 64 bytes a cycle
+    design.pe = {.rows = 8, .cols = 8, .depth = 8};
+    design.attention = AttentionFusion::fused_row;
+    return design;
+}
+
+models::Graph linear_graph(std::int64_t rows, std::int64_t in, std::int64_t out) {
+    models::Graph graph;
+    const auto x = graph.add_input("x", {1, rows, in}, 2);
+    graph.add("layer", models::Part::encoder, 0, models::Linear{"w", "b", in, out}, {x});
+    return graph;
+}
+
+models::SamConfig small_config() {
+    models::SamConfig config;
+    config.image_size = 64, config.patch_size = 8, config.width = 48, config.mlp_width = 96, config.depth = 3, config.num_heads = 3;
+    config.window_size = 3, config.global_blocks = {};
+    config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 32, config.iou_head_width = 16;
+    return config;
+}
+
+NetworkResult run(const models::Graph& graph, const Design& design, quant::Settings settings = {}, Options options = {}) {
+    auto result = simulate(graph, quant::make_plan(graph, settings), design, options);
+    INFO(result.infeasible);
+    REQUIRE(result.infeasible.empty());
+    return result;
+}
+
+Cycle cycles_of(const models::Graph& graph, const Design& design) { return run(graph, design).total.cycles; }
+
+const SegmentStats& segment(const NetworkResult& result, const std::string& name) {
+    for (const auto& stats : result.segments) {
+        if (stats.name == name) return stats;
+    }
+    throw std::runtime_error("no segment " + name);
+}
+
+}  // namespace
+
+TEST_CASE("An output-stationary tile takes the closed form of its sub-tiles", "[sim]") {
+    const PeShape pe{.rows = 4, .cols = 6, .depth = 5};
+    ProductForm form{.left_zero_point = false};
+    // 2 x 3 sub-tiles of 4 x 6; 23 products in 5 steps of 5; draining 4 (3) rows hides behind them.
+    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).cycles == 2 * 3 * 5);
+    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).slots == 2 * 3 * 5 * 4 * 6 * 5);
+    // One product: draining dominates, 4 rows of the first and 3 of the second sub-tile.
+    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 1).cycles == 3 * (4 + 3));
+    // Zero points by row and column sums: one cycle a sub-tile.
+    form.left_zero_point = true;
+    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).cycles == 2 * 3 * 6);
+    // Groups of 11 and 12: each padded to the depth.
+    form.left_zero_point = false, form.term_ends = {11, 23};
+    CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).cycles == std::max(3, 4) + std::max(3, 4));
+    CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).flushes == 2 * 4 * 6);
+    // Weight stationary: blocks of the depth, each writing 7 rows of sums back and one cycle to switch.
+    form.term_ends = {23};
+    CHECK(pe_occupancy(pe, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * (7 + 1));
+}
+
+TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]") {
+    const PeShape pe{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4};
+    CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 4}, false) == 2);
+    CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 8}, false) == 4);
+    CHECK(num_passes(pe, {.left_bits = 4, .right_bits = 4, .prescaled = true}, false) == 6);  // 4 + 1 + 16 bits
+    const PeShape fused{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fused};
+    CHECK(fusion(fused, {.left_bits = 4, .right_bits = 4}, false) == 4);
+    CHECK(fusion(fused, {.left_bits = 4, .right_bits = 8}, false) == 2);
+    CHECK(fusion(fused, {.left_bits = 6, .right_bits = 6}, false) == 1);
+}
+
+TEST_CASE("DSP slices make the products their packing allows", "[sim]") {
+    const auto rate = [](int w, int a, const char* generation, PePrecision precision = PePrecision::packed) {
+        const auto m = macs_per_dsp(precision, w, a, generation);
+        return static_cast<double>(m.macs) / m.dsps;
+    };
+    CHECK(rate(8, 8, "dsp48e2") == 2.0);
+    CHECK(rate(4, 4, "dsp48e2") == 4.0);
+    CHECK(rate(8, 8, "dsp48e2", PePrecision::fixed) == 1.0);
+    CHECK(rate(8, 8, "dsp48e1") == 1.0);
+    CHECK(rate(16, 16, "dsp48e2") == 1.0);
+    CHECK(rate(8, 8, "dsp58") == 3.0);
+}
+
+TEST_CASE("Halving the DRAM bandwidth doubles a DRAM-bound layer and leaves a compute-bound one alone", "[sim]") {
+    auto fast = base_design(), slow = base_design();
+    fast.axi = slow.axi = {.ports = 8, .data_bits = 128, .outstanding = 16, .max_burst = 16};
+    fast.dram.gb_per_s = 6.4, slow.dram.gb_per_s = 3.2;
+    models::Graph add;
+    const auto a = add.add_input("a", {1, 4096, 256}, 2), b = add.add_input("b", {1, 4096, 256}, 2);
+    add.add("sum", models::Part::encoder, 0, models::Add{}, {a, b});
+    fast.pe.cols = slow.pe.cols = 64;
+    const auto ratio = static_cast<double>(cycles_of(add, slow)) / static_cast<double>(cycles_of(add, fast));
+    CHECK(ratio >= 1.8);
+    CHECK(ratio <= 2.0);
+
+    fast.pe.cols = slow.pe.cols = 8;
+    const auto compute = linear_graph(1024, 512, 512);
+    const auto compute_ratio = static_cast<double>(cycles_of(compute, slow)) / static_cast<double>(cycles_of(compute, fast));
+    CHECK(compute_ratio < 1.02);
+}
+
+TEST_CASE("Array size, softmax lanes and double buffering move latency as their bounds say", "[sim]") {
+    const auto layer = linear_graph(1024, 512, 512);
+    auto design = base_design();
+    const auto reference = run(layer, design).segments[0];
+    CHECK(reference.bounds.limiting() == Bound::compute);
+    design.pe.depth = 16;
+    const auto wide = run(layer, design).segments[0];
+    CHECK(wide.bounds.compute * 2 == reference.bounds.compute);
+    CHECK(static_cast<double>(reference.cycles) / static_cast<double>(wide.cycles) > 1.7);
+
+    design = base_design();
+    design.double_buffer = false;
+    CHECK(run(layer, design).total.cycles > reference.cycles);
+
+    models::Graph scores;
+    const auto q = scores.add_input("q", {4, 128, 16}, 2), k = scores.add_input("k", {4, 128, 16}, 2), v = scores.add_input("v", {4, 128, 16}, 2);
+    const auto qk = scores.add("qk", models::Part::encoder, 0, models::MatMul{.transpose_right = true}, {q, k});
+    scores.add("pv", models::Part::encoder, 0, models::MatMul{}, {scores.add("softmax", models::Part::encoder, 0, models::Softmax{}, {qk}), v});
+    design = base_design();
+    design.softmax_lanes = 2;
+    const auto few = run(scores, design).segments[0];
+    CHECK(few.kind == "attention");
+    CHECK(few.bounds.limiting() == Bound::vector);
+    design.softmax_lanes = 4;
+    const auto ratio = static_cast<double>(few.cycles) / static_cast<double>(run(scores, design).segments[0].cycles);
+    CHECK(ratio > 1.7);
+    CHECK(ratio <= 2.0);
+}
+
+TEST_CASE("Equal segments take equal cycles whether simulated once or each time", "[sim]") {
+    const auto graph = models::build_sam(small_config());
+    const auto once = run(graph, base_design()), each = run(graph, base_design(), {}, {.reuse = false});
+    REQUIRE(once.segments.size() == each.segments.size());
+    int reused = 0;
+    for (std::size_t i = 0; i < once.segments.size(); ++i) {
+        INFO(once.segments[i].name);
+        CHECK(once.segments[i].cycles == each.segments[i].cycles);
+        CHECK(once.segments[i].dram.bytes_read == each.segments[i].dram.bytes_read);
+        reused += once.segments[i].reused;
+    }
+    CHECK(segment(once, "encoder.block1.qkv").reused);
+    CHECK(reused > 20);
+    CHECK(once.total.cycles == each.total.cycles);
+}
+
+TEST_CASE("Prefetching the next segment's weights and keeping weights on chip both save time", "[sim]") {
+    const auto graph = models::build_sam(small_config());
+    auto design = base_design();
+    const auto plain = run(graph, design);
+    design.layer_overlap = true;
+    const auto overlapped = run(graph, design), again = run(graph, design, {}, {.reuse = false});
+    CHECK(overlapped.total.cycles < plain.total.cycles);
+    CHECK(overlapped.total.cycles == again.total.cycles);
+    CHECK(overlapped.total.dram.bytes_read == plain.total.dram.bytes_read);
+    design = base_design();
+    design.weights = WeightPlacement::resident;
+    CHECK(run(graph, design).total.dram.bytes_read < plain.total.dram.bytes_read);
+    design.buffers.weight_kib = 32;
+    CHECK(simulate(graph, quant::make_plan(graph, {}), design).infeasible.find("hw.weights: resident needs") == 0);
+}
+
+TEST_CASE("Every node of the graph is computed in one segment or listed", "[sim]") {
+    const auto graph = models::build_sam(small_config());
+    for (auto form : {AttentionFusion::fused_row, AttentionFusion::unfused}) {
+        auto design = base_design();
+        design.attention = form;
+        const auto result = run(graph, design);
+        std::map<std::string, int> seen;
+        for (const auto& stats : result.segments) {
+            for (const auto& name : stats.nodes) ++seen[name];
+        }
+        for (const auto& constant : result.constants) ++seen[constant.name];
+        for (const auto& host : result.host_ops) ++seen[host.name];
+        std::int64_t macs = 0;
+        for (const auto& node : graph.nodes()) {
+            INFO(node.name);
+            CHECK(seen[node.name] == 1);
+            macs += models::num_macs(graph, node);
+        }
+        CHECK(result.total.macs.useful == macs);
+    }
+}
+
+TEST_CASE("Random shapes keep every invariant and finish above their bounds", "[sim]") {
+    std::mt19937 random(3);
+    const auto pick = [&](int lo, int hi) { return std::uniform_int_distribution<std::int64_t>(lo, hi)(random); };
+    for (int trial = 0; trial < 40; ++trial) {
+        auto design = base_design();
+        design.pe.rows = static_cast<int>(pick(1, 12)), design.pe.cols = static_cast<int>(pick(1, 12)), design.pe.depth = static_cast<int>(pick(1, 12));
+        design.buffers = {.weight_kib = static_cast<int>(pick(4, 64)), .activation_kib = static_cast<int>(pick(4, 64)), .partial_sum_kib = static_cast<int>(pick(4, 64)), .score_kib = 16};
+        design.axi.ports = static_cast<int>(pick(1, 4)), design.dram.channels = static_cast<int>(pick(1, 2));
+        design.double_buffer = pick(0, 1) != 0;
+        quant::Settings settings;
+        settings.weight_bits = static_cast<int>(pick(2, 8)), settings.activation_bits = static_cast<int>(pick(2, 8));
+        const auto rows = pick(1, 70), in = pick(1, 90), out = pick(1, 80);
+        INFO("trial " << trial << ": " << rows << " x " << in << " x " << out);
+        CHECK_NOTHROW(run(linear_graph(rows, in, out), design, settings));
+    }
+}
+
+TEST_CASE("A tile that fits nowhere is infeasible with its reason", "[sim]") {
+    auto design = base_design();
+    design.buffers.weight_kib = 0;
+    const auto graph = linear_graph(16, 512, 16);
+    const auto result = simulate(graph, quant::make_plan(graph, {}), design);
+    CHECK(result.infeasible.find("layer: the smallest tile needs") == 0);
+}
+
+TEST_CASE("A printed mapping can be replayed", "[sim]") {
+    const auto graph = linear_graph(64, 96, 80);
+    const auto plan = quant::make_plan(graph, {});
+    const auto mappings = plan_mappings(graph, plan, base_design());
+    Options options;
+    options.pinned = mappings;
+    CHECK(simulate(graph, plan, base_design(), options).total.cycles == cycles_of(graph, base_design()));
+    options.pinned.at("layer").tile_rows = 16;
+    CHECK(simulate(graph, plan, base_design(), options).segments[0].mapping != mappings.at("layer").to_string());
+}

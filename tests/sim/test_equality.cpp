@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SystemC datapath computes the words of the integer engine: zero differences, on shapes that leave remainders everywhere.
+#include <catch2/catch.hpp>
+
+#include "tests/sim/random_network.hpp"
+
+using namespace prelude;
+using namespace prelude::sim;
+using namespace prelude::sim::testing;
+
+namespace {
+
+models::SamConfig tiny_config() {
+    models::SamConfig config;
+    config.image_size = 40, config.patch_size = 8, config.width = 12, config.mlp_width = 20, config.depth = 2, config.num_heads = 2;
+    config.window_size = 3, config.global_blocks = {1};
+    config.prompt_width = 8, config.mask_in_channels = 8, config.decoder_heads = 2, config.decoder_mlp_width = 14, config.iou_head_width = 10;
+    return config;
+}
+
+models::Graph one_layer(models::Operator op, models::Shape shape, std::size_t channel_axis) {
+    models::Graph graph;
+    const auto x = graph.add_input("x", std::move(shape), channel_axis);
+    graph.add("layer", models::Part::encoder, 0, std::move(op), {x});
+    return graph;
+}
+
+}  // namespace
+
+TEST_CASE("A linear layer of prime shape has the words of the engine at every pair of widths", "[sim]") {
+    for (int weight_bits : {2, 4, 5, 8}) {
+        for (int activation_bits : {3, 4, 8}) {
+            for (int groups : {1, 3, 0}) {
+                quant::Settings settings;
+                settings.weight_bits = weight_bits, settings.activation_bits = activation_bits;
+                quant::LayerOverride layer;
+                layer.match = "layer";
+                layer.groups = groups;
+                settings.layers = {layer};
+                const auto network = randomise(one_layer(models::Linear{"w", "b", 23, 29}, {1, 31, 23}, 2), {}, settings, 7);
+                INFO("W" << weight_bits << "A" << activation_bits << " groups " << groups);
+                CHECK(differences(network, small_design()).empty());
+            }
+        }
+    }
+}
+
+TEST_CASE("Convolutions of every kind have the words of the engine", "[sim]") {
+    quant::Settings settings;
+    CHECK(differences(randomise(one_layer(models::Conv{"w", "b", 7, 11, 3, 1, 1}, {1, 7, 5, 9}, 1), {}, settings, 1), small_design()).empty());
+    CHECK(differences(randomise(one_layer(models::Conv{"w", "", 5, 13, 2, 2, 0}, {1, 5, 6, 10}, 1), {}, settings, 2), small_design()).empty());
+    CHECK(differences(randomise(one_layer(models::ConvTranspose{"w", "b", 7, 5, 2}, {1, 7, 3, 5}, 1), {}, settings, 3), small_design()).empty());
+}
+
+TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]") {
+    auto form = GENERATE(AttentionFusion::fused_row, AttentionFusion::unfused);
+    auto scheme = GENERATE(quant::SoftmaxScheme::log, quant::SoftmaxScheme::uniform);
+    quant::Settings settings;
+    settings.softmax.scheme = scheme;
+    settings.weight_bits = settings.activation_bits = scheme == quant::SoftmaxScheme::log ? 4 : 8;
+    settings.groups = scheme == quant::SoftmaxScheme::log ? 3 : 1;
+    auto design = small_design();
+    design.attention = form;
+    const auto config = tiny_config();
+    const auto network = randomise(models::build_sam(config), config, settings, 11);
+    NetworkResult functional;
+    const auto names = differences(network, design, &functional);
+    INFO((form == AttentionFusion::unfused ? "unfused" : "fused_row"));
+    CHECK(names == std::vector<std::string>{});
+    const auto timing = simulate(network.graph, network.quantized.plan, design);
+    REQUIRE(timing.segments.size() == functional.segments.size());
+    for (std::size_t i = 0; i < timing.segments.size(); ++i) {
+        INFO(timing.segments[i].name);
+        CHECK(timing.segments[i].cycles == functional.segments[i].cycles);
+    }
+}
+
+TEST_CASE("No hardware choice changes a word", "[sim]") {
+    const auto config = tiny_config();
+    quant::Settings settings;
+    settings.weight_bits = 4, settings.activation_bits = 6, settings.groups = 0;
+    const auto network = randomise(models::build_sam(config), config, settings, 5);
+    const auto reference = small_design();
+    std::vector<Design> designs;
+    const auto vary = [&](auto change) {
+        designs.push_back(reference);
+        change(designs.back());
+    };
+    vary([](Design& d) { d.pe = {.rows = 7, .cols = 3, .depth = 11, .precision = PePrecision::fused, .zero_point = ZeroPoint::subtract}; });
+    vary([](Design& d) { d.double_buffer = false, d.dram.channels = 2, d.axi.ports = 3; });
+    vary([](Design& d) { d.dataflow = Dataflow::weight_stationary; });
+    vary([](Design& d) { d.pe.weight_bits = 3, d.pe.activation_bits = 3, d.weights = WeightPlacement::resident, d.buffers.weight_kib = 64; });
+    vary([](Design& d) { d.layer_overlap = true; });
+    vary([](Design& d) { d.buffers = {.weight_kib = 3, .activation_kib = 3, .partial_sum_kib = 2, .score_kib = 4}; });
+    for (const auto& design : designs) CHECK(differences(network, design) == std::vector<std::string>{});
+}

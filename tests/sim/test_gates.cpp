@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole segments against closed forms: the first cycle at which a result can be there, and nothing earlier or later.
+#include <catch2/catch.hpp>
+
+#include "sim/mapping/hardware.hpp"
+#include "sim/simulate.hpp"
+
+using namespace prelude;
+using namespace prelude::sim;
+
+namespace {
+
+/// 8 bytes a cycle of DRAM behind one 8-byte port, no refresh within a short run.
+Design gate_design() {
+    Design design;
+    design.device.dsp_generation = "dsp48e2";
+    design.clock_mhz = 100;
+    design.dram.gb_per_s = 0.8;
+    design.pe = {.rows = 4, .cols = 4, .depth = 4, .weight_bits = 8, .activation_bits = 8};
+    design.axi = {.ports = 1, .data_bits = 64, .outstanding = 8, .max_burst = 16};
+    return design;
+}
+
+models::Graph normalised_rows(std::int64_t rows, std::int64_t channels) {
+    models::Graph graph;
+    const auto x = graph.add_input("x", {1, rows, channels}, 2);
+    graph.add("layer", models::Part::encoder, 0, models::LayerNorm{"g", "b", 1e-6}, {x});
+    return graph;
+}
+
+SegmentStats only_segment(const models::Graph& graph, const Design& design) {
+    const auto result = simulate(graph, quant::make_plan(graph, {}), design);
+    REQUIRE(result.infeasible.empty());
+    REQUIRE(result.segments.size() == 1);
+    return result.segments[0];
+}
+
+}  // namespace
+
+TEST_CASE("One row of LayerNorm takes load, two passes, root and store, to the cycle", "[sim]") {
+    const auto design = gate_design();
+    const auto hardware = resolve(design, {});
+    // One row of 32 words of 16 bits: 64 bytes in, 64 bytes out (16-bit result), 32 x 11 bytes of constants.
+    const auto stats = only_segment(normalised_rows(1, 32), design);
+    const auto activate = hardware.activate_cycles, latency = hardware.latency_cycles;
+    // The constants (352 bytes: bursts of 128, 128, 96 -> 16 + 16 + 16 granule cycles) and the row (64 bytes: 8) share the bus.
+    // Start: 1 cycle to fetch the command; the weight DMA's first burst is on the bus first (it was bound first).
+    const Cycle bus = 16 + 8 + 16 + 16;
+    const Cycle loaded = 1 + activate + bus + latency;
+    const Cycle normalised = loaded + (1 + 1) * (32 / design.layernorm_lanes) + 14;
+    // Store: 8 beats through the port, row activation, 8 cycles of bus, response.
+    const Cycle stored = normalised + 8 + activate + 8 + latency;
+    CHECK(stats.cycles == stored);
+    CHECK(stats.dram.bursts == 5);
+    CHECK(stats.dram.bytes_written == 64);
+}
+
+TEST_CASE("A longer transfer comes exactly its bytes later", "[sim]") {
+    const auto design = gate_design();
+    models::Graph small, large;
+    for (auto* graph : {&small, &large}) {
+        const std::int64_t rows = graph == &small ? 1 : 2;
+        const auto a = graph->add_input("a", {rows, 32}, 1);
+        graph->add("layer", models::Part::encoder, 0, models::Gelu{}, {a});
+    }
+    const auto one = only_segment(small, design), two = only_segment(large, design);
+    CHECK(two.dram.bytes_read == 2 * one.dram.bytes_read);
+    CHECK(two.cycles > one.cycles);
+}
+
+TEST_CASE("Row hits, misses and refreshes follow the addresses", "[sim]") {
+    auto design = gate_design();
+    models::Graph graph;
+    const auto a = graph.add_input("a", {4096, 64}, 1);
+    graph.add("layer", models::Part::encoder, 0, models::Gelu{}, {a});
+    const auto stats = only_segment(graph, design);
+    const auto hardware = resolve(design, {});
+    // At least one miss per 8 KiB row of each stream; more where both streams meet in one bank.
+    const auto rows = (stats.dram.bytes_read + hardware.row_bytes - 1) / hardware.row_bytes + (stats.dram.bytes_written + hardware.row_bytes - 1) / hardware.row_bytes;
+    CHECK(stats.dram.row_misses >= rows);
+    CHECK(stats.dram.refreshes == (stats.cycles - 1) / hardware.refresh_interval);
+    CHECK(stats.dram.row_hits + stats.dram.row_misses == stats.dram.bursts);
+}
+
+TEST_CASE("Fewer outstanding bursts expose the latency", "[sim]") {
+    auto design = gate_design();
+    design.dram.gb_per_s = 12.8;
+    models::Graph graph;
+    const auto a = graph.add_input("a", {1024, 64}, 1);
+    graph.add("layer", models::Part::encoder, 0, models::Gelu{}, {a});
+    design.axi.outstanding = 1;
+    const auto one = only_segment(graph, design);
+    design.axi.outstanding = 2;
+    const auto two = only_segment(graph, design);
+    // Each read waits for the one before: bursts * latency; with two under way, half of it.
+    const auto latency = resolve(design, {}).latency_cycles;
+    CHECK(one.cycles > one.dram.bursts / 2 * latency);
+    CHECK(static_cast<double>(one.cycles) / static_cast<double>(two.cycles) > 1.5);
+}

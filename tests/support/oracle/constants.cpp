@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/oracle/constants.hpp"
+
+#include <algorithm>
+#include <boost/math/constants/constants.hpp>
+#include <boost/multiprecision/cpp_bin_float.hpp>
+
+namespace prelude::oracle {
+
+namespace {
+using Real = boost::multiprecision::cpp_bin_float_50;
+
+/// Nearest integer; irrational arguments have no ties.
+Word nearest(const Real& x) { return static_cast<Word>(floor(x + Real(0.5))); }
+}  // namespace
+
+Words exp_table(int bits) {
+    const Real one = Real((Word{1} << bits) - 1);
+    Words table;
+    for (int i = 0; i < 64; ++i) table.push_back(nearest(one * pow(Real(2), -Real(i) / 64)));
+    table.push_back(to_word(rne_divide(power_of_two(bits) - 1, 2)));  // 2^-1 exactly: the one tie
+    return table;
+}
+
+Words residue_constants(int tau) {
+    if (tau == 1) return {1};
+    Words constants;
+    for (int f = 0; f < tau; ++f) constants.push_back(nearest(Real(65535) * pow(Real(2), -Real(f) / tau)));
+    return constants;
+}
+
+Words root_seed() {
+    Words seed;
+    for (Word i = 0; i < 192; ++i) {
+        const Word q = 129 + 2 * i;
+        Word root = 0;  // the largest n with n - 1/2 <= sqrt(2^31 / q)
+        while ((2 * root + 1) * (2 * root + 1) * q <= Word{1} << 33) ++root;
+        seed.push_back(root);
+    }
+    return seed;
+}
+
+const Words& sine_table() {
+    static const Words table = [] {
+        Words words;
+        for (int i = 0; i < 4096; ++i) words.push_back(nearest(Real(32767) * sin(2 * boost::math::constants::pi<Real>() * i / 4096)));
+        return words;
+    }();
+    return table;
+}
+
+Word log_levels(int bits, int tau, int cap, bool zero) { return std::min<Word>((Word{1} << bits) - (zero ? 1 : 0), (Word{cap} + 1) * tau); }
+
+int useful_bits(int tau, int cap) { return ceil_log2(Big(cap) * tau + tau + 1); }
+
+int product_width(int activation_bits, int weight_bits, bool symmetric, std::int64_t depth, int shift) {
+    return 1 + activation_bits + weight_bits - (symmetric ? 1 : 0) + ceil_log2(depth) + shift;
+}
+
+int largest_term_exponent(int product_width, int term_bits) { return std::clamp(63 - product_width - term_bits, 0, 6); }
+
+int layer_norm_fraction(std::int64_t channels) {
+    int half = 0;  // smallest with 4^half >= D
+    while (power_of_two(2 * half) < channels) ++half;
+    return 19 - half;
+}
+
+}  // namespace prelude::oracle
