@@ -4,6 +4,7 @@
 #include "experiments/cli/program.hpp"
 #include "experiments/commands/sweep.hpp"
 #include "experiments/sweep/grid.hpp"
+#include "sim/simulate.hpp"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <optional>
 
 
@@ -96,6 +98,16 @@ json hardware_json(const DesignPoint& point) {
             {"pe", {{"rows", pe.rows}, {"cols", pe.cols}, {"depth", pe.depth}}},
             {"lut", std::ceil(r.lut.value)}, {"ff", std::ceil(r.ff.value)}, {"dsp", std::ceil(r.dsp.value)}, {"bram36", std::ceil(r.bram36.value)}, {"uram", std::ceil(r.uram.value)},
             {"fits", r.fits}, {"infeasible", point.infeasible}};
+}
+
+/// By segment, what the mapper chooses or why it cannot.
+json tiling_json(const DesignPoint& point) {
+    json result = json::object();
+    for (const auto& [segment, mapping] : sim::plan_mappings(point.graph, point.plan, point.design)) {
+        if (mapping.infeasible.empty()) result[segment] = {{"tiles", mapping.to_string()}, {"estimated_cycles", mapping.estimated_cycles}};
+        else result[segment] = {{"infeasible", mapping.infeasible}};
+    }
+    return result;
 }
 
 json model_json(const models::SamConfig& config, const ModelSettings& model) {
@@ -218,6 +230,32 @@ std::string print_section(const Section& section, bool all, bool has_formats) {
     return text + "\n" + (hidden == section.nodes.size() ? "" : table.text());
 }
 
+/// "encoder.block12.qkv" -> "encoder.block*.qkv".
+std::string without_number(const std::string& name) {
+    for (const std::string_view word : {"block", "layer"}) {
+        const auto at = name.find(word);
+        if (at == std::string::npos) continue;
+        const auto begin = at + word.size(), end = name.find_first_not_of("0123456789", begin);
+        if (end != begin && end != std::string::npos) return name.substr(0, begin) + "*" + name.substr(end);
+    }
+    return name;
+}
+
+std::string print_tiling(const json& tiling, bool all) {
+    Table table({"segment", "times", "tiles", "estimated cycles (each)"}, {false, true, false, true});
+    std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> kinds;  ///< segment and tiles: how many, cycles
+    for (const auto& [segment, entry] : tiling.items()) {
+        const bool feasible = entry.contains("tiles");
+        const auto text = feasible ? entry.at("tiles").get<std::string>() : "infeasible: " + entry.at("infeasible").get<std::string>();
+        auto& [count, cycles] = kinds[{all ? segment : without_number(segment), text}];
+        ++count;
+        cycles = feasible ? entry.at("estimated_cycles").get<std::int64_t>() : 0;
+    }
+    for (const auto& [kind, numbers] : kinds)
+        table.add({kind.first, std::to_string(numbers.first), kind.second, numbers.second > 0 ? std::to_string(numbers.second) : ""});
+    return "\ntiling\n" + table.text();
+}
+
 }  // namespace
 
 json describe(const Settings& settings, const sim::CostTable& costs) {
@@ -243,6 +281,7 @@ json describe(const Settings& settings, const sim::CostTable& costs) {
     if (point) {
         result["formats_assumed"] = point->plan.assumed;
         result["hardware"] = hardware_json(*point);
+        if (point->infeasible.empty()) result["tiling"] = tiling_json(*point);
     }
     return result;
 }
@@ -266,6 +305,7 @@ std::string print_description(const json& description, bool all) {
     }
     for (const auto& section : sections_of(description.at("nodes"), all)) text += print_section(section, all, has_formats);
 
+    if (description.contains("tiling")) text += print_tiling(description.at("tiling"), all);
     Table totals({"part", "nodes", "GMAC", "parameters"}, {false, true, true, true});
     const auto row = [&](const std::string& name, const json& part) {
         totals.add({name, part.at("nodes").dump(), fmt::format("{:.4f}", part.at("macs").get<double>() / kGiga), part.at("parameters").dump()});
@@ -276,27 +316,14 @@ std::string print_description(const json& description, bool all) {
     return text + "\ntotals (one image, one prompt; padding tokens of windows count)\n" + totals.text();
 }
 
-int inspect(const InspectCommand& command, const TilingOf& tiling_of) {
+int inspect(const InspectCommand& command) {
     const auto configuration = read_configuration(command.config, command.sets, arch_configs_folder());
     const Grid grid(configuration);
     const auto settings = grid.at(0).settings;
     const auto& costs = configuration.costs.at(settings.cost_table);
-    auto description = describe(settings, costs);
-    std::vector<std::vector<std::string>> tiles;
-    if (tiling_of && description.contains("hardware") && description["hardware"]["infeasible"] == "") tiles = tiling_of(resolve_design(settings, costs));
+    const auto description = describe(settings, costs);
     if (grid.size() > 1) std::fputs(fmt::format("the first of {} design points; --set chooses another\n", grid.size()).c_str(), stderr);
-    if (command.json) {
-        if (!tiles.empty()) description["tiling"] = tiles;
-        std::fputs((description.dump(1) + "\n").c_str(), stdout);
-        return kDone;
-    }
-    auto text = print_description(description, command.all);
-    if (!tiles.empty()) {
-        Table table(tiles[0], std::vector<bool>(tiles[0].size(), false));
-        for (std::size_t i = 1; i < tiles.size(); ++i) table.add(tiles[i]);
-        text += "\ntiling\n" + table.text();
-    }
-    std::fputs(text.c_str(), stdout);
+    std::fputs(command.json ? (description.dump(1) + "\n").c_str() : print_description(description, command.all).c_str(), stdout);
     return kDone;
 }
 

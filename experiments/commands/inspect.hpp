@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,15 +20,12 @@ struct InspectCommand {
     bool json = false;  ///< the same as JSON, every node
 };
 
-/// Tiles the mapper chooses for a design: a header, then a row per segment. Empty: no mapper is linked in.
-using TilingOf = std::function<std::vector<std::vector<std::string>>(const DesignPoint& point)>;
-
 /// Prints the base point of the configuration; of a sweep its first point.
 /// Throws    ConfigError, models::InputError
-[[nodiscard]] int inspect(const InspectCommand& command, const TilingOf& tiling_of = {});
+[[nodiscard]] int inspect(const InspectCommand& command);
 
-/// A design as JSON: {"model", "nodes": [...], "parts": {...}, "totals", "formats_assumed", "hardware"}; "hardware" and formats are
-/// absent where the design computes in floating point.
+/// A design as JSON: {"model", "nodes": [...], "parts": {...}, "totals", "formats_assumed", "hardware", "tiling": {segment: ...}};
+/// "tiling" is absent where the design does not fit its device, "hardware" and formats too where it computes in floating point.
 [[nodiscard]] nlohmann::json describe(const Settings& settings, const sim::CostTable& costs);
 
 /// The description as tables. Blocks that are alike in all but their number are shown once, movement and parameter nodes not at all,

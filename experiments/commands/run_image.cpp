@@ -94,6 +94,7 @@ quant::Ranges ranges_of(const Settings& settings, const LoadedModel& model, cons
 /// Cycles of the point as a row of a sweep states them. Runs before anything here starts a thread: the simulation forks.
 std::string predicted_latency(const Grid& grid, std::int64_t index, const TaskSet& task_set, const std::vector<Task>& tasks, const fs::path& cache) {
     TaskResults results;
+    for (const auto& task : tasks) results[task.key];  // not run: without a reason of their own
     if (const auto* timing = find(tasks, TaskKind::timing); timing != nullptr && !cache.empty()) {
         auto& result = results[timing->key];
         try {
@@ -108,8 +109,10 @@ std::string predicted_latency(const Grid& grid, std::int64_t index, const TaskSe
         const auto found = row.cells.find(name);
         return found == row.cells.end() ? std::string() : found->second;
     };
-    if (!cell("latency_ms").empty()) return fmt::format("{} ms, {} cycles ({})", cell("latency_ms"), cell("cycles"), cell("latency_status"));
-    return cell("reason").empty() ? "unknown" : "none: " + cell("reason");
+    if (!cell("latency_ms").empty()) return fmt::format("{:.4g} ms, {} cycles ({})", std::stod(cell("latency_ms")), cell("cycles"), cell("latency_status"));
+    const auto reason = cell("reason");
+    const auto begin = reason.find_first_not_of("; ");
+    return begin == std::string::npos ? "unknown" : "none: " + reason.substr(begin);
 }
 
 void run_reference(const LoadedModel& model, const models::Image& image, const std::vector<NamedPrompt>& prompts, RunOutcome& outcome, std::vector<models::Tensor>& logits) {

@@ -74,6 +74,8 @@ TEST_CASE("Formats of a description are those of the settings") {
     CHECK(has_residual);
     CHECK(description.at("formats_assumed") == true);
     CHECK(description.at("hardware").at("device") == "zcu102");
+    CHECK(description.at("tiling").at("encoder.block0.qkv").contains("tiles"));
+    CHECK_THAT(print_description(description, false), Contains("encoder.block*.qkv"));
 }
 
 TEST_CASE("Blocks that are alike are shown once, and every node with --all") {
