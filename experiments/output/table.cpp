@@ -42,6 +42,11 @@ std::vector<TableColumn> candidates(const Results& results) {
     for (std::size_t k = 0; k < headers.size(); ++k) columns.push_back({results.info.swept[k], headers[k], kNeverDropped});
     columns.insert(columns.end(), {
                                       {"miou", "miou", 90, true, "{:.4f}"},
+                                      {"miou_ci95_low", "ci95_low", 24, true, "{:.4f}"},
+                                      {"miou_ci95_high", "ci95_high", 23, true, "{:.4f}"},
+                                      {"miou_box", "miou_box", 22, true, "{:.4f}"},
+                                      {"miou_point", "miou_point", 21, true, "{:.4f}"},
+                                      {"num_prompts", "prompts", 19, true, "{:.0f}"},
                                       {"miou_fp32", "miou_fp32", 20, true, "{:.4f}"},
                                       {"sqnr_db", "sqnr_db", 30, true, "{:.1f}"},
                                       {"latency_ms", "latency_ms", 90, true, "{:.4g}"},

@@ -60,6 +60,16 @@ std::int64_t logical_index(const Run& run, const models::Node& node, std::int64_
 
 }  // namespace
 
+namespace {
+
+/// Requantize, GELU and ReLU: a table or a rescale per channel (a ReLU of codes too wide for a table is one that clamps).
+std::int32_t activation_word(const quant::Operation& operation, std::size_t channel, std::int32_t word) {
+    if (const auto* table = std::get_if<quant::TableOp>(&operation)) return quant::lookup(*table, word);
+    return quant::rescale(std::get<quant::RequantizeOp>(operation).rescale, channel, word);
+}
+
+}  // namespace
+
 void PostUnit::finish_words(const Command& command, Tile& sums, Tile& output, Tile* extra) {
     const auto& use = program().products[static_cast<std::size_t>(command.product)];
     const auto& segment = program().segment;
@@ -72,6 +82,8 @@ void PostUnit::finish_words(const Command& command, Tile& sums, Tile& output, Ti
     const bool keep_scores = scores && is_wanted(run_, stored);
 
     Finisher finisher(run_, use.node);
+    std::vector<const quant::Operation*> steps;
+    for (auto id : segment.post) steps.push_back(&run_.functional->quantized->operation(run_.graph->node(id).name));
     // A score row gathers its key tiles; everything else is one tile.
     if (!scores || command.cols.begin == 0) output.resize(command.rows, scores ? program().cols : command.cols.end);
     std::size_t i = 0;
@@ -96,15 +108,13 @@ void PostUnit::finish_words(const Command& command, Tile& sums, Tile& output, Ti
                     quant::saturate(word + terms[col / relative->width] + terms[relative->height + col % relative->width],
                                     quant::signed_min(relative->score_bits), quant::signed_max(relative->score_bits)));
             }
-            for (auto id : segment.post) {
-                const auto& step = run_.graph->node(id);
-                if (std::holds_alternative<models::Add>(step.op)) {
+            for (std::size_t s = 0; s < steps.size(); ++s) {
+                if (const auto* form = std::get_if<quant::AddOp>(steps[s])) {
                     const auto other = extra->row(row)[static_cast<std::size_t>(col)];
-                    const bool is_right = segment.residual == step.inputs[1];
-                    const auto& form = operation<quant::AddOp>(id);
-                    word = is_right ? quant::add(form, word, other) : quant::add(form, other, word);
+                    const bool is_right = segment.residual == run_.graph->node(segment.post[s]).inputs[1];
+                    word = is_right ? quant::add(*form, word, other) : quant::add(*form, other, word);
                 } else {
-                    word = quant::lookup(operation<quant::TableOp>(id), word);
+                    word = activation_word(*steps[s], static_cast<std::size_t>(col), word);
                 }
             }
             words[static_cast<std::size_t>(col)] = word;
@@ -120,6 +130,7 @@ void PostUnit::elementwise_words(const Command& command, Tile& input, Tile* seco
     const auto& segment = program().segment;
     const auto& node = run_.graph->node(segment.main);
     if (segment.kind == SegmentKind::resize) return resize_words(command, input, output);
+    const auto& form = run_.functional->quantized->operation(node.name);
     output.resize(command.rows, command.cols.end);
     for (auto row = command.rows.begin; row < command.rows.end; ++row) {
         auto to = output.row(row);
@@ -131,13 +142,8 @@ void PostUnit::elementwise_words(const Command& command, Tile& input, Tile* seco
         }
         const auto from = input.row(row);
         for (std::size_t c = 0; c < to.size(); ++c) {
-            if (std::holds_alternative<models::Add>(node.op)) {
-                to[c] = quant::add(operation<quant::AddOp>(segment.main), from[c], second->row(row)[c]);
-            } else if (std::holds_alternative<models::Requantize>(node.op)) {
-                to[c] = quant::rescale(operation<quant::RequantizeOp>(segment.main).rescale, c, from[c]);
-            } else {
-                to[c] = quant::lookup(operation<quant::TableOp>(segment.main), from[c]);
-            }
+            const auto* sum = std::get_if<quant::AddOp>(&form);
+            to[c] = sum ? quant::add(*sum, from[c], second->row(row)[c]) : activation_word(form, c, from[c]);
         }
     }
 }
