@@ -3,5 +3,22 @@
 # The long checks of `./run_tests --all`, one after the other; the first that fails ends the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bootstrap.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 scripts/mutation_check.sh
+
+# Readers of untrusted files: a minute each, from the test data as seeds.
+prelude_build fuzz fuzzers
+tests/fuzz/seeds.py "$work/seeds"
+for reader in safetensors pth coco yaml; do
+    seeds=("$work/seeds/$reader")
+    [ "$reader" = yaml ] && seeds=(arch_configs tests/data/bad/configs)
+    mkdir -p "$work/corpus/$reader"
+    "build/fuzz/tests/fuzz/fuzz_$reader" -max_total_time=60 -print_final_stats=0 "$work/corpus/$reader" "${seeds[@]}" 2>"$work/$reader.log" ||
+        { tail -n 30 "$work/$reader.log"; echo "fuzz_$reader found a defect"; exit 1; }
+    echo "fuzz_$reader: 60 s clean"
+done
+
+tests/experiments/report/check_in_browser.sh build/release/explore arch_configs/quickstart.yaml
