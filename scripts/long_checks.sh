@@ -11,7 +11,7 @@ scripts/mutation_check.sh
 
 # Readers of untrusted files: a minute each, from the test data as seeds.
 prelude_build fuzz fuzzers
-tests/fuzz/seeds.py "$work/seeds"
+python3 tests/fuzz/seeds.py "$work/seeds"
 for reader in safetensors pth coco yaml; do
     seeds=("$work/seeds/$reader")
     [ "$reader" = yaml ] && seeds=(arch_configs tests/data/bad/configs)
