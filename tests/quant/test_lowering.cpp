@@ -303,7 +303,7 @@ TEST_CASE("every lowered operation holds the constants, tables, widths and limit
     }
 }
 
-TEST_CASE("codes cover the calibrated range with the real 0 on a code; fixed words take the finest power of two", "[mutation]") {
+TEST_CASE("codes cover the calibrated range with the real 0 on a code, fixed words take the finest power of two", "[mutation]") {
     const auto& model = minute_model();
     for (const auto& c : cases()) {
         const auto quantized = model.quantize(c.settings);

@@ -82,10 +82,25 @@ TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]
     CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 4}, false) == 2);
     CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 8}, false) == 4);
     CHECK(num_passes(pe, {.left_bits = 4, .right_bits = 4, .prescaled = true}, false) == 6);  // 4 + 1 + 16 bits
-    const PeShape fused{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fused};
+    const PeShape fused{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fused, .multiplier = Multiplier::lut};
     CHECK(fusion(fused, {.left_bits = 4, .right_bits = 4}, false) == 4);
     CHECK(fusion(fused, {.left_bits = 4, .right_bits = 8}, false) == 2);
     CHECK(fusion(fused, {.left_bits = 6, .right_bits = 6}, false) == 1);
+    // DSP slices: as many more as the packing table says.
+    const PeShape packed{.rows = 4, .cols = 4, .depth = 4};
+    CHECK(fusion(packed, {.left_bits = 4, .right_bits = 4}, false) == 2);
+    CHECK(fusion(packed, {.left_bits = 4, .right_bits = 8}, false) == 1);
+    const PeShape unpacked{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fixed};
+    CHECK(fusion(unpacked, {.left_bits = 4, .right_bits = 4}, false) == 1);
+}
+
+TEST_CASE("A log operand enters slices decoded and in passes, and steers shifters elsewhere", "[sim]") {
+    const PeShape slices{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4};
+    CHECK(num_passes(slices, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 14}, false) == 4);
+    CHECK(num_passes(slices, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 3}, false) == 1);
+    auto shifters = slices;
+    shifters.multiplier = Multiplier::lut;
+    CHECK(num_passes(shifters, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 14}, false) == 1);
 }
 
 TEST_CASE("DSP slices make the products their packing allows", "[sim]") {

@@ -115,7 +115,7 @@ TEST_CASE("The configurations of accuracy resolve to the points they promise") {
     CHECK_THROWS_WITH(read_configuration(PRELUDE_SOURCE_DIR "/arch_configs/bsds500.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs"), Catch::Contains("coco needs data.path"));
 }
 
-TEST_CASE("The 745 regions of the photographs load; their filled boxes and ellipses score what their description says") {
+TEST_CASE("The 745 regions of the photographs load, their filled boxes and ellipses score what their description says") {
     const char* folder = std::getenv("PRELUDE_BSDS500");
     if (folder == nullptr) {
         WARN("skipped: PRELUDE_BSDS500 names no folder with instances.json");

@@ -171,7 +171,7 @@ TEST_CASE("A second writer is refused while a sweep runs, a shard beside it is n
     CHECK(sweep.wait().code == 0);
 }
 
-TEST_CASE("Ctrl-C ends with 130, a valid store and the report of what is done; the same command resumes") {
+TEST_CASE("Ctrl-C ends with 130, a valid store and the report of what is done, the same command resumes") {
     const Workplace place;
     REQUIRE(run(place.command("whole")).code == 0);
     const auto log = (place.folder / "log").string();
@@ -201,7 +201,7 @@ TEST_CASE("A second Ctrl-C does not wait") {
     CHECK(sweep.wait().code == 130);
 }
 
-TEST_CASE("A crash costs the points that need it, which say why; every point failed is 5; the next run tries again") {
+TEST_CASE("A crash costs the points that need it, which say why, every point failed is 5, the next run tries again") {
     const Workplace place;
     const auto crashed = run(place.command("a"), {"PRELUDE_FAKE_CRASH=bit_check"});
     CHECK(crashed.code == 5);
@@ -246,7 +246,7 @@ TEST_CASE("Rows without an objective are left out of the front and counted") {
     CHECK(count_lines(place.file("a", "pareto.csv")) == 1);
 }
 
-TEST_CASE("--strict refuses assumed figures, names the columns and writes no results") {
+TEST_CASE("Option --strict refuses assumed figures, names the columns and writes no results") {
     const Workplace place;
     const std::vector<std::string> assumed{"PRELUDE_FAKE_STATUS=assumed"};
     const auto all = run(place.command("a", {"--strict"}), assumed);

@@ -182,7 +182,7 @@ TEST_CASE("Order of the sections, unknown keys and nested extras do not matter")
     CHECK(picture_path(data, data.images[0]) == fs::path("folder/x.jpg"));
 }
 
-TEST_CASE("The reference data of the COCO metric load; areas and boxes are those that pycocotools wrote") {
+TEST_CASE("The reference data of the COCO metric load, areas and boxes are those that pycocotools wrote") {
     const auto gt = test::large_golden("coco/gt.json");
     if (gt.empty()) {
         WARN("skipped: PRELUDE_GOLDEN has no coco/gt.json");

@@ -114,7 +114,7 @@ TEST_CASE("a rescale never falls when the sum grows, and saturates at both ends"
     }
 }
 
-TEST_CASE("scale factors are normalised 16-bit mantissas within half a step of the ratio; 2^15 and above is refused", "[property][mutation]") {
+TEST_CASE("scale factors are normalised 16-bit mantissas within half a step of the ratio, 2^15 and above is refused", "[property][mutation]") {
     Random random(6);
     for (int exponent = -60; exponent <= 14; ++exponent) {
         for (int i = 0; i < 200; ++i) {

@@ -140,7 +140,7 @@ TEST_CASE("narrow accumulators wrap and saturate as the oracle's do, overflows c
     }
 }
 
-TEST_CASE("a convolution of any kernel, stride, padding and grouping equals the oracle; padding is the zero point", "[equality][mutation]") {
+TEST_CASE("a convolution of any kernel, stride, padding and grouping equals the oracle, padding is the zero point", "[equality][mutation]") {
     Random random(104);
     struct Geometry {
         std::int64_t kernel, stride, padding, height, width;
