@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 #include <fmt/os.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <optional>
 #include <set>
@@ -223,6 +225,7 @@ std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) 
     const auto pid = ::fork();
     models::check(pid >= 0, "simulate: fork failed");
     if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody is left to read the result
         ::close(ends[0]);
         child(work, ends[1]);
     }
