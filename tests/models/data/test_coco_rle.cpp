@@ -78,7 +78,8 @@ TEST_CASE("Polygons cover the pixels that pycocotools gives them") {
 }
 
 TEST_CASE("A box drawn as an outline covers the pixels that pycocotools gives it") {
-    for (const auto& item : golden().at("boxes")) {
+    const auto reference = golden();
+    for (const auto& item : reference.at("boxes")) {
         INFO(item.dump());
         const auto box = box_of(item.at("bbox_xywh"));
         const std::vector<double> outline{box.x0, box.y0, box.x0, box.y1, box.x1, box.y1, box.x1, box.y0};
