@@ -5,37 +5,12 @@
 // gather use the same index maps.
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 #include <span>
 #include <vector>
 
 #include "models/graph/graph.hpp"
 
 namespace prelude::models {
-
-/// For every output element of a rearrange, the index of the input element it takes.
-[[nodiscard]] inline std::vector<std::int64_t> rearrange_sources(const Rearrange& op) {
-    const auto rank = op.view.rank();
-    std::vector<std::int64_t> stride(rank, 1), extent = op.view.extents();
-    for (auto axis = rank; axis-- > 1;) stride[axis - 1] = stride[axis] * op.view[axis];
-    std::int64_t offset = 0;
-    if (op.slice_axis) {
-        offset = op.slice_begin * stride[*op.slice_axis];
-        extent[*op.slice_axis] = op.slice_count;
-    }
-    std::vector<std::int64_t> sources{offset};
-    sources.reserve(static_cast<std::size_t>(op.result.num_elements()));
-    for (auto axis : op.order) {
-        std::vector<std::int64_t> next;
-        next.reserve(sources.size() * static_cast<std::size_t>(extent[axis]));
-        for (auto source : sources) {
-            for (std::int64_t i = 0; i < extent[axis]; ++i) next.push_back(source + i * stride[axis]);
-        }
-        sources = std::move(next);
-    }
-    return sources;
-}
 
 template <class T>
 [[nodiscard]] BasicTensor<T> rearrange(const Rearrange& op, const BasicTensor<T>& in) {

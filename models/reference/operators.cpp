@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/reference/operators.hpp"
 
+#include "models/graph/movement.hpp"
+
 #include <fmt/format.h>
 
 #include <Eigen/Core>
@@ -345,32 +347,11 @@ void relative_position(const RelativePosition& op, Tensor& scores, const Tensor&
 }
 
 Tensor window_partition(const WindowPartition& op, const Tensor& x) {
-    const auto channels = x.shape()[2], side = op.window;
-    const auto num_down = (op.height + side - 1) / side, num_across = (op.width + side - 1) / side;
-    Tensor y(Shape{num_down * num_across, side * side, channels});
-    for (std::int64_t row = 0; row < op.height; ++row) {
-        for (std::int64_t across = 0; across < num_across; ++across) {
-            const auto count = std::min(side, op.width - across * side);
-            const auto* source = x.data() + (row * op.width + across * side) * channels;
-            std::copy_n(source, count * channels, y.data() + (((row / side) * num_across + across) * side + row % side) * side * channels);
-        }
-    }
-    return y;
+    const std::vector<float> padding(static_cast<std::size_t>(x.shape()[2]), 0.0F);
+    return models::window_partition(op, x, std::span<const float>(padding));
 }
 
-Tensor window_unpartition(const WindowUnpartition& op, const Tensor& x) {
-    const auto channels = x.shape()[2], side = op.window;
-    const auto num_across = (op.width + side - 1) / side;
-    Tensor y(Shape{1, op.height * op.width, channels});
-    for (std::int64_t row = 0; row < op.height; ++row) {
-        for (std::int64_t across = 0; across < num_across; ++across) {
-            const auto count = std::min(side, op.width - across * side);
-            const auto* source = x.data() + (((row / side) * num_across + across) * side + row % side) * side * channels;
-            std::copy_n(source, count * channels, y.data() + (row * op.width + across * side) * channels);
-        }
-    }
-    return y;
-}
+Tensor window_unpartition(const WindowUnpartition& op, const Tensor& x) { return models::window_unpartition(op, x); }
 
 bool is_reshape(const Rearrange& op) {
     const auto map = index_map(op);
@@ -407,17 +388,7 @@ Tensor concat(const Concat& op, std::span<const Tensor* const> parts) {
     auto extents = parts.front()->shape().extents();
     extents[op.axis] = 0;
     for (const auto* part : parts) extents[op.axis] += part->shape()[op.axis];
-    Tensor y{Shape(extents)};
-    std::int64_t num_outer = 1;
-    for (std::size_t axis = 0; axis < op.axis; ++axis) num_outer *= extents[axis];
-    auto* target = y.data();
-    for (std::int64_t outer = 0; outer < num_outer; ++outer) {
-        for (const auto* part : parts) {
-            const auto count = part->num_elements() / num_outer;
-            target = std::copy_n(part->data() + outer * count, count, target);
-        }
-    }
-    return y;
+    return models::concat<float>(op, parts, Shape(extents));
 }
 
 Tensor dense_position_code(const DensePositionCode& op, Floats gaussian) {
