@@ -40,7 +40,7 @@ struct Sample {
 };
 
 /// Share of the picture an instance covers, at least and at most.
-inline constexpr double kMinInstanceShare = 0.008;
+inline constexpr double kMinInstanceShare = 0.012;
 inline constexpr double kMaxInstanceShare = 0.60;
 inline constexpr int kMaxInstances = 10;
 

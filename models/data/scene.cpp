@@ -4,6 +4,7 @@
 // Limits: no perspective and no physics: only what decides where one region ends and the next begins.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "models/data/layout.hpp"
 #include "models/data/noise.hpp"
@@ -35,7 +36,7 @@ struct Painting {
     double contrast;
 
     Painting(Random& r, int w, int h, double u)
-        : random(r), width(w), height(h), unit(u), canvas(w, h), labels(std::size_t(w) * h, kClutter), contrast(r.log_uniform(0.35, 1.1)) {}
+        : random(r), width(w), height(h), unit(u), canvas(w, h), labels(std::size_t(w) * h, kClutter), contrast(r.log_uniform(0.25, 0.9)) {}
 
     int new_label(bool object) {
         is_object.push_back(object);
@@ -56,6 +57,20 @@ void darken(Canvas& canvas, const Plane& alpha, const Rect& where, float strengt
     for (int y = where.y0; y < where.y1; ++y)
         for (int x = where.x0; x < where.x1; ++x)
             for (auto& c : canvas.at(x, y)) c *= 1.0F - strength * alpha.at(x, y);
+}
+
+/// A colour that the eye tells apart from those beside it, if a few draws find one.
+Colour distinct_colour(Random& random, std::span<const Colour> beside) {
+    constexpr float kTellable = 0.3F;  // sum of the channels' distances
+    Colour colour{};
+    for (int attempt = 0; attempt < 6; ++attempt) {
+        colour = random_colour(random);
+        const bool alike = std::ranges::any_of(beside, [&](const Colour& other) {
+            return std::abs(colour[0] - other[0]) + std::abs(colour[1] - other[1]) + std::abs(colour[2] - other[2]) < kTellable;
+        });
+        if (!alike) break;
+    }
+    return colour;
 }
 
 /// Light and shade inside one region: patches that no border of the region follows.
@@ -210,13 +225,15 @@ void paint_background(Painting& p) {
         cell = straight_cuts(random, p.width, p.height);
     const int count = *std::max_element(cell.begin(), cell.end()) + 1;
     const Colour mood = random_colour(random);
-    const double unity = random.chance(0.5) ? random.uniform(0.2, 0.8) : 0.0;  // how alike the regions are
+    const double unity = random.chance(0.4) ? random.uniform(0.1, 0.5) : 0.0;  // how alike the regions are
     const int first = p.num_labels;
     for (int i = 0; i < count; ++i) p.new_label(false);
+    std::vector<Colour> colours;
     for (int i = 0; i < count; ++i) {
         Mask mask(p.width, p.height);
         for (std::size_t at = 0; at < cell.size(); ++at) mask.values[at] = cell[at] == i;
-        Colour colour = random_colour(random);
+        colours.push_back(distinct_colour(random, colours));
+        Colour colour = colours.back();
         for (std::size_t c = 0; c < 3; ++c) colour[c] += (mood[c] - colour[c]) * float(unity);
         const Rect where = bounds(mask, 2);
         if (where.x1 == 0) continue;
@@ -227,8 +244,8 @@ void paint_background(Painting& p) {
         else
             paint(p.canvas, softened(mask), where, texture);
         p.assign(mask, first + i);
-        if (random.chance(0.3)) mottle(p, mask, where);
-        if (random.chance(0.15)) scatter(p, mask, where, colour);
+        if (random.chance(0.2)) mottle(p, mask, where);
+        if (random.chance(0.1)) scatter(p, mask, where, colour);
     }
 }
 
@@ -284,10 +301,10 @@ void paint_object(Painting& p, Point centre, double radius, bool annotated) {
     const Rect where = bounds(mask, 2);
     if (where.x1 == 0) return;
     if (random.chance(0.35)) cast_shadow(p, mask, radius);
-    Colour colour = random_colour(random);
     const int cx = std::clamp(int(centre.x), 0, p.width - 1);
     const int cy = std::clamp(int(centre.y), 0, p.height - 1);
-    if (random.chance(0.2)) {  // camouflage
+    Colour colour = distinct_colour(random, {&p.canvas.at(cx, cy), 1});
+    if (random.chance(0.1)) {  // camouflage
         const double shift = random.log_uniform(0.06, 0.25);
         colour = p.canvas.at(cx, cy);
         for (auto& c : colour) c = float(std::clamp(c + random.normal() * shift * 0.5 + (c > 0.5F ? -shift : shift), 0.0, 1.0));
@@ -301,7 +318,7 @@ void paint_object(Painting& p, Point centre, double radius, bool annotated) {
     const Plane alpha = softened(mask);
     paint(p.canvas, alpha, where, texture);
     if (random.chance(0.35)) paint_parts(p, mask, texture, where, radius);
-    if (random.chance(0.4)) mottle(p, mask, where);
+    if (random.chance(0.3)) mottle(p, mask, where);
     if (random.chance(0.1)) scatter(p, mask, where, colour);
     if (random.chance(0.2)) {  // highlight
         Mask glint(p.width, p.height);
