@@ -37,7 +37,8 @@ struct QuantizedGraph {
 /// Writes `prelude.qgraph/1`: a safetensors file of integer tensors with JSON metadata. Atomic.
 void save(const QuantizedGraph& graph, const std::filesystem::path& path);
 
-/// Reads what save() wrote. Throws CheckpointError listing every problem; an unknown major version is refused.
-[[nodiscard]] QuantizedGraph load(const std::filesystem::path& path);
+/// Reads what save() wrote, for the graphs of `workload`: the integers fit them (quant/consistency.hpp), so any walk may follow.
+/// Throws CheckpointError listing every problem; an unknown major version is refused.
+[[nodiscard]] QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload& workload = {});
 
 }  // namespace prelude::quant

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/checkpoint/safetensors.hpp"
+#include "quant/consistency.hpp"
 
 namespace prelude::quant {
 
@@ -229,7 +230,7 @@ void save(const QuantizedGraph& graph, const std::filesystem::path& path) {
     models::write_safetensors(path, writer.tensors(), {{"format", std::string(kFormat)}, {"graph", header.dump()}});
 }
 
-QuantizedGraph load(const std::filesystem::path& path) {
+QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload& workload) {
     const auto file = models::read_safetensors(path);
     const auto entry = [&](const std::string& key) {
         const auto found = file.metadata().find(key);
@@ -278,6 +279,7 @@ QuantizedGraph load(const std::filesystem::path& path) {
     } catch (const json::exception& error) {
         problems.push_back(fmt::format("metadata 'graph': {}", error.what()));
     }
+    if (problems.empty()) problems = inconsistencies(models::build_sam(graph.config, workload), graph);
     if (!problems.empty()) throw models::CheckpointError(path.string(), problems);
     return graph;
 }
