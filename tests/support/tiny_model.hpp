@@ -13,7 +13,10 @@
 #include "models/checkpoint/weights.hpp"
 #include "models/graph/sam.hpp"
 #include "models/reference/executor.hpp"
+#include "models/data/sample.hpp"
+#include "models/predictor.hpp"
 #include "quant/engine/engine.hpp"
+#include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
 #include "tests/support/adversarial.hpp"
 
@@ -91,6 +94,24 @@ inline CalibratedModel random_model(const models::SamConfig& config, std::uint64
     models::IntTensor coordinate_words({2, 2}), label_words({2}, {1, -1});
     for (std::size_t i = 0; i < 4; ++i) coordinate_words[i] = quant::coordinate_word(coordinates[i]);
     model.words = {{model.id("image"), pixels}, {model.id("prompt.coordinates"), coordinate_words}, {model.id("prompt.labels"), label_words}};
+    return model;
+}
+
+/// The shipped sam_nano with picture `index` of the test scenes and the box of its first instance, calibrated on just that.
+inline CalibratedModel trained_nano(std::int64_t index) {
+    CalibratedModel model{.config = *models::sam_preset("sam_nano"), .weights = models::Weights::open(PRELUDE_SOURCE_DIR "/models/weights/sam_nano.safetensors")};
+    const auto sample = models::generate(models::DataKind::scene, models::Split::test, 1, index, static_cast<int>(model.config.image_size));
+    const auto input = models::preprocess(sample.image, static_cast<int>(model.config.image_size));
+    const auto& box = sample.instances.front().prompts.box;
+    models::Prompt prompt;
+    prompt.box = box;
+    model.graph = models::build_sam(model.config, models::workload_of(prompt, input.frame, models::MaskSelection::single, model.config));
+    prompt = models::to_input_frame(prompt, input.frame);
+    auto given = models::prompt_values(model.graph, prompt);
+    given.emplace(model.id(models::sam_values::kImage), input.image);
+    model.calibrate(given);
+    model.words = quant::prompt_words(model.graph, prompt);
+    model.words.emplace(model.id(models::sam_values::kImage), quant::pixel_words(sample.image, static_cast<int>(model.config.image_size)).pixels);
     return model;
 }
 
