@@ -4,7 +4,7 @@
 #
 # usage: scripts/train_sam_nano.sh [--minutes N] [--work DIR] [--out FILE] [--continue WEIGHTS --start-step N]
 #   --minutes N      length of training (default 480); the learning rate follows the clock
-#   --work DIR       generated pictures (4 GB) and checkpoints, outside the repository (default /tmp/prelude_train);
+#   --work DIR       generated pictures (8 GB) and checkpoints, outside the repository (default /tmp/prelude_train);
 #                    started again, the script continues from the last checkpoint there
 #   --out FILE       where the weights go (default DIR/sam_nano.safetensors; the shipped ones are models/weights/)
 #   --continue F     start from these weights instead of at random, with fresh optimiser moments
@@ -42,7 +42,7 @@ echo "generating pictures in $work/data" >&2
 for kind in scene phantom; do
     generate dev $kind 0 256
     generate test $kind 0 256
-    for number in $(seq 0 $([ $kind = scene ] && echo 15 || echo 7)); do generate train $kind "$number" 2500; done
+    for number in $(seq 0 $([ $kind = scene ] && echo 19 || echo 13)); do generate train $kind "$number" 2500; done
 done
 
 # glibc returns large blocks to the kernel at once and pays for it in page faults: keep them.

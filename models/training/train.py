@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from dataset import SIDE, Folder, folders
 from evaluate import evaluate_folder
 from export import read_safetensors
+from muon import Muon
 from sam import PIXEL_MEAN, PIXEL_STD, SAM_NANO, Sam
 
 BOX, POINT, PAIR, BOX_POINT = range(4)
@@ -170,8 +171,8 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--batch", type=int, default=16, help="pictures a step")
-    parser.add_argument("--prompts", type=int, default=4, help="prompts a picture")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--prompts", type=int, default=6, help="prompts a picture")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate; of the matrices 1.5 times that")
     parser.add_argument("--warm-up", type=float, default=0.04, help="share of the time")
     parser.add_argument("--scene-share", type=float, default=0.6)
     parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments, if OUT has no checkpoint yet")
@@ -196,20 +197,22 @@ def main():
     checkpoint = out / "checkpoint.pt"
     if options.resume_weights and not checkpoint.exists():
         model.load_state_dict({k: torch.from_numpy(v).float() for k, v in read_safetensors(options.resume_weights)[0].items()})
-    decayed = [p for n, p in model.named_parameters() if p.dim() >= 2 and "embed" not in n and "rel_pos" not in n and "token.weight" not in n]
-    known = {id(p) for p in decayed}
-    other = [p for p in model.parameters() if id(p) not in known]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.02}, {"params": other, "weight_decay": 0.0}], lr=options.rate,
-                                  betas=(0.9, 0.98), foreach=True)
+    matrices = [(n, p) for n, p in model.named_parameters()
+                if p.dim() >= 2 and "embed" not in n and "rel_pos" not in n and "token.weight" not in n]
+    of_matrices = {id(p) for _, p in matrices}
+    optimizers = {"matrices": Muon(matrices, lr=1.5 * options.rate, weight_decay=0.04),
+                  "others": torch.optim.AdamW([p for p in model.parameters() if id(p) not in of_matrices], lr=options.rate, betas=(0.9, 0.98),
+                                              weight_decay=0.0, foreach=True)}
     edge_head = torch.nn.Linear(SAM_NANO["out_chans"], 16).to(device)
-    edge_optimizer = torch.optim.AdamW(edge_head.parameters(), lr=1e-3)
+    optimizers["edges"] = torch.optim.AdamW(edge_head.parameters(), lr=1e-3)
+    peaks = {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
     average = {k: v.clone() for k, v in model.state_dict().items()}
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if "edge_head" in state:
-            edge_head.load_state_dict(state["edge_head"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        edge_head.load_state_dict(state["edge_head"])
         average, step, samples, elapsed = state["average"], state["step"], state["samples"], state["elapsed"]
     source = Source(options.data, options.seed + 7919 * step, options.scene_share, options.batch, options.prompts)
     print(f"{sum(p.numel() for p in model.parameters())} parameters; pictures {source.refresh()}; step {step}", flush=True)
@@ -228,8 +231,8 @@ def main():
     print_step = step
 
     def state():
-        return dict(model=model.state_dict(), edge_head=edge_head.state_dict(), average=average, optimizer=optimizer.state_dict(), step=step, samples=samples,
-                    elapsed=(time.time() - begin) / 60, config=SAM_NANO)
+        return dict(model=model.state_dict(), edge_head=edge_head.state_dict(), average=average, step=step, samples=samples,
+                    optimizers={name: optimizer.state_dict() for name, optimizer in optimizers.items()}, elapsed=(time.time() - begin) / 60, config=SAM_NANO)
 
     def evaluate(loss, iou, rate):
         shadow.load_state_dict(average)
@@ -242,11 +245,13 @@ def main():
         progress = (time.time() - begin) / 60 / options.minutes
         if progress >= 1:
             break
-        warm = min(1.0, progress / options.warm_up, (step - first_step + 1) / 100)
-        rate = options.rate * max(0.005, warm if progress < options.warm_up else 0.5 + 0.5 * math.cos(math.pi * (progress - options.warm_up) / (1 - options.warm_up)))
-        rate = min(rate, options.rate * (step - first_step + 1) / 100)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        warm = min(1.0, (step - first_step + 1) / 100)
+        share = min(warm, progress / options.warm_up if progress < options.warm_up
+                    else 0.5 + 0.5 * math.cos(math.pi * (progress - options.warm_up) / (1 - options.warm_up)))
+        share = max(0.005, share)
+        for name, optimizer in optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = peaks[name] * share
 
         images, edges, target, positions, labels = (x.to(device, non_blocking=True) for x in next(batches))
         with torch.autocast(device.type, torch.bfloat16, enabled=options.bf16):
@@ -257,13 +262,13 @@ def main():
         if step % 20 == 0:  # the answer so far as a mask prompt
             again = model.decode(embeddings, owner, positions, labels, logits[:, :1].detach())
             loss = loss + losses(*again, target)[0]
-        optimizer.zero_grad(set_to_none=True)
-        edge_optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         if torch.isfinite(norm):
-            optimizer.step()
-            edge_optimizer.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
         step += 1
         samples += options.batch
         decay = min(0.999, (1 + step) / (20 + step))
@@ -277,11 +282,11 @@ def main():
         if now - last_print > 60 or step - first_step in (20, options.stop_after):
             speed = (step - print_step) * options.batch / (now - last_print)
             minutes = (now - begin) / 60
-            print(f"step {step}  {minutes:.1f}/{options.minutes:g} min  rate {rate:.1e}  loss {total_loss / count:.4f}  iou {total_iou / count:.3f}  "
+            print(f"step {step}  {minutes:.1f}/{options.minutes:g} min  rate {options.rate * share:.1e}  loss {total_loss / count:.4f}  iou {total_iou / count:.3f}  "
                   f"{speed:.1f} samples/s  ETA {options.minutes - minutes:.0f} min", flush=True)
             last_print, print_step = now, step
             if now - last_eval > 480:
-                evaluate(total_loss / count, total_iou / count, rate)
+                evaluate(total_loss / count, total_iou / count, options.rate * share)
                 last_eval = last_print = time.time()
             total_loss = total_iou = count = 0
         if now - last_save > 180:
@@ -290,7 +295,7 @@ def main():
         if step - first_step == options.stop_after:
             break
     if count:
-        evaluate(total_loss / count, total_iou / count, rate)
+        evaluate(total_loss / count, total_iou / count, options.rate * share)
     save(checkpoint, state())
 
 

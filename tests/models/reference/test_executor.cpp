@@ -126,7 +126,7 @@ TEST_CASE_METHOD(Fixture, "a value that is missing or misshapen is named") {
     CHECK_THROWS_WITH(executor.run_one({}, "decoder.nothing"), "the graph has no value 'decoder.nothing'");
 }
 
-TEST_CASE_METHOD(Fixture, "weights that a slice lacks or holds in another shape are listed; those it does not use may be missing") {
+TEST_CASE_METHOD(Fixture, "weights that a slice lacks or holds in another shape are listed, those it does not use may be missing") {
     Weights partial("partial");
     for (const auto& [name, shape] : expected_tensors(config)) {
         if (!name.starts_with("image_encoder.") || name == "image_encoder.neck.0.weight") continue;

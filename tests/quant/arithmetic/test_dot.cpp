@@ -54,7 +54,7 @@ bool holds(const std::string& what, const std::function<void()>& property) { ret
 
 }  // namespace
 
-TEST_CASE("a sum does not depend on how [0, K) is cut: exact, wrapping or saturating", "[property][mutation]") {
+TEST_CASE("a sum does not depend on how its positions are cut: exact, wrapping or saturating", "[property][mutation]") {
     CHECK(holds("cuts", [] {
         Random random(*rc::gen::arbitrary<std::uint64_t>());
         auto dot = make_dot(random, random.in(1, 97), random.in(1, 5), 8);
