@@ -43,8 +43,9 @@ class Checker {
     }
 
   private:
-    void expect(bool good, std::string_view what) {
+    bool expect(bool good, std::string_view what) {
         if (!good) problems_.push_back(fmt::format("{}: {}", node_->name, what));
+        return good;
     }
     [[nodiscard]] const std::string& name(ValueId id) const { return graph_.value(id).name; }
     [[nodiscard]] const Format& input(std::size_t i) const { return quantized_.plan.formats.find(name(node_->inputs[i]))->second; }
@@ -109,10 +110,10 @@ class Checker {
     }
 
     void terms(const std::vector<Term>& terms, int product_bits, int accumulator_bits) {
-        const bool exponents = std::ranges::all_of(terms, [&](const Term& t) { return t.exponent >= 0 && t.exponent + product_bits <= kWordBits; });
-        expect(!terms.empty() && exponents && std::ranges::all_of(terms, [](const Term& t) { return t.multiplier < (1U << kTermBits); }),
-               "its term constants are out of range");
-        expect(product_bits >= 1 && accumulator_bits >= product_bits && accumulator_bits <= kWordBits, "its sums are wider than 63 bits");
+        if (!expect(product_bits >= 1 && accumulator_bits >= product_bits && accumulator_bits <= kWordBits, "its sums are wider than 63 bits")) return;
+        const bool good = std::ranges::all_of(
+            terms, [&](const Term& t) { return t.multiplier < (1U << kTermBits) && t.exponent >= 0 && t.exponent <= kWordBits - product_bits; });
+        expect(good && !terms.empty(), "its term constants are out of range");
     }
 
     void accumulator(const Accumulator& form) {
@@ -127,10 +128,14 @@ class Checker {
                    plan->second.product_bits == form.product_bits && plan->second.accumulator_bits == form.accumulator_bits,
                "its widths differ from its plan");
         if (form.num_outputs != outputs || form.depth != depth || !has(form.weights, outputs * depth)) {
-            return expect(false, fmt::format("weights of {} x {} ({} words), expected {} x {}", form.num_outputs, form.depth, form.weights.size(), outputs, depth));
+            expect(false, fmt::format("weights of {} x {} ({} words), expected {} x {}", form.num_outputs, form.depth, form.weights.size(), outputs, depth));
+            return;
         }
         const bool width = form.weight_bits >= 1 && form.weight_bits <= kMaxCodeBits;
-        expect(width && all_in(form.weights, {-(std::int64_t{1} << form.weight_bits), std::int64_t{1} << form.weight_bits}), "a weight is wider than its bits");
+        if (!expect(width && all_in(form.weights, {-(std::int64_t{1} << form.weight_bits), std::int64_t{1} << form.weight_bits}),
+                    "a weight is wider than its bits")) {
+            return;
+        }
         const auto groups = static_cast<std::int64_t>(form.terms.size());
         expect(form.term_of.empty() ? groups == 1 : has(form.term_of, depth) && all_in(form.term_of, {0, groups - 1}), "its positions name unknown terms");
         terms(form.terms, form.product_bits, form.accumulator_bits);
@@ -174,8 +179,10 @@ class Checker {
         expect(form->transpose_right == op.transpose_right && form->left_bits >= left.bits && form->right_bits >= right.bits &&
                    form->left_bits <= kMaxCodeBits && form->right_bits <= kMaxCodeBits,
                "its operands differ from their formats");
-        expect(form->log_tau == (log ? left.tau : 0) && form->shift_cap == (log ? left.shift_cap : 0) && form->zero_code >= -1,
-               "its left operand is decoded by another format");
+        if (!expect(form->log_tau == (log ? left.tau : 0) && form->shift_cap == (log ? left.shift_cap : 0) && form->zero_code >= -1,
+                    "its left operand is decoded by another format")) {
+            return;
+        }
         expect(has(form->terms, log ? left.tau : 1), "its terms differ from its residues");
         expect(words_of(left).contains(form->left_zero_point) && words_of(right).contains(form->right_zero_point),
                "a zero point lies outside its operand's format");
