@@ -12,35 +12,73 @@
 
 namespace prelude::models {
 
+/// One axis of a strided view.
+struct StridedAxis {
+    std::int64_t extent = 1, stride = 0;
+};
+
+/// Axes of a source in the order of the target; neighbours that run on are one axis, axes of extent 1 are gone.
+struct IndexMap {
+    std::int64_t offset = 0;
+    std::vector<StridedAxis> axes;
+};
+[[nodiscard]] IndexMap index_map(const Rearrange& op);
+
+/// True if the map keeps every element in its place: only the shape changes.
+[[nodiscard]] bool is_reshape(const Rearrange& op);
+
+/// Calls `body(source offset)` for every index of all axes but the last `num_inner`, in order of the target.
+template <class Body>
+void for_each_outer(const IndexMap& map, std::size_t num_inner, const Body& body) {
+    const auto num_outer = map.axes.size() - num_inner;
+    std::vector<std::int64_t> index(num_outer, 0);
+    auto offset = map.offset;
+    for (;;) {
+        body(offset);
+        auto axis = num_outer;
+        while (axis-- > 0) {
+            offset += map.axes[axis].stride;
+            if (++index[axis] < map.axes[axis].extent) break;
+            offset -= map.axes[axis].stride * map.axes[axis].extent;
+            index[axis] = 0;
+        }
+        if (axis > num_outer) return;  // wrapped around: every axis has been through
+    }
+}
+
+/// out[i][j] = in[i + j * stride], in tiles that fit the L1 cache.
+template <class T>
+void transpose(const T* in, std::int64_t stride, T* out, std::int64_t num_rows, std::int64_t num_columns) {
+    constexpr std::int64_t kTile = 16;
+    for (std::int64_t row = 0; row < num_rows; row += kTile) {
+        const auto end_row = std::min(row + kTile, num_rows);
+        for (std::int64_t column = 0; column < num_columns; column += kTile) {
+            const auto end_column = std::min(column + kTile, num_columns);
+            for (auto i = row; i < end_row; ++i) {
+                for (auto j = column; j < end_column; ++j) out[i * num_columns + j] = in[i + j * stride];
+            }
+        }
+    }
+}
+
 template <class T>
 [[nodiscard]] BasicTensor<T> rearrange(const Rearrange& op, const BasicTensor<T>& in) {
     BasicTensor<T> out(op.result);
-    const auto rank = op.view.rank();
-    std::vector<std::int64_t> stride(rank, 1), extent = op.view.extents();
-    for (auto axis = rank; axis-- > 1;) stride[axis - 1] = stride[axis] * op.view[axis];
-    const T* base = in.data();
-    if (op.slice_axis) {
-        base += op.slice_begin * stride[*op.slice_axis];
-        extent[*op.slice_axis] = op.slice_count;
-    }
-    // Odometer over the permuted axes; the innermost one runs in a plain loop.
-    const auto inner_axis = op.order.back();
-    const auto inner = extent[inner_axis], inner_stride = stride[inner_axis];
-    std::vector<std::int64_t> index(rank, 0);
-    T* to = out.data();
-    const T* end = to + out.num_elements();
-    while (to != end) {
-        const T* from = base;
-        for (std::size_t i = 0; i + 1 < rank; ++i) from += index[i] * stride[op.order[i]];
-        if (inner_stride == 1) {
-            to = std::copy_n(from, inner, to);
-        } else {
-            for (std::int64_t i = 0; i < inner; ++i) *to++ = from[i * inner_stride];
-        }
-        for (std::size_t i = rank - 1; i-- > 0;) {
-            if (++index[i] < extent[op.order[i]]) break;
-            index[i] = 0;
-        }
+    auto map = index_map(op);
+    auto* target = out.data();
+    while (map.axes.size() < 2) map.axes.insert(map.axes.begin(), {1, 0});
+    const auto rows = map.axes[map.axes.size() - 2], columns = map.axes.back();
+    if (columns.stride <= 1) {
+        for_each_outer(map, 1, [&](std::int64_t offset) { target = std::copy_n(in.data() + offset, columns.extent, target); });
+    } else if (rows.stride == 1) {
+        for_each_outer(map, 2, [&](std::int64_t offset) {
+            transpose(in.data() + offset, columns.stride, target, rows.extent, columns.extent);
+            target += rows.extent * columns.extent;
+        });
+    } else {
+        for_each_outer(map, 1, [&](std::int64_t offset) {
+            for (std::int64_t column = 0; column < columns.extent; ++column) *target++ = in.data()[offset + column * columns.stride];
+        });
     }
     return out;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "models/graph/movement.hpp"
 #include "models/reference/executor.hpp"
 
 #include <fmt/format.h>
@@ -188,8 +189,8 @@ class ReferenceExecutor::Run final {
         return scores;
     }
     Tensor apply(const WindowPartition& op) { return reference::window_partition(op, in()); }
-    Tensor apply(const WindowUnpartition& op) { return reference::window_unpartition(op, in()); }
-    Tensor apply(const Rearrange& op) { return reference::is_reshape(op) ? take() : reference::rearrange(op, in()); }
+    Tensor apply(const WindowUnpartition& op) { return models::window_unpartition(op, in()); }
+    Tensor apply(const Rearrange& op) { return is_reshape(op) ? take() : models::rearrange(op, in()); }
     Tensor apply(const Concat& op) {
         std::vector<const Tensor*> parts;
         for (auto input : node_->inputs) parts.push_back(&live(input));

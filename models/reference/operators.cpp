@@ -36,72 +36,6 @@ ConstRows rows(const float* data, std::int64_t num_rows, std::int64_t num_column
     return {data, num_rows, num_columns, Eigen::OuterStride<>(stride ? stride : num_columns)};
 }
 
-/// out[i] = in[i * stride] for the two-dimensional case out[i][j] = in[i + j * stride], in tiles that fit the L1 cache.
-void transpose(const float* in, std::int64_t stride, float* out, std::int64_t num_rows, std::int64_t num_columns) {
-    constexpr std::int64_t kTile = 16;
-    for (std::int64_t row = 0; row < num_rows; row += kTile) {
-        const auto end_row = std::min(row + kTile, num_rows);
-        for (std::int64_t column = 0; column < num_columns; column += kTile) {
-            const auto end_column = std::min(column + kTile, num_columns);
-            for (auto i = row; i < end_row; ++i) {
-                for (auto j = column; j < end_column; ++j) out[i * num_columns + j] = in[i + j * stride];
-            }
-        }
-    }
-}
-
-/// One axis of a strided view.
-struct Axis {
-    std::int64_t extent, stride;
-};
-
-/// Axes of the source in the order of the target; neighbours that run on are one axis, axes of extent 1 are gone.
-struct IndexMap {
-    std::int64_t offset = 0;
-    std::vector<Axis> axes;
-};
-
-IndexMap index_map(const Rearrange& op) {
-    auto extents = op.view.extents();
-    std::vector<std::int64_t> strides(extents.size());
-    std::int64_t stride = 1;
-    for (auto axis = extents.size(); axis-- > 0; stride *= extents[axis]) strides[axis] = stride;
-    IndexMap map;
-    if (op.slice_axis) {
-        map.offset = op.slice_begin * strides[*op.slice_axis];
-        extents[*op.slice_axis] = op.slice_count;
-    }
-    for (auto source : op.order) {
-        const Axis axis{extents[source], strides[source]};
-        if (axis.extent == 1) continue;
-        if (!map.axes.empty() && map.axes.back().stride == axis.extent * axis.stride) {
-            map.axes.back() = {map.axes.back().extent * axis.extent, axis.stride};
-        } else {
-            map.axes.push_back(axis);
-        }
-    }
-    return map;
-}
-
-/// Calls `body(source offset)` for every index of all axes but the last `num_inner`, in order of the target.
-template <class Body>
-void for_each_outer(const IndexMap& map, std::size_t num_inner, const Body& body) {
-    const auto num_outer = map.axes.size() - num_inner;
-    std::vector<std::int64_t> index(num_outer, 0);
-    auto offset = map.offset;
-    for (;;) {
-        body(offset);
-        auto axis = num_outer;
-        while (axis-- > 0) {
-            offset += map.axes[axis].stride;
-            if (++index[axis] < map.axes[axis].extent) break;
-            offset -= map.axes[axis].stride * map.axes[axis].extent;
-            index[axis] = 0;
-        }
-        if (axis > num_outer) return;  // wrapped around: every axis has been through
-    }
-}
-
 /// Fills the first F rows with sin(phase), the others with cos(phase): rows [2F, count], phases given in the first F.
 void sine_and_cosine(float* phases, std::int64_t count) {
     std::copy_n(phases, count, phases + count);
@@ -349,39 +283,6 @@ void relative_position(const RelativePosition& op, Tensor& scores, const Tensor&
 Tensor window_partition(const WindowPartition& op, const Tensor& x) {
     const std::vector<float> padding(static_cast<std::size_t>(x.shape()[2]), 0.0F);
     return models::window_partition(op, x, std::span<const float>(padding));
-}
-
-Tensor window_unpartition(const WindowUnpartition& op, const Tensor& x) { return models::window_unpartition(op, x); }
-
-bool is_reshape(const Rearrange& op) {
-    const auto map = index_map(op);
-    return op.view.num_elements() == op.result.num_elements() &&
-           (map.axes.empty() || (map.axes.size() == 1 && map.axes.front().stride == 1));
-}
-
-Tensor rearrange(const Rearrange& op, const Tensor& x) {
-    Tensor y(op.result);
-    auto map = index_map(op);
-    auto* target = y.data();
-    while (map.axes.size() < 2) map.axes.insert(map.axes.begin(), {1, 0});
-    const auto [num_rows, row_stride] = map.axes[map.axes.size() - 2];
-    const auto [num_columns, column_stride] = map.axes.back();
-    if (column_stride <= 1) {
-        for_each_outer(map, 1, [&, count = num_columns](std::int64_t offset) {
-            std::memcpy(target, x.data() + offset, static_cast<std::size_t>(count) * sizeof(float));
-            target += count;
-        });
-    } else if (row_stride == 1) {
-        for_each_outer(map, 2, [&, r = num_rows, c = num_columns, stride = column_stride](std::int64_t offset) {
-            transpose(x.data() + offset, stride, target, r, c);
-            target += r * c;
-        });
-    } else {
-        for_each_outer(map, 1, [&, count = num_columns, stride = column_stride](std::int64_t offset) {
-            for (std::int64_t column = 0; column < count; ++column) *target++ = x.data()[offset + column * stride];
-        });
-    }
-    return y;
 }
 
 Tensor concat(const Concat& op, std::span<const Tensor* const> parts) {

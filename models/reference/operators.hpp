@@ -49,11 +49,7 @@ void add(Tensor& x, const Tensor& y);
 void relative_position(const RelativePosition& op, Tensor& scores, const Tensor& q, Floats table_height, Floats table_width);
 
 [[nodiscard]] Tensor window_partition(const WindowPartition& op, const Tensor& x);
-[[nodiscard]] Tensor window_unpartition(const WindowUnpartition& op, const Tensor& x);
 
-/// True if the index map keeps every element in its place: only the shape changes.
-[[nodiscard]] bool is_reshape(const Rearrange& op);
-[[nodiscard]] Tensor rearrange(const Rearrange& op, const Tensor& x);
 
 [[nodiscard]] Tensor concat(const Concat& op, std::span<const Tensor* const> parts);
 

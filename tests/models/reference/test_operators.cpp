@@ -8,6 +8,7 @@
 #include <set>
 
 #include "models/data/random.hpp"
+#include "models/graph/movement.hpp"
 #include "models/metrics.hpp"
 #include "models/reference/operators.hpp"
 
@@ -254,7 +255,7 @@ TEST_CASE("windows are padded with zeros at the right and bottom, and put togeth
             return row < height && column < width ? x.row(row * width + column)[std::size_t(channel)] : 0.0F;
         },
         0);
-    CHECK(reference::window_unpartition({height, width, window}, windows) == x);
+    CHECK(models::window_unpartition({height, width, window}, windows) == x);
 }
 
 TEST_CASE("a rearrangement takes the slice, then permutes") {
@@ -282,9 +283,9 @@ TEST_CASE("a rearrangement takes the slice, then permutes") {
     const auto x = random_tensor({210}, 1);
     auto extents = op.view.extents();
     if (op.slice_axis) extents[*op.slice_axis] = op.slice_count;
-    CHECK(reference::is_reshape(op) == test.reshape);
+    CHECK(models::is_reshape(op) == test.reshape);
     check_close(
-        reference::rearrange(op, x), op.result,
+        models::rearrange(op, x), op.result,
         [&](auto index) {
             std::vector<std::int64_t> position(extents.size());
             for (auto axis = op.order.size(); axis-- > 0;) {
