@@ -255,7 +255,7 @@ TEST_CASE("windows are padded with zeros at the right and bottom, and put togeth
             return row < height && column < width ? x.row(row * width + column)[std::size_t(channel)] : 0.0F;
         },
         0);
-    CHECK(models::window_unpartition({height, width, window}, windows) == x);
+    CHECK(window_unpartition({height, width, window}, windows) == x);
 }
 
 TEST_CASE("a rearrangement takes the slice, then permutes") {
@@ -283,9 +283,9 @@ TEST_CASE("a rearrangement takes the slice, then permutes") {
     const auto x = random_tensor({210}, 1);
     auto extents = op.view.extents();
     if (op.slice_axis) extents[*op.slice_axis] = op.slice_count;
-    CHECK(models::is_reshape(op) == test.reshape);
+    CHECK(is_reshape(op) == test.reshape);
     check_close(
-        models::rearrange(op, x), op.result,
+        rearrange(op, x), op.result,
         [&](auto index) {
             std::vector<std::int64_t> position(extents.size());
             for (auto axis = op.order.size(); axis-- > 0;) {
