@@ -79,6 +79,32 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
     }
 }
 
+TEST_CASE("Rare number types have the words of the engine in a whole network on a picture that is not square", "[sim]") {
+    quant::Settings settings;
+    const auto rare = GENERATE(range(0, 5));
+    switch (rare) {
+        case 0:  // isolation: probabilities too wide to compare, multiplied instead
+            settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
+            settings.softmax = {.scheme = quant::SoftmaxScheme::uniform, .bits = 16};
+            break;
+        case 1: settings.accumulator = {.bits = 14, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 16}; break;
+        case 2: settings.accumulator = {.bits = 13, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 4}; break;
+        case 3:
+            settings.weight_bits = 3, settings.activation_bits = 5;
+            settings.softmax = {.log_base = quant::LogBase::fourth_root_two, .scale = quant::ScaleMode::tensor, .zero_code = quant::ZeroCode::saturate};
+            settings.weight_symmetric = settings.weight_per_channel = false;
+            break;
+        default:
+            settings.residual_bits = 20, settings.score_bits = 12, settings.edge_bits = 2;
+            settings.softmax = {.log_base = quant::LogBase::two, .scale = quant::ScaleMode::one};
+    }
+    const auto config = tiny_config();
+    const models::SamWorkload workload{.num_prompt_tokens = 3, .input_height = 27, .input_width = 40, .original_height = 31, .original_width = 47};
+    const auto network = randomise(models::build_sam(config, workload), config, settings, 17);
+    INFO("case " << rare);
+    CHECK(differences(network, small_design()) == std::vector<std::string>{});
+}
+
 TEST_CASE("No hardware choice changes a word", "[sim]") {
     const auto config = tiny_config();
     quant::Settings settings;
