@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Ranges that minimise the quantization loss mean |x^ - x|^2.4, as the MSE observers of the PTQ4SAM family search them.
+
+#include <cstdint>
+#include <span>
+
+#include "quant/calibration/observer.hpp"
+#include "quant/fake/affine.hpp"
+
+namespace prelude::quant {
+
+inline constexpr double kLossExponent = 2.4;
+
+/// Which zero points a search considers. A tensor with values of one sign keeps 0 at the end of its range.
+enum class Sides { both, positive, negative };
+[[nodiscard]] Sides sides_of(std::span<const float> values) noexcept;
+
+/// mean |q(x) - x|^2.4
+[[nodiscard]] double quantization_loss(const fake::Affine& form, std::span<const float> values) noexcept;
+
+struct SearchedRange {
+    float lo = 0, hi = 0;
+    double loss = 0;
+};
+
+/// Exhaustive: 100 widths i/100 of the whole; asymmetric with both signs, every zero point 0 .. 2^b - 1 of each width. The first of equals wins.
+/// Limits    a candidate is given up once its partial loss exceeds the best: same result as without
+[[nodiscard]] SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides);
+
+/// Bounded Brent search: over the width, and for each width (asymmetric, both signs) over the shift (-s, w - s); widths from
+/// min(0.1, 1 % of the whole) up. Clipped to the data.
+/// Limits    the loss has several minima: another implementation may find another of nearly equal loss
+[[nodiscard]] SearchedRange search_bounded(std::span<const float> values, int bits, bool symmetric);
+
+}  // namespace prelude::quant
