@@ -165,6 +165,12 @@ std::vector<int> distance_to_outside(const Mask& mask) {
     return distance;
 }
 
+Point deepest_point(const Mask& mask) {
+    const auto depth = distance_to_outside(mask);
+    const auto at = static_cast<int>(std::max_element(depth.begin(), depth.end()) - depth.begin());
+    return {.x = at % mask.width + 0.5, .y = at / mask.width + 0.5};
+}
+
 std::vector<Mask> connected_parts(const Mask& mask, std::int64_t min_area) {
     std::vector<Mask> parts;
     std::vector<std::int64_t> areas;

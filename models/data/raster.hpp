@@ -59,6 +59,10 @@ void blur(Plane& plane);
 /// Distance in thirds of a pixel to the nearest pixel outside the mask (chamfer 3-4; beyond the picture is outside).
 [[nodiscard]] std::vector<int> distance_to_outside(const Mask& mask);
 
+/// The pixel deepest inside the mask by that measure, at its centre; of several the topmost, then leftmost.
+/// Contract: the mask is not empty.
+[[nodiscard]] Point deepest_point(const Mask& mask);
+
 /// The 4-connected parts of the mask with at least `min_area` pixels, largest first.
 [[nodiscard]] std::vector<Mask> connected_parts(const Mask& mask, std::int64_t min_area);
 

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "models/data/coco.hpp"
+#include "models/data/raster.hpp"
 #include "models/error.hpp"
 
 using namespace prelude::models;

@@ -45,15 +45,6 @@ std::string kind_of(const TensorFile& file) {
     return {};
 }
 
-/// Files of the COCO data set's format and results of its evaluation.
-bool is_coco(const Json& document) {
-    if (document.is_array()) {
-        return !document.empty() && has_keys(document[0], {"image_id", "category_id", "score"});
-    }
-    return has_keys(document, {"images", "annotations", "categories"}) || has_keys(document, {"segm", "bbox"}) ||
-           has_keys(document, {"masks", "polygons", "boxes"});
-}
-
 }  // namespace
 
 std::vector<Case> find_unsupported(Directory& directory) {
@@ -67,8 +58,6 @@ std::vector<Case> find_unsupported(Directory& directory) {
         if (has_keys(*file->document, {"model", "bits", "quantizer_kinds"})) {
             for (auto* sibling : directory.siblings(*file)) sibling->claimed = true;
             claim("quantized-model", *file);
-        } else if (is_coco(*file->document)) {
-            claim("coco", *file);
         }
     }
     for (auto* file : directory.unclaimed()) {
