@@ -136,6 +136,7 @@ std::string compress(std::span<const std::uint32_t> runs) {
 
 RunLengths decompress(std::string_view text, std::int64_t num_pixels) {
     RunLengths runs;
+    runs.reserve(static_cast<std::size_t>(std::ranges::count_if(text, [](char letter) { return ((letter - kFirstLetter) & 32) == 0; })));
     for (std::size_t at = 0; at < text.size();) {
         std::int64_t value = 0;
         for (int pieces = 0, piece = 32; (piece & 32) != 0; ++pieces, ++at) {
