@@ -107,6 +107,7 @@ class CocoMetric final {
   public:
     /// Keeps a reference to the data.
     CocoMetric(const CocoData& data, CocoMetricOptions options);
+    CocoMetric(const CocoData&&, CocoMetricOptions) = delete;
 
     /// Compares the detections of one image, in file order, with its annotations.
     /// Contract  a pure function; every detection has the image's index and, for masks, run lengths of its sides
