@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/data/random.hpp"
+#include "models/data/raster.hpp"
 #include "models/error.hpp"
 
 namespace prelude::models {
@@ -40,6 +41,42 @@ Counts count(const Mask& a, const Mask& b) {
         a.values.size(), [&](auto index) { return a.values[index] != 0; }, [&](auto index) { return b.values[index] != 0; });
 }
 
+/// The rectangle of the mask's pixels that `part` names, as a mask of its own.
+Mask crop(const Mask& mask, const Rect& part) {
+    Mask result(part.x1 - part.x0, part.y1 - part.y0);
+    for (int y = 0; y < result.height; ++y)
+        for (int x = 0; x < result.width; ++x)
+            result.values[static_cast<std::size_t>(y) * result.width + x] = mask.contains(part.x0 + x, part.y0 + y) ? std::uint8_t{1} : std::uint8_t{0};
+    return result;
+}
+
+Mask boundary(const Mask& mask) {
+    Mask result(mask.width, mask.height);
+    for (int y = 0; y < mask.height; ++y)
+        for (int x = 0; x < mask.width; ++x) {
+            const bool enclosed = mask.contains(x - 1, y) && mask.contains(x + 1, y) && mask.contains(x, y - 1) && mask.contains(x, y + 1);
+            result.values[static_cast<std::size_t>(y) * mask.width + x] = mask.contains(x, y) && !enclosed ? std::uint8_t{1} : std::uint8_t{0};
+        }
+    return result;
+}
+
+/// Distance of each pixel of `from` to the nearest of `to`, rows top to bottom. Contract: `to` is not empty.
+std::vector<double> distances(const Mask& from, const Mask& to) {
+    const auto squared = squared_distance_to(to);
+    std::vector<double> result;
+    for (std::size_t i = 0; i < from.values.size(); ++i)
+        if (from.values[i] != 0) result.push_back(std::sqrt(static_cast<double>(squared[i])));
+    return result;
+}
+
+/// The value below which `share` of the samples lie, linear between neighbours. Contract: sorted, not empty.
+double quantile(std::span<const double> sorted, double share) {
+    const double position = share * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(position);
+    const auto above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
 }  // namespace
 
 double intersection_over_union(const Mask& a, const Mask& b) {
@@ -49,6 +86,25 @@ double intersection_over_union(const Mask& a, const Mask& b) {
 double dice(const Mask& a, const Mask& b) {
     const auto counts = count(a, b);
     return counts.a + counts.b == 0 ? 1.0 : 2.0 * static_cast<double>(counts.both) / static_cast<double>(counts.a + counts.b);
+}
+
+BoundaryDistance boundary_distance(const Mask& a, const Mask& b) {
+    check(a.width == b.width && a.height == b.height, "metrics: masks of different sides");
+    const auto bounds_a = bounds(a), bounds_b = bounds(b);
+    const bool empty_a = bounds_a.x1 <= bounds_a.x0, empty_b = bounds_b.x1 <= bounds_b.x0;
+    if (empty_a && empty_b) return {};
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (empty_a || empty_b) return {.hausdorff_95 = kInfinity, .average = kInfinity};
+    // What lies outside both changes no distance.
+    const Rect part{.x0 = std::min(bounds_a.x0, bounds_b.x0), .y0 = std::min(bounds_a.y0, bounds_b.y0),
+                    .x1 = std::max(bounds_a.x1, bounds_b.x1), .y1 = std::max(bounds_a.y1, bounds_b.y1)};
+    const auto edge_a = boundary(crop(a, part)), edge_b = boundary(crop(b, part));
+    auto all = distances(edge_a, edge_b);
+    const auto back = distances(edge_b, edge_a);
+    const double average = (mean(all) + mean(back)) / 2;
+    all.insert(all.end(), back.begin(), back.end());
+    std::ranges::sort(all);
+    return {.hausdorff_95 = quantile(all, 0.95), .average = average};
 }
 
 Mask binarize(std::span<const float> logits, int width, int height, float threshold) {
@@ -119,13 +175,7 @@ Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int
         resampled = total / static_cast<double>(samples.size());
     }
     std::ranges::sort(means);
-    const auto quantile = [&](double share) {
-        const double position = share * static_cast<double>(means.size() - 1);
-        const auto below = static_cast<std::size_t>(position);
-        const auto above = std::min(below + 1, means.size() - 1);
-        return means[below] + (position - static_cast<double>(below)) * (means[above] - means[below]);
-    };
-    return {quantile((1 - confidence) / 2), quantile((1 + confidence) / 2)};
+    return {quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)};
 }
 
 }  // namespace prelude::models

@@ -11,6 +11,8 @@
 #include <unordered_set>
 
 #include "models/checkpoint/problems.hpp"
+#include "models/data/coco_detections.hpp"
+#include "models/data/coco_fields.hpp"
 #include "models/data/coco_json.hpp"
 #include "models/data/raster.hpp"
 #include "models/error.hpp"
@@ -21,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxImages = std::size_t{1} << 20, kMaxAnnotations = std::size_t{1} << 22, kMaxCategories = 1 << 16, kMaxBoxes = std::size_t{1} << 22;
+constexpr std::size_t kMaxImages = std::size_t{1} << 20, kMaxAnnotations = std::size_t{1} << 22, kMaxCategories = 1 << 16;
 constexpr std::size_t kMaxNameBytes = 1024;
 constexpr double kBoxSlack = 1;  ///< pixels an annotated box may stand out of its picture: files round coordinates
 
@@ -36,21 +38,6 @@ std::string_view fault_of_name(const std::string& name) {
     return {};
 }
 
-/// x, y, width, height as a box, clipped to the picture; reports and gives nothing where it stands out by more than `slack` pixels.
-std::optional<Box> box_in(const JsonRecord& record, const CocoImage& image, double slack) {
-    const auto* numbers = record.numbers("bbox", 4);
-    if (numbers == nullptr) return std::nullopt;
-    const double x = (*numbers)[0], y = (*numbers)[1], width = (*numbers)[2], height = (*numbers)[3];
-    const bool inside = x >= -slack && y >= -slack && width >= 0 && height >= 0 && x + width <= image.width + slack && y + height <= image.height + slack;
-    if (!inside) {
-        record.problem("bbox", fmt::format("got [{}, {}, {}, {}], allowed a box inside the picture of {} x {} pixels", x, y, width, height, image.width, image.height));
-        return std::nullopt;
-    }
-    const auto across = [&](double at) { return std::clamp(at, 0.0, static_cast<double>(image.width)); };
-    const auto down = [&](double at) { return std::clamp(at, 0.0, static_cast<double>(image.height)); };
-    return Box{.x0 = across(x), .y0 = down(y), .x1 = across(x + width), .y1 = down(y + height)};
-}
-
 class Reader {
   public:
     explicit Reader(const fs::path& name) : problems_(name.string()) { data_.file = name; }
@@ -58,21 +45,29 @@ class Reader {
     CocoData read(std::string_view json) {
         // Two passes: annotations may stand before the images and categories they mean, and are many.
         pass(json, {{"images", {"id", "file_name", "width", "height"}, kMaxImages, [this](auto& record) { take_image(record); }},
-                    {"categories", {"id"}, kMaxCategories, [this](auto& record) { take_category(record); }}});
+                    {"categories", {"id", "name"}, kMaxCategories, [this](auto& record) { take_category(record); }}});
         has_categories_ = found_.contains("categories");
         pass(json, {{"annotations",
-                     {"id", "image_id", "category_id", "iscrowd", "bbox", "segmentation", "segmentation.size", "segmentation.counts"},
+                     {"id", "image_id", "category_id", "iscrowd", "bbox", "area", "segmentation", "segmentation.size", "segmentation.counts"},
                      kMaxAnnotations,
                      [this](auto& record) { take_annotation(record); }}});
         for (const std::string name : {"images", "annotations"})
             if (!found_.contains(name)) problems_.add(fmt::format("{}: missing, allowed a list of objects", name));
         problems_.throw_if_any();
+        if (!has_categories_) list_categories();
         return std::move(data_);
     }
 
   private:
     void pass(std::string_view json, const std::vector<JsonSection>& sections) {
         for (const auto& name : read_records(json, sections, problems_)) found_.insert(name);
+    }
+
+    /// Those of the annotations.
+    void list_categories() {
+        std::set<std::int64_t> ids;
+        for (const auto& annotation : data_.annotations) ids.insert(annotation.category);
+        for (const auto id : ids) data_.categories.push_back({.id = id, .name = {}});
     }
 
     void take_image(JsonRecord& record) {
@@ -98,6 +93,9 @@ class Reader {
     void take_category(JsonRecord& record) {
         const auto id = record.id("id");
         if (id && !categories_.insert(*id).second) record.problem("id", fmt::format("got {}, which another category has", *id));
+        CocoCategory category{.id = id.value_or(0), .name = {}};
+        if (record.find("name") != nullptr) category.name = record.text("name").value_or("");
+        data_.categories.push_back(std::move(category));
     }
 
     void take_annotation(JsonRecord& record) {
@@ -118,12 +116,21 @@ class Reader {
         const auto& image = data_.images[annotation.image];
         if (image.width == 0) return;  // reported there
         if (!take_region(record, image, annotation)) return;
-        if (record.find("bbox") == nullptr) {
-            annotation.box = tight_box(mask_of(annotation, image));
-        } else if (const auto box = box_in(record, image, kBoxSlack)) {
-            annotation.box = *box;
-        }
+        take_box_and_area(record, image, annotation);
         data_.annotations.push_back(std::move(annotation));
+    }
+
+    /// What the file gives, else what the region has.
+    static void take_box_and_area(const JsonRecord& record, const CocoImage& image, CocoAnnotation& annotation) {
+        const bool has_box = record.find("bbox") != nullptr, has_area = record.find("area") != nullptr;
+        RunLengths runs;
+        if (!has_box || !has_area) runs = run_lengths_of(annotation, image);
+        if (!has_box) annotation.rectangle = to_rectangle(tight_box(runs, image.height));
+        else if (const auto box = rectangle_in(record, image, kBoxSlack)) annotation.rectangle = *box;
+        annotation.box = clipped(annotation.rectangle, image);
+        if (!has_area) annotation.area = static_cast<double>(area(runs));
+        else if (const auto given = record.number("area")) annotation.area = *given;
+        if (annotation.area < 0) record.problem("area", fmt::format("got {}, allowed 0 and above", annotation.area));
     }
 
     /// False where the region is reported as broken.
@@ -134,42 +141,15 @@ class Reader {
             record.problem("segmentation", fmt::format("missing, allowed {}", kAllowed));
             return false;
         }
-        if (region->kind == JsonField::Kind::object) return take_runs(record, image, annotation);
+        if (region->kind == JsonField::Kind::object) {
+            auto runs = run_lengths_in(record, image);
+            if (runs) annotation.runs = std::move(*runs);
+            return runs.has_value();
+        }
         if (region->kind == JsonField::Kind::lists) return take_outlines(record, *region, image, annotation);
         const bool empty = region->kind == JsonField::Kind::numbers && region->numbers.empty();
         record.problem("segmentation", fmt::format("got {}, allowed {}", empty ? "an empty list" : region->kind == JsonField::Kind::numbers ? "a list of numbers" : region->found, kAllowed));
         return false;
-    }
-
-    static bool take_runs(const JsonRecord& record, const CocoImage& image, CocoAnnotation& annotation) {
-        constexpr std::string_view kCounts = "segmentation.counts";
-        const auto* size = record.numbers("segmentation.size", 2);
-        if (size == nullptr) return false;
-        if ((*size)[0] != image.height || (*size)[1] != image.width) {
-            record.problem("segmentation.size", fmt::format("got [{}, {}], allowed [{}, {}], the height and width of image {}", (*size)[0], (*size)[1], image.height, image.width, image.id));
-            return false;
-        }
-        const auto num_pixels = std::int64_t{image.width} * image.height;
-        const auto* counts = record.find(kCounts);
-        try {
-            if (counts != nullptr && counts->kind == JsonField::Kind::text) {
-                annotation.runs = decompress(counts->text, num_pixels);
-            } else if (counts != nullptr && counts->kind == JsonField::Kind::numbers) {
-                for (std::size_t i = 0; i < counts->numbers.size(); ++i) {
-                    const double run = counts->numbers[i];
-                    if (run != std::floor(run) || run < 0 || run > static_cast<double>(num_pixels)) throw RunLengthError(fmt::format("run {} is {}, allowed 0..{}", i, run, num_pixels));
-                    annotation.runs.push_back(static_cast<std::uint32_t>(run));
-                }
-                check_run_lengths(annotation.runs, num_pixels);
-            } else {
-                record.problem(kCounts, fmt::format("{}, allowed run lengths as a list of numbers or as a string", counts == nullptr ? "missing" : fmt::format("got {}", counts->found)));
-                return false;
-            }
-        } catch (const RunLengthError& error) {
-            record.problem(kCounts, error.what());
-            return false;
-        }
-        return true;
     }
 
     static bool take_outlines(const JsonRecord& record, const JsonField& region, const CocoImage& image, CocoAnnotation& annotation) {
@@ -207,13 +187,6 @@ class Reader {
     bool has_categories_ = false;
 };
 
-double overlap(const Box& a, const Box& b) {
-    const double width = std::min(a.x1, b.x1) - std::max(a.x0, b.x0), height = std::min(a.y1, b.y1) - std::max(a.y0, b.y0);
-    if (width <= 0 || height <= 0) return 0;
-    const auto size = [](const Box& box) { return (box.x1 - box.x0) * (box.y1 - box.y0); };
-    return width * height / (size(a) + size(b) - width * height);
-}
-
 bool is_empty(const Box& box) { return box.x1 <= box.x0 || box.y1 <= box.y0; }
 
 /// Annotations by image.
@@ -228,7 +201,7 @@ std::optional<std::size_t> annotation_of(const CocoBox& box, const CocoData& dat
     std::optional<std::size_t> best;
     double most = kMinBoxOverlap;
     for (const auto i : candidates) {
-        const double shared = overlap(box.box, data.annotations[i].box);
+        const double shared = coco_overlap(to_rectangle(box.box), to_rectangle(data.annotations[i].box), false);
         if (best ? shared <= most : shared < most) continue;
         best = i;
         most = shared;
@@ -254,22 +227,9 @@ CocoData read_coco(std::string_view json, const fs::path& name) { return Reader(
 CocoData read_coco(const fs::path& file) { return read_coco(read_text_file(file, JsonLimits{}.max_file_bytes), file); }
 
 std::vector<CocoBox> read_coco_boxes(std::string_view json, const fs::path& name, const CocoData& data) {
-    DataProblems problems(name.string());
-    std::unordered_map<std::int64_t, std::size_t> image_of_id;
-    for (std::size_t i = 0; i < data.images.size(); ++i) image_of_id.emplace(data.images[i].id, i);
     std::vector<CocoBox> boxes;
-    const auto take = [&](JsonRecord& record) {
-        const auto image_id = record.id("image_id"), category = record.id("category_id");
-        const auto score = record.number("score");
-        if (!image_id || !category || !score) return;
-        const auto image = image_of_id.find(*image_id);
-        if (image == image_of_id.end()) return record.problem("image_id", fmt::format("got {}, which no image of {} has", *image_id, data.file.string()));
-        const auto& picture = data.images[image->second];
-        // Detectors draw beyond the border; a box farther out than a picture's side is no box of this picture.
-        if (const auto box = box_in(record, picture, std::max(picture.width, picture.height))) boxes.push_back({.image = image->second, .category = *category, .box = *box, .score = *score});
-    };
-    (void)read_records(json, {{"", {"image_id", "category_id", "bbox", "score"}, kMaxBoxes, take}}, problems);
-    problems.throw_if_any();
+    for (const auto& found : read_coco_detections(json, name, data, CocoTask::boxes))
+        boxes.push_back({.image = found.image, .category = found.category, .box = clipped(found.rectangle, data.images[found.image]), .score = found.score});
     return boxes;
 }
 
@@ -277,10 +237,27 @@ std::vector<CocoBox> read_coco_boxes(const fs::path& file, const CocoData& data)
     return read_coco_boxes(read_text_file(file, JsonLimits{}.max_file_bytes), file, data);
 }
 
+RunLengths run_lengths_of(const CocoAnnotation& annotation, const CocoImage& image) {
+    if (!annotation.runs.empty()) return annotation.runs;
+    // Neighbours are merged first, then pairs, then fours: many outlines cost their runs times the logarithm of their number.
+    std::vector<RunLengths> waiting;
+    const auto merge_last = [&] {
+        const auto last = std::move(waiting.back());
+        waiting.pop_back();
+        waiting.back() = merge(waiting.back(), last, Merge::either);
+    };
+    for (std::size_t i = 0; i < annotation.outlines.size(); ++i) {
+        waiting.push_back(rasterise_outline(annotation.outlines[i], image.width, image.height));
+        for (auto count = i + 1; count % 2 == 0; count /= 2) merge_last();
+    }
+    if (waiting.empty()) return {static_cast<std::uint32_t>(image.width) * static_cast<std::uint32_t>(image.height)};
+    while (waiting.size() > 1) merge_last();
+    return std::move(waiting[0]);
+}
+
 Mask mask_of(const CocoAnnotation& annotation, const CocoImage& image) {
     Mask mask(image.width, image.height);
-    draw_run_lengths(mask, annotation.runs);
-    for (const auto& outline : annotation.outlines) draw_run_lengths(mask, rasterise_outline(outline, image.width, image.height));
+    draw_run_lengths(mask, run_lengths_of(annotation, image));
     return mask;
 }
 
@@ -289,12 +266,6 @@ fs::path picture_path(const CocoData& data, const CocoImage& image) {
     const auto beside = folder / image.file_name, below = folder / "images" / image.file_name;
     std::error_code ignored;
     return !fs::exists(beside, ignored) && fs::exists(below, ignored) ? below : beside;
-}
-
-Point deepest_point(const Mask& mask) {
-    const auto depth = distance_to_outside(mask);
-    const auto at = static_cast<int>(std::max_element(depth.begin(), depth.end()) - depth.begin());
-    return {.x = at % mask.width + 0.5, .y = at / mask.width + 0.5};
 }
 
 CocoSet::CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule)
@@ -354,18 +325,7 @@ EvaluationImage CocoSet::image(int index) const {
     if (result.image.width != entry.width || result.image.height != entry.height) throw DataError(data_.file.string(), {fault_of_picture(data_, entry)});
     for (const auto& target : targets) {
         const auto truth = mask_of(data_.annotations[target.annotation], entry);
-        for (const auto kind : schedule_.kinds) {
-            if (static_cast<int>(result.prompts.size()) == schedule_.limit) return result;
-            Prompt prompt;
-            if (kind == PromptKind::box) {
-                prompt.box = target.box;
-            } else if (target.first) {
-                prompt.points.push_back({.position = deepest_point(truth), .label = 1});
-            } else {
-                continue;
-            }
-            result.prompts.push_back({.kind = kind, .prompt = std::move(prompt), .truth = truth});
-        }
+        if (!ask(result, schedule_, target.box, truth, target.first)) break;
     }
     return result;
 }

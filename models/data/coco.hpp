@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "models/data/coco_overlap.hpp"
 #include "models/data/coco_rle.hpp"
 #include "models/data/evaluation_set.hpp"
 
@@ -28,21 +29,30 @@ struct CocoAnnotation {
     std::size_t image = 0;  ///< index into CocoData::images
     std::int64_t category = 0;
     bool is_crowd = false;
-    Box box;  ///< clipped to the picture; of the mask where the file gives none
+    Box box;                  ///< clipped to the picture; of the mask where the file gives none
+    CocoRectangle rectangle;  ///< the box as in the file, not clipped
+    double area = 0;          ///< in pixels, as in the file; of the mask where the file gives none
     std::vector<std::vector<double>> outlines;
     RunLengths runs;
 };
 
+struct CocoCategory {
+    std::int64_t id = 0;
+    std::string name;  ///< as in the file, any bytes; empty if it gives none
+};
+
 struct CocoData {
     std::filesystem::path file;
+    std::vector<CocoCategory> categories;     ///< in file order; those of the annotations, ascending, where the file has no list
     std::vector<CocoImage> images;            ///< in file order
     std::vector<CocoAnnotation> annotations;  ///< in file order
 };
 
-/// Reads an instances file: images, annotations with polygons, compressed or uncompressed run lengths, crowd flags, categories.
+/// Reads an instances file: images, annotations with polygons, compressed or uncompressed run lengths, crowd flags, areas, categories.
 ///
-/// Contract  every id is known and unique where it must be; boxes lie in their picture (one pixel of rounding is clipped); run lengths
-///           fill the picture; coordinates stay within one picture's sides of it; an outline is at most kMaxOutlinePixels long
+/// Contract  every id is known and unique where it must be; boxes lie in their picture (one pixel of rounding is clipped); no area is
+///           negative; run lengths fill the picture; coordinates stay within one picture's sides of it; an outline is at most
+///           kMaxOutlinePixels long
 /// Limits    512 MB, 2^20 images, 2^22 annotations, 2^26 coordinates and runs, sides 1..16384, 2^26 pixels a picture
 /// Throws    DataError listing the first 50 problems with what was found and what is allowed
 [[nodiscard]] CocoData read_coco(const std::filesystem::path& file);
@@ -65,13 +75,11 @@ struct CocoBox {
 [[nodiscard]] std::vector<CocoBox> read_coco_boxes(std::string_view json, const std::filesystem::path& name, const CocoData& data);
 
 /// The annotated pixels: the union of the outlines, or the runs.
+[[nodiscard]] RunLengths run_lengths_of(const CocoAnnotation& annotation, const CocoImage& image);
 [[nodiscard]] Mask mask_of(const CocoAnnotation& annotation, const CocoImage& image);
 
 /// Where a picture lies: `file_name` beside the JSON file, else in `images/` beside it; the first of the two if neither exists.
 [[nodiscard]] std::filesystem::path picture_path(const CocoData& data, const CocoImage& image);
-
-/// The pixel deepest inside the mask, at its centre; of several the topmost, then leftmost. Contract: the mask is not empty.
-[[nodiscard]] Point deepest_point(const Mask& mask);
 
 /// Least intersection over union of a detected box and an annotation's box for the detection to mean it; a box that overlaps
 /// less points at no annotated region, so that no truth exists to measure against.

@@ -50,6 +50,23 @@ void append_crossing(std::vector<std::uint32_t>& positions, GridPoint before, Gr
     positions.push_back(static_cast<std::uint32_t>(x) * static_cast<std::uint32_t>(height) + static_cast<std::uint32_t>(std::ceil(y)));
 }
 
+/// Calls take(length, in_a, in_b) for every stretch of pixels over which neither changes, front to back.
+template <class Take>
+void walk(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b, const Take& take) {
+    std::size_t next_a = 0, next_b = 0;
+    std::uint32_t left_a = 0, left_b = 0;
+    while (true) {
+        while (left_a == 0 && next_a < a.size()) left_a = a[next_a++];
+        while (left_b == 0 && next_b < b.size()) left_b = b[next_b++];
+        if (left_a == 0 || left_b == 0) break;
+        const auto length = std::min(left_a, left_b);
+        take(length, next_a % 2 == 0, next_b % 2 == 0);
+        left_a -= length;
+        left_b -= length;
+    }
+    check(left_a == left_b, "run lengths of pictures of different sides");
+}
+
 }  // namespace
 
 RunLengths run_lengths(const Mask& mask) {
@@ -119,6 +136,7 @@ std::string compress(std::span<const std::uint32_t> runs) {
 
 RunLengths decompress(std::string_view text, std::int64_t num_pixels) {
     RunLengths runs;
+    runs.reserve(static_cast<std::size_t>(std::ranges::count_if(text, [](char letter) { return ((letter - kFirstLetter) & 32) == 0; })));
     for (std::size_t at = 0; at < text.size();) {
         std::int64_t value = 0;
         for (int pieces = 0, piece = 32; (piece & 32) != 0; ++pieces, ++at) {
@@ -147,6 +165,45 @@ std::int64_t area(std::span<const std::uint32_t> runs) noexcept {
     std::int64_t pixels = 0;
     for (std::size_t i = 1; i < runs.size(); i += 2) pixels += runs[i];
     return pixels;
+}
+
+std::int64_t shared_area(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b) {
+    std::int64_t pixels = 0;
+    walk(a, b, [&](std::uint32_t length, bool in_a, bool in_b) {
+        if (in_a && in_b) pixels += length;
+    });
+    return pixels;
+}
+
+RunLengths merge(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b, Merge how) {
+    RunLengths runs{0};
+    walk(a, b, [&](std::uint32_t length, bool in_a, bool in_b) {
+        const bool inside = how == Merge::either ? in_a || in_b : in_a && in_b;
+        const bool running = runs.size() % 2 == 0;
+        if (inside == running) runs.back() += length;
+        else runs.push_back(length);
+    });
+    return runs;
+}
+
+Box tight_box(std::span<const std::uint32_t> runs, int height) noexcept {
+    if (height < 1) return {};
+    const auto rows = static_cast<std::int64_t>(height);
+    std::int64_t x0 = -1, x1 = 0, y0 = rows, y1 = 0, begin = 0;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const auto end = begin + runs[i];
+        if (i % 2 == 1 && runs[i] > 0) {
+            const auto first = begin / rows, last = (end - 1) / rows;
+            if (x0 < 0) x0 = first;
+            x1 = last + 1;
+            // A run that goes on in the next column touches the lower and the upper border.
+            y0 = std::min(y0, first == last ? begin % rows : 0);
+            y1 = std::max(y1, first == last ? (end - 1) % rows + 1 : rows);
+        }
+        begin = end;
+    }
+    if (x0 < 0) return {};
+    return {.x0 = static_cast<double>(x0), .y0 = static_cast<double>(y0), .x1 = static_cast<double>(x1), .y1 = static_cast<double>(y1)};
 }
 
 void draw_run_lengths(Mask& mask, std::span<const std::uint32_t> runs) {

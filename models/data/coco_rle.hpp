@@ -44,6 +44,18 @@ void check_run_lengths(std::span<const std::uint32_t> runs, std::int64_t num_pix
 /// Pixels of the runs of ones.
 [[nodiscard]] std::int64_t area(std::span<const std::uint32_t> runs) noexcept;
 
+/// Pixels that are one in both. Contract: both describe pictures of the same sides, so that they sum to the same (checked).
+[[nodiscard]] std::int64_t shared_area(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b);
+
+enum class Merge { either, both };
+
+/// The pixels that are one in either or in both, as run lengths without a run of no pixels after the first.
+/// Contract  as shared_area
+[[nodiscard]] RunLengths merge(std::span<const std::uint32_t> a, std::span<const std::uint32_t> b, Merge how);
+
+/// The smallest box around the runs of ones in a picture of this height; all zero if there are none.
+[[nodiscard]] Box tight_box(std::span<const std::uint32_t> runs, int height) noexcept;
+
 /// Adds the ones of the runs to the mask. Contract: the runs sum to the pixels of the mask.
 void draw_run_lengths(Mask& mask, std::span<const std::uint32_t> runs);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/data/raster.hpp"
 #include "models/error.hpp"
 
 namespace prelude::models {
@@ -67,6 +68,22 @@ class InterleavedSet final : public EvaluationSet {
 };
 
 }  // namespace
+
+bool ask(EvaluationImage& image, const PromptSchedule& schedule, const Box& box, const Mask& truth, bool with_point) {
+    for (const auto kind : schedule.kinds) {
+        if (static_cast<int>(image.prompts.size()) >= schedule.limit) return false;
+        Prompt prompt;
+        if (kind == PromptKind::box) {
+            prompt.box = box;
+        } else if (with_point) {
+            prompt.points.push_back({.position = deepest_point(truth), .label = 1});
+        } else {
+            continue;
+        }
+        image.prompts.push_back({.kind = kind, .prompt = std::move(prompt), .truth = truth});
+    }
+    return static_cast<int>(image.prompts.size()) < schedule.limit;
+}
 
 std::unique_ptr<EvaluationSet> interleaved_set(std::vector<std::unique_ptr<EvaluationSet>> sets) { return std::make_unique<InterleavedSet>(std::move(sets)); }
 

@@ -40,6 +40,11 @@ struct PromptSchedule {
     int limit = 4;
 };
 
+/// Asks for one more region of a picture: its box, the point deepest inside it, as the schedule says; `with_point` false leaves the point out.
+/// Returns   false once the limit is reached: nothing more will be asked
+/// Contract  the truth has a pixel
+[[nodiscard]] bool ask(EvaluationImage& image, const PromptSchedule& schedule, const Box& box, const Mask& truth, bool with_point = true);
+
 /// Generated pictures: kinds in turn (picture i is of kind i mod n), indices ascending in the split.
 [[nodiscard]] std::unique_ptr<EvaluationSet> generated_set(std::vector<DataKind> kinds, Split split, std::uint64_t seed, int num_images, int size,
                                                            PromptSchedule schedule);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -13,6 +14,19 @@
 #include "models/checkpoint/mapped_file.hpp"
 #include "models/error.hpp"
 
+namespace {
+
+/// What the decoder may allocate at once: a file whose data unfold to more than its picture is refused, not stored.
+thread_local std::size_t decoder_limit = 0;
+
+void* decoder_allocate(std::size_t size) { return size <= decoder_limit ? std::malloc(size) : nullptr; }
+void* decoder_reallocate(void* memory, std::size_t size) { return size <= decoder_limit ? std::realloc(memory, size) : nullptr; }
+
+}  // namespace
+
+#define STBI_MALLOC(size) decoder_allocate(size)
+#define STBI_REALLOC(memory, size) decoder_reallocate(memory, size)
+#define STBI_FREE(memory) std::free(memory)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
@@ -33,13 +47,32 @@ namespace prelude::models {
 
 namespace {
 
-bool known_signature(std::span<const std::uint8_t> bytes) {
+bool starts_with(std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> magic) {
+    return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
+}
+
+bool is_png(std::span<const std::uint8_t> bytes) {
     static constexpr std::array<std::uint8_t, 8> kPng{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    return starts_with(bytes, kPng);
+}
+
+bool is_jpeg(std::span<const std::uint8_t> bytes) {
     static constexpr std::array<std::uint8_t, 3> kJpeg{0xff, 0xd8, 0xff};
-    const auto starts = [&](std::span<const std::uint8_t> magic) {
-        return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
-    };
-    return starts(kPng) || starts(kJpeg);
+    return starts_with(bytes, kJpeg);
+}
+
+template <class Sample>
+using Samples = std::unique_ptr<Sample, decltype(&stbi_image_free)>;
+
+/// The samples of a picture whose sides have been checked; `load` is one of the decoder's functions.
+template <class Sample, class Load>
+Samples<Sample> decode(const Load& load, std::span<const std::uint8_t> bytes, std::string_view name, ImageSides sides, int channels, int& num_channels) {
+    // Twice the largest samples of the picture (four of 16 bits), since buffers double; the compressed data; tables.
+    decoder_limit = std::size_t(sides.width) * std::size_t(sides.height) * 16 + 2 * bytes.size() + (std::size_t{4} << 20);
+    auto [width, height] = sides;
+    Samples<Sample> samples(load(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &num_channels, channels), &stbi_image_free);
+    if (!samples) throw DataError(fmt::format("{}: the picture does not decode (truncated or corrupt)", name));
+    return samples;
 }
 
 void append(void* context, void* data, int size) {
@@ -67,8 +100,9 @@ void write_file(const std::filesystem::path& path, const std::vector<std::uint8_
 ImageSides sides_of(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
     if (std::int64_t(bytes.size()) > limits.max_file_bytes)
         throw DataError(fmt::format("{}: {} bytes, allowed {}", name, bytes.size(), limits.max_file_bytes));
-    if (!known_signature(bytes)) throw DataError(fmt::format("{}: neither a PNG nor a JPEG file", name));
+    if (!is_png(bytes) && !is_jpeg(bytes)) throw DataError(fmt::format("{}: neither a PNG nor a JPEG file", name));
     int width = 0, height = 0, channels = 0;
+    decoder_limit = 2 * bytes.size() + (std::size_t{1} << 20);
     if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels) == 0)
         throw DataError(fmt::format("{}: the picture's header is broken or of an unsupported kind", name));
     if (width < 1 || height < 1 || width > limits.max_side || height > limits.max_side || std::int64_t(width) * height > limits.max_pixels)
@@ -84,6 +118,14 @@ std::uintmax_t checked_size(const std::filesystem::path& path, const ImageLimits
     if (std::int64_t(size) > limits.max_file_bytes)
         throw DataError(fmt::format("{}: {} bytes, allowed {}", path.string(), size, limits.max_file_bytes));
     return size;
+}
+
+std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path, const ImageLimits& limits) {
+    std::vector<std::uint8_t> bytes(checked_size(path, limits));
+    std::ifstream file(path, std::ios::binary);
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!file) throw DataError(fmt::format("{}: cannot be read", path.string()));
+    return bytes;
 }
 
 }  // namespace
@@ -107,23 +149,40 @@ Box tight_box(const Mask& mask) noexcept {
 }
 
 Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
-    auto [width, height] = sides_of(bytes, name, limits);
-    int channels = 0;
-    const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
-        stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 3), &stbi_image_free);
-    if (!pixels) throw DataError(fmt::format("{}: the picture does not decode (truncated or corrupt)", name));
-    Image image{.width = width, .height = height, .rgb = {}};
-    image.rgb.assign(pixels.get(), pixels.get() + std::int64_t(width) * height * 3);
+    const auto sides = sides_of(bytes, name, limits);
+    int num_channels = 0;
+    const auto samples = decode<stbi_uc>(stbi_load_from_memory, bytes, name, sides, 3, num_channels);
+    Image image{.width = sides.width, .height = sides.height, .rgb = {}};
+    image.rgb.assign(samples.get(), samples.get() + std::int64_t(sides.width) * sides.height * 3);
     return image;
 }
 
-Image read_image(const std::filesystem::path& path, const ImageLimits& limits) {
-    std::vector<std::uint8_t> bytes(checked_size(path, limits));
-    std::ifstream file(path, std::ios::binary);
-    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    if (!file) throw DataError(fmt::format("{}: cannot be read", path.string()));
-    return decode_image(bytes, path.string(), limits);
+LabelMap decode_labels(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits) {
+    const auto sides = sides_of(bytes, name, limits);
+    if (!is_png(bytes)) throw DataError(fmt::format("{}: not a PNG file: other kinds change the values of a mask", name));
+    LabelMap labels{.width = sides.width, .height = sides.height, .values = {}};
+    labels.values.resize(std::size_t(sides.width) * std::size_t(sides.height));
+    const auto fill = [&](const auto* samples, int num_channels) {
+        for (std::size_t i = 0; i < labels.values.size(); ++i) {
+            const auto* pixel = samples + i * std::size_t(num_channels);
+            labels.values[i] = num_channels < 3 ? pixel[0] : colour_label(std::uint8_t(pixel[0]), std::uint8_t(pixel[1]), std::uint8_t(pixel[2]));
+        }
+    };
+    int num_channels = 0;
+    if (stbi_is_16_bit_from_memory(bytes.data(), static_cast<int>(bytes.size())) != 0) {
+        const auto samples = decode<stbi_us>(stbi_load_16_from_memory, bytes, name, sides, 0, num_channels);
+        if (num_channels > 2) throw DataError(fmt::format("{}: colours of 16 bits a sample, allowed are 8, or grey of 16", name));
+        fill(samples.get(), num_channels);
+    } else {
+        const auto samples = decode<stbi_uc>(stbi_load_from_memory, bytes, name, sides, 0, num_channels);
+        fill(samples.get(), num_channels);
+    }
+    return labels;
 }
+
+Image read_image(const std::filesystem::path& path, const ImageLimits& limits) { return decode_image(read_bytes(path, limits), path.string(), limits); }
+
+LabelMap read_labels(const std::filesystem::path& path, const ImageLimits& limits) { return decode_labels(read_bytes(path, limits), path.string(), limits); }
 
 ImageSides image_sides(const std::filesystem::path& path, const ImageLimits& limits) {
     (void)checked_size(path, limits);

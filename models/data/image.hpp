@@ -2,7 +2,8 @@
 #pragma once
 
 // Pictures, masks and boxes, and the files they come from (PNG and JPEG are read, PNG is written).
-// A file is judged by its header before a byte of it is decoded: its sides and pixel count are bounded.
+// A file is judged by its header before a byte of it is decoded: its sides and pixel count are bounded, and what decoding may allocate
+// follows from them, whatever the compressed data would unfold to.
 
 #include <cstdint>
 #include <filesystem>
@@ -68,6 +69,26 @@ struct ImageLimits {
 /// Throws DataError when the bytes are neither PNG nor JPEG, exceed the limits or do not decode.
 [[nodiscard]] Image decode_image(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits = {});
 [[nodiscard]] Image read_image(const std::filesystem::path& path, const ImageLimits& limits = {});
+
+/// One whole number a pixel, which says what the pixel belongs to.
+struct LabelMap {
+    int width = 0, height = 0;
+    std::vector<std::uint32_t> values;
+
+    friend bool operator==(const LabelMap&, const LabelMap&) = default;
+};
+
+/// What a colour is as a label, so that it differs from every grey.
+[[nodiscard]] constexpr std::uint32_t colour_label(std::uint8_t red, std::uint8_t green, std::uint8_t blue) noexcept {
+    if (red == green && green == blue) return red;
+    return std::uint32_t{1} << 24 | std::uint32_t{red} << 16 | std::uint32_t{green} << 8 | blue;
+}
+
+/// Reads a PNG file whose values mean something: grey samples of 8 and 16 bits as they are stored, of 1, 2 and 4 bits spread evenly over
+/// 0..255; colours and palette entries as colour_label. Transparency is disregarded.
+/// Throws DataError as read_image does, and for other files than PNG (JPEG changes values) and for colours of 16 bits a sample.
+[[nodiscard]] LabelMap read_labels(const std::filesystem::path& path, const ImageLimits& limits = {});
+[[nodiscard]] LabelMap decode_labels(std::span<const std::uint8_t> bytes, std::string_view name, const ImageLimits& limits = {});
 
 struct ImageSides {
     int width = 0, height = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "models/data/random.hpp"
+#include "models/error.hpp"
 
 namespace prelude::models {
 
@@ -163,6 +164,57 @@ std::vector<int> distance_to_outside(const Mask& mask) {
         std::copy_n(framed.begin() + std::ptrdiff_t(y) * w + 1, w - 2,
                     distance.begin() + std::ptrdiff_t(box.y0 + y - 1) * mask.width + box.x0);
     return distance;
+}
+
+std::vector<std::uint32_t> squared_distance_to(const Mask& mask) {
+    const std::int64_t w = mask.width, h = mask.height, far = w + h;  // farther than any two pixels of a column or row
+    check(std::ranges::any_of(mask.values, [](auto value) { return value != 0; }), "squared_distance_to: an empty mask");
+    std::vector<std::int32_t> in_column(mask.values.size());
+    for (std::int64_t y = 0; y < h; ++y)
+        for (std::int64_t x = 0; x < w; ++x) {
+            const auto at = std::size_t(y * w + x);
+            const auto above = y == 0 ? far : in_column[at - std::size_t(w)] + 1;
+            in_column[at] = mask.values[at] != 0 ? 0 : std::int32_t(std::min<std::int64_t>(above, far));
+        }
+    for (std::int64_t y = h - 2; y >= 0; --y)
+        for (std::int64_t x = 0; x < w; ++x) {
+            const auto at = std::size_t(y * w + x);
+            in_column[at] = std::min(in_column[at], in_column[at + std::size_t(w)] + 1);
+        }
+
+    // Along a row every column is a parabola of squared distances; the lower envelope of all is a list of columns and where each begins.
+    struct Piece {
+        std::int64_t column = 0, begin = 0;
+    };
+    std::vector<std::uint32_t> squared(mask.values.size());
+    std::vector<Piece> envelope;
+    for (std::int64_t y = 0; y < h; ++y) {
+        const auto* row = &in_column[std::size_t(y * w)];
+        const auto height_at = [&](std::int64_t x, std::int64_t column) { return (x - column) * (x - column) + std::int64_t(row[column]) * row[column]; };
+        envelope.assign(1, {});
+        for (std::int64_t x = 1; x < w; ++x) {
+            while (!envelope.empty() && height_at(envelope.back().begin, envelope.back().column) > height_at(envelope.back().begin, x)) envelope.pop_back();
+            if (envelope.empty()) {
+                envelope.push_back({.column = x, .begin = 0});
+                continue;
+            }
+            // From where on x is nearer than the last: not negative, since the last is no farther at its own beginning.
+            const auto last = envelope.back().column;
+            const auto begin = (x * x - last * last + std::int64_t(row[x]) * row[x] - std::int64_t(row[last]) * row[last]) / (2 * (x - last)) + 1;
+            if (begin < w) envelope.push_back({.column = x, .begin = begin});
+        }
+        for (std::int64_t x = w - 1; x >= 0; --x) {
+            squared[std::size_t(y * w + x)] = std::uint32_t(height_at(x, envelope.back().column));
+            if (x == envelope.back().begin) envelope.pop_back();
+        }
+    }
+    return squared;
+}
+
+Point deepest_point(const Mask& mask) {
+    const auto depth = distance_to_outside(mask);
+    const auto at = static_cast<int>(std::max_element(depth.begin(), depth.end()) - depth.begin());
+    return {.x = at % mask.width + 0.5, .y = at / mask.width + 0.5};
 }
 
 std::vector<Mask> connected_parts(const Mask& mask, std::int64_t min_area) {

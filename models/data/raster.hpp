@@ -59,6 +59,16 @@ void blur(Plane& plane);
 /// Distance in thirds of a pixel to the nearest pixel outside the mask (chamfer 3-4; beyond the picture is outside).
 [[nodiscard]] std::vector<int> distance_to_outside(const Mask& mask);
 
+/// Exact squared Euclidean distance of every pixel's centre to that of the nearest pixel of the mask; in time linear in the pixels.
+///
+/// Contract  the mask is not empty (checked); sides up to 16384
+/// Source    A. Meijster, J. Roerdink, W. Hesselink, A general algorithm for computing distance transforms in linear time (2000)
+[[nodiscard]] std::vector<std::uint32_t> squared_distance_to(const Mask& mask);
+
+/// The pixel deepest inside the mask by distance_to_outside, at its centre; of several the topmost, then leftmost.
+/// Contract: the mask is not empty.
+[[nodiscard]] Point deepest_point(const Mask& mask);
+
 /// The 4-connected parts of the mask with at least `min_area` pixels, largest first.
 [[nodiscard]] std::vector<Mask> connected_parts(const Mask& mask, std::int64_t min_area);
 

@@ -2,7 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "models/data/coco.hpp"
+#include "models/coco_metric.hpp"
+#include "models/data/raster.hpp"
 #include "models/error.hpp"
 
 using namespace prelude::models;
@@ -38,6 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     one.images.push_back({.id = 1, .file_name = "a.png", .width = 8, .height = 6});
     try {
         sink = sink + static_cast<std::int64_t>(read_coco_boxes(text, "input", one).size());
+    } catch (const DataError&) {
+    }
+    try {
+        one.categories.push_back({.id = 1, .name = {}});
+        const auto found = read_coco_detections(text, "input", one, CocoTask::masks);
+        sink = sink + static_cast<std::int64_t>(CocoMetric(one, {}).match(0, found).categories.size());
     } catch (const DataError&) {
     }
     try {

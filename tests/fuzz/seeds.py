@@ -27,7 +27,8 @@ def main(out):
                     pass  # broken on purpose
     folder = Path(out) / "coco"
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted([*(DATA / "bad" / "coco").glob("*.json"), *(DATA / "bad" / "coco").glob("*.boxes"), *(DATA / "golden" / "coco").glob("*.json")]):
+    for path in sorted([*(DATA / "bad" / "coco").glob("*.json"), *(DATA / "bad" / "coco").glob("*.boxes"), *(DATA / "bad" / "coco").glob("*.masks"),
+                        *(DATA / "golden" / "coco").glob("*.json")]):
         (folder / path.name).write_bytes(path.read_bytes())
 
 

@@ -49,6 +49,26 @@ fresh
 mkdir "$work/case/mine" && for file in "$work/case/sam/"tiny-a.*; do mv "$file" "$work/case/mine/my model${file##*/tiny-a}"; done
 expect 'other names' 0 '^PASS +sam-model +mine/my model '
 
+fresh
+sed -i 's/"AP75": 0.4/"AP75": 0.5/' "$work/case/coco/expected.json"
+expect 'another score' 1 '^FAIL +coco +coco/expected '
+
+fresh
+sed -i 's/"counts": {/"number": {"AP": 1}, "counts": {/' "$work/case/coco/expected.json"
+expect 'scores of unknown meaning' 1 '^FAIL +coco +coco/expected '
+
+fresh
+rm "$work/case/coco/det_bbox.json"
+expect 'missing detections' 1 '^FAIL +coco +coco/expected '
+
+fresh
+sed -i 's/"score": 0.034/"score": 0.999/' "$work/case/coco/det_segm.json"
+expect 'detections in another order' 1 '^FAIL +coco +coco/expected '
+
+fresh
+for file in "$work/case/coco/"*.json; do mv "$file" "${file%/*}/my ${file##*/}"; done
+expect 'COCO files of other names' 0 '^PASS +coco +coco/my expected '
+
 rm -rf "$work/case" && mkdir "$work/case" && echo 'text is no data' >"$work/case/README.md"
 expect 'no case at all' 1 'no case found'
 

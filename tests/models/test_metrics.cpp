@@ -32,6 +32,68 @@ TEST_CASE("two rectangles have the overlap of their areas") {
     CHECK(dice(none, none) == 1.0);
 }
 
+TEST_CASE("boundaries moved by whole pixels are that far apart") {
+    CHECK(boundary_distance(rectangle(2, 2, 9, 7), rectangle(2, 2, 9, 7)) == BoundaryDistance{});
+    // Single pixels 3 across and 4 down.
+    const auto apart = boundary_distance(rectangle(1, 1, 2, 2), rectangle(4, 5, 5, 6));
+    CHECK(apart.hausdorff_95 == 5);
+    CHECK(apart.average == 5);
+    // Horizontal lines of 20, 3 rows apart: every distance is 3.
+    CHECK(boundary_distance(rectangle(0, 2, 20, 3), rectangle(0, 5, 20, 6)) == BoundaryDistance{3, 3});
+}
+
+TEST_CASE("each way counts the same in the average, each pixel in the percentile") {
+    // A line of 20 pixels and its first pixel: 0..19 one way, 0 the other.
+    const auto result = boundary_distance(rectangle(0, 0, 20, 1), rectangle(0, 0, 1, 1));
+    CHECK(result.average == Approx((9.5 + 0) / 2));
+    // Sorted: 0, 0, 1, .. 19; position 0.95 * 20 = 19 is the last but one.
+    CHECK(result.hausdorff_95 == Approx(18));
+    CHECK(boundary_distance(rectangle(0, 0, 1, 1), rectangle(0, 0, 20, 1)) == result);
+    // Position 0.95 * 4 = 3.8 of 0, 0, 1, 2, 3.
+    CHECK(boundary_distance(rectangle(0, 0, 4, 1), rectangle(0, 0, 1, 1)).hausdorff_95 == Approx(2.8));
+}
+
+TEST_CASE("only boundaries are compared, and the border of the picture is one") {
+    // A filled square and its outline have the same boundary; the outline's inner side is 1 pixel wide as well.
+    auto outline = rectangle(3, 1, 12, 9);
+    for (int y = 2; y < 8; ++y)
+        for (int x = 4; x < 11; ++x) outline.values[std::size_t(y * 20 + x)] = 0;
+    CHECK(boundary_distance(rectangle(3, 1, 12, 9), outline) == BoundaryDistance{});
+    // The whole picture and a spot in its middle row: from (19, 9) it is 10 across and 5 down.
+    const auto whole = boundary_distance(rectangle(0, 0, 20, 10), rectangle(9, 4, 10, 5));
+    CHECK(whole.hausdorff_95 > 9);
+    CHECK(whole.hausdorff_95 <= std::sqrt(10.0 * 10 + 5 * 5));
+    // The spot is 4 rows from the upper border; nothing of the inside, which is nearer, counts.
+    CHECK(whole.average >= 4);
+}
+
+TEST_CASE("an empty mask is infinitely far from any other, and at no distance from another empty one") {
+    const auto none = rectangle(0, 0, 0, 0), some = rectangle(1, 1, 3, 3);
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    CHECK(boundary_distance(none, none) == BoundaryDistance{});
+    CHECK(boundary_distance(none, some) == BoundaryDistance{kInfinity, kInfinity});
+    CHECK(boundary_distance(some, none) == BoundaryDistance{kInfinity, kInfinity});
+    CHECK(boundary_distance(Mask(), Mask()) == BoundaryDistance{});
+}
+
+TEST_CASE("boundary distances are the same for masks that are moved, mirrored and exchanged") {
+    Random random(23);
+    for (int round = 0; round < 50; ++round) {
+        Mask a(13, 11), b(13, 11), mirrored_a(13, 11), mirrored_b(13, 11), moved_a(31, 29), moved_b(31, 29);
+        for (int y = 0; y < 11; ++y)
+            for (int x = 0; x < 13; ++x) {
+                const auto at = std::size_t(y * 13 + x), mirror = std::size_t(y * 13 + 12 - x), moved = std::size_t((y + 7) * 31 + x + 5);
+                a.values[at] = mirrored_a.values[mirror] = moved_a.values[moved] = random.uniform() < 0.4;
+                b.values[at] = mirrored_b.values[mirror] = moved_b.values[moved] = random.uniform() < 0.4;
+            }
+        const auto result = boundary_distance(a, b);
+        for (const auto& other : {boundary_distance(b, a), boundary_distance(mirrored_a, mirrored_b), boundary_distance(moved_a, moved_b)}) {
+            CHECK(other.hausdorff_95 == Approx(result.hausdorff_95));
+            CHECK(other.average == Approx(result.average));
+        }
+    }
+}
+
 TEST_CASE("a logit of exactly the threshold is outside") {
     const std::vector<float> logits{-1.0F, 0.0F, 1e-30F, 2.0F};
     CHECK(binarize(logits, 2, 2).values == std::vector<std::uint8_t>{0, 0, 1, 1});

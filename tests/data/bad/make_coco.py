@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the broken COCO files in tests/data/bad/coco: NAME.json, with a detector's boxes NAME.boxes beside it where those are broken.
+"""Writes the broken COCO files in tests/data/bad/coco: NAME.json, with a detector's
+boxes NAME.boxes or masks NAME.masks beside it where those are broken.
 
 Beside every file stands NAME.expected, the complete message with {file} and {folder} for paths
 (scripts/update_expected_texts.sh rewrites them). The same program writes the same bytes. Standard library only.
@@ -93,6 +94,8 @@ def make_files():
     write("category-ids.json", data(categories=[{"id": 3}, {"id": 3}, {"name": "thing"}, {"id": "3"}]))
     boxes = [[1, 1, 8, 2], [-2, 1, 2, 2], [1, 1, -1, 2], [1, 1, 1], [1, 1, 1, "2"], "1 1 1 1", [[1, 1, 1, 1]], [1e300, 1, 1e300, 1], None]
     write("boxes.json", data(annotations=numbered(annotation(bbox=box) for box in boxes)))
+    write("areas.json", data(annotations=numbered(annotation(area=area) for area in [0, -1, "3", None, [3], 2.5])))
+    write("category-names.json", data(categories=[{"id": 3, "name": 3}, {"id": 4, "name": None}, {"id": 5}]))
     write("segmentations-of-other-kinds.json", regions([], 5, "RLE", None, [1, 2, 3, 4, 5, 6], [[1, 2, 3, 4, 5, 6], 7], [7, [1, 2, 3, 4, 5, 6]],
                                                        [["1", 2, 3, 4, 5, 6]], [[[1, 2, 3, 4, 5, 6]]], [{"size": 1}], {}))
     write("polygons.json", regions([[1, 1, 5, 1]], [[1, 1, 5, 1, 5, 5, 1]], [[]], [[1, 1, 5, 1, 1e9, 5]], [[1, 1, 5, -6.5, 1, 5]], [[1, 1, 5, 1, 5, 5], [2, 2]]))
@@ -116,6 +119,13 @@ def make_files():
                           ("detections-of-nothing", [{**boxes[0], "bbox": [5, 4, 2, 2]}]), ("detections-truncated", json.dumps(boxes)[:100])):
         write(name + ".json", data())
         write(name + ".boxes", content)
+    mask = {"image_id": 1, "category_id": 3, "segmentation": runs(RUNS), "score": 0.5}
+    masks = [mask, without(mask, "segmentation"), {**mask, "segmentation": [[1, 1, 5, 1, 5, 5]]}, {**mask, "segmentation": runs(RUNS, (WIDTH, HEIGHT))},
+             {**mask, "segmentation": runs([7, 3, 37])}, {**mask, "segmentation": runs("73o")}, {**mask, "segmentation": runs(48)}, {**mask, "segmentation": {}},
+             {**mask, "image_id": 9}, {**mask, "score": None}]
+    for name, content in (("masks", masks), ("masks-truncated", json.dumps(masks)[:100]), ("masks-are-instances", data())):
+        write(name + ".json", data())
+        write(name + ".masks", content)
     write("images/good.png", png(WIDTH, HEIGHT))
     write("images/header.png", png(WIDTH, HEIGHT)[:20])
     write("images/text.png", "not a picture\n")

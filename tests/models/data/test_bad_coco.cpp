@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every NAME.json in tests/data/bad/coco must be refused with exactly the message in NAME.expected; detections in NAME.boxes are read
-// with it. The files come from tests/data/bad/make_coco.py; a new one is found by itself.
+// Every NAME.json in tests/data/bad/coco must be refused with exactly the message in NAME.expected; detections in NAME.boxes and
+// NAME.masks are read with it. The files come from tests/data/bad/make_coco.py; a new one is found by itself.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "models/data/coco.hpp"
+#include "models/data/coco_detections.hpp"
 #include "models/error.hpp"
 #include "tests/experiments/expected_text.hpp"
 
@@ -36,6 +36,7 @@ std::string message_of(const fs::path& file) {
         auto data = read_coco(file);
         std::optional<std::vector<CocoBox>> boxes;
         if (const auto path = beside(file, ".boxes"); fs::exists(path)) boxes = read_coco_boxes(path, data);
+        if (const auto path = beside(file, ".masks"); fs::exists(path)) (void)read_coco_detections(path, data, CocoTask::masks);
         const CocoSet set(std::move(data), boxes, 1000, {});
         for (int i = 0; i < set.size(); ++i) (void)set.image(i);
     } catch (const DataError& error) {
@@ -66,7 +67,8 @@ TEST_CASE("Every broken COCO file is refused with the message beside it", "[expe
 TEST_CASE("Every message of a broken COCO file stands beside one") {
     for (const auto& entry : fs::directory_iterator(kFolder)) {
         INFO(entry.path().string());
-        if (entry.path().extension() == ".expected" || entry.path().extension() == ".boxes") CHECK(fs::exists(beside(entry.path(), ".json")));
+        const auto extension = entry.path().extension();
+        if (extension == ".expected" || extension == ".boxes" || extension == ".masks") CHECK(fs::exists(beside(entry.path(), ".json")));
     }
 }
 

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "models/data/coco_detections.hpp"
+#include "models/data/raster.hpp"
 #include "models/error.hpp"
 #include "models/metrics.hpp"
 #include "tests/models/checkpoint/support.hpp"
@@ -183,11 +185,7 @@ TEST_CASE("Order of the sections, unknown keys and nested extras do not matter")
 }
 
 TEST_CASE("The reference data of the COCO metric load, areas and boxes are those that pycocotools wrote") {
-    const auto gt = test::large_golden("coco/gt.json");
-    if (gt.empty()) {
-        WARN("skipped: PRELUDE_GOLDEN has no coco/gt.json");
-        return;
-    }
+    const auto gt = test::data("golden/coco/gt.json");
     const auto data = read_coco(gt);
     std::ifstream stream(gt);
     const auto annotations = json::parse(stream).at("annotations");
@@ -198,8 +196,52 @@ TEST_CASE("The reference data of the COCO metric load, areas and boxes are those
         INFO("annotation " << annotation.id);
         const auto mask = mask_of(annotation, data.images[annotation.image]);
         CHECK(static_cast<double>(area(mask)) == annotations[i].at("area").get<double>());
+        CHECK(annotation.area == annotations[i].at("area").get<double>());
         const auto box = annotations[i].at("bbox").get<std::vector<double>>();
         CHECK(tight_box(mask) == Box{box[0], box[1], box[0] + box[2], box[1] + box[3]});
     }
     CHECK(read_coco_boxes(gt.parent_path() / "det_bbox.json", data).size() > 100);
+}
+
+TEST_CASE("Categories are those the file lists, else those of its annotations") {
+    Folder folder;
+    folder.content["categories"] = {{{"id", 9}, {"name", "cat"}}, {{"id", 3}}};
+    folder.add(7, {0, 0, 4, 4});
+    auto data = folder.data();
+    REQUIRE(data.categories.size() == 2);
+    CHECK((data.categories[0].id == 9 && data.categories[0].name == "cat"));
+    CHECK((data.categories[1].id == 3 && data.categories[1].name.empty()));
+    folder.content.erase("categories");
+    folder.content["annotations"][0]["category_id"] = 40;
+    folder.add(5, {0, 0, 2, 2});
+    data = folder.data();
+    REQUIRE(data.categories.size() == 2);
+    CHECK((data.categories[0].id == 3 && data.categories[1].id == 40));
+}
+
+TEST_CASE("Area and box come from the file, else from the mask") {
+    Folder folder;
+    folder.add(7, {2, 1, 9, 6});
+    folder.add(7, {2, 1, 9, 6});
+    folder.content["annotations"][0]["area"] = 12.5;
+    folder.content["annotations"][0]["bbox"] = {-0.5, 1, 7, 5};
+    folder.content["annotations"][1].erase("bbox");
+    const auto data = folder.data();
+    CHECK(data.annotations[0].area == 12.5);
+    CHECK(data.annotations[0].rectangle == CocoRectangle{-0.5, 1, 7, 5});
+    CHECK(data.annotations[0].box == Box{0, 1, 6.5, 6});
+    CHECK(data.annotations[1].area == 35);
+    CHECK(data.annotations[1].rectangle == CocoRectangle{2, 1, 7, 5});
+    CHECK(data.annotations[1].box == Box{2, 1, 9, 6});
+}
+
+TEST_CASE("Detected masks are read as text or as a list, with a box beside them or without") {
+    const auto data = Folder().data();
+    const json detections{{{"image_id", 5}, {"category_id", 3}, {"score", 0.5}, {"segmentation", {{"size", {kHeight, kWidth}}, {"counts", {10, 5, 93}}}}},
+                          {{"image_id", 7}, {"category_id", 8}, {"score", -2}, {"bbox", "none"}, {"segmentation", {{"size", {kHeight, kWidth}}, {"counts", compress(RunLengths{10, 5, 93})}}}}};
+    const auto found = read_coco_detections(detections.dump(), "masks", data, CocoTask::masks);
+    REQUIRE(found.size() == 2);
+    CHECK((found[0].image == 1 && found[0].category == 3 && found[0].score == 0.5));
+    CHECK((found[1].image == 0 && found[1].category == 8 && found[1].score == -2));
+    for (const auto& each : found) CHECK(each.runs == RunLengths{10, 5, 93});
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "models/data/coco.hpp"
 #include "models/data/random.hpp"
 
 using namespace prelude::models;
@@ -128,4 +129,65 @@ TEST_CASE("What is no compressed run lengths is refused with what was found") {
     CHECK(refusal("oooooooo0", 4) == "the number at byte 0 has more than 7 pieces");
     CHECK(refusal("O", 4) == "run 0 is -1, allowed 0..4");
     CHECK(refusal("9", 4) == "run 0 is 9, allowed 0..4");
+}
+
+TEST_CASE("Shared pixels, merges and boxes of run lengths are those of the masks, at sides from 1 to primes") {
+    Random random(5);
+    for (int round = 0; round < 400; ++round) {
+        const int width = round % 5 == 0 ? 1 : random.integer(1, 31), height = round % 7 == 0 ? 1 : random.integer(1, 29);
+        Mask a(width, height), b(width, height), either(width, height), both(width, height);
+        const double share_a = random.uniform(-0.2, 1.2), share_b = random.uniform(-0.2, 1.2);
+        for (std::size_t i = 0; i < a.values.size(); ++i) {
+            a.values[i] = random.uniform() < share_a;
+            b.values[i] = random.uniform() < share_b;
+            either.values[i] = a.values[i] | b.values[i];
+            both.values[i] = a.values[i] & b.values[i];
+        }
+        INFO(width << " x " << height << ": " << to_coco_rle(a) << " and " << to_coco_rle(b));
+        const auto runs_a = run_lengths(a), runs_b = run_lengths(b);
+        CHECK(shared_area(runs_a, runs_b) == area(both));
+        CHECK(merge(runs_a, runs_b, Merge::either) == run_lengths(either));
+        CHECK(merge(runs_a, runs_b, Merge::both) == run_lengths(both));
+        CHECK(tight_box(runs_a, height) == tight_box(a));
+        const double shared = static_cast<double>(area(both));
+        CHECK(coco_overlap(runs_a, runs_b, false) == (shared == 0 ? 0 : shared / static_cast<double>(area(either))));
+        CHECK(coco_overlap(runs_a, runs_b, true) == (shared == 0 ? 0 : shared / static_cast<double>(area(a))));
+    }
+}
+
+TEST_CASE("Runs of no pixels change nothing") {
+    const RunLengths plain{3, 4, 5}, padded{0, 0, 3, 2, 0, 2, 0, 0, 5, 0, 0}, leading{0, 0, 3, 4, 5};
+    CHECK(shared_area(plain, padded) == 4);
+    CHECK(merge(plain, padded, Merge::either) == plain);
+    CHECK(merge(padded, leading, Merge::both) == plain);
+    CHECK(tight_box(padded, 4) == tight_box(plain, 4));
+    CHECK(tight_box(RunLengths{12, 0}, 4) == Box{});
+    CHECK(tight_box(RunLengths{}, 4) == Box{});
+}
+
+TEST_CASE("Boxes overlap by their shared part, over the found box alone for a crowd") {
+    const CocoRectangle box{10, 20, 4, 6};
+    CHECK(coco_overlap(box, box, false) == 1);
+    CHECK(coco_overlap(box, {12, 20, 4, 6}, false) == Approx(1.0 / 3));
+    CHECK(coco_overlap(box, {12, 20, 40, 60}, true) == Approx(0.5));
+    CHECK(coco_overlap(box, {14, 20, 4, 6}, false) == 0);  // touching
+    CHECK(coco_overlap(box, {11, 21, 0, 3}, false) == 0);
+    CHECK(coco_overlap({11, 21, 0, 3}, box, true) == 0);
+}
+
+TEST_CASE("An annotation of many outlines covers their union") {
+    CocoAnnotation annotation;
+    const CocoImage image{.id = 1, .file_name = {}, .width = 37, .height = 23};
+    CHECK(run_lengths_of(annotation, image) == RunLengths{37 * 23});
+    Mask drawn(image.width, image.height);
+    Random random(3);
+    for (int count = 1; count <= 13; ++count) {
+        std::vector<double> outline;
+        for (int i = 0; i < 8; ++i) outline.push_back(random.uniform(-5, 40));
+        annotation.outlines.push_back(outline);
+        draw_run_lengths(drawn, rasterise_outline(outline, image.width, image.height));
+        INFO(count << " outlines");
+        CHECK(run_lengths_of(annotation, image) == run_lengths(drawn));
+        CHECK(mask_of(annotation, image) == drawn);
+    }
 }

@@ -7,6 +7,7 @@
 #include "models/data/image.hpp"
 #include "models/data/random.hpp"
 #include "models/error.hpp"
+#include "tests/support/png.hpp"
 
 using namespace prelude::models;
 
@@ -91,4 +92,40 @@ TEST_CASE("the tight box of a mask is half open and touches its outermost pixels
     mask.values[7 * 10 + 9] = 1;
     CHECK(tight_box(mask) == Box{.x0 = 2, .y0 = 3, .x1 = 10, .y1 = 8});
     CHECK(area(mask) == 2);
+}
+
+TEST_CASE("labels are grey samples as stored, in 8 and 16 bits, with transparency or without") {
+    using namespace test;
+    CHECK(decode_labels(png_of({.width = 3, .height = 2}, stored({{0, 1, 255}, {7, 0, 254}})), "grey") == LabelMap{3, 2, {0, 1, 255, 7, 0, 254}});
+    CHECK(decode_labels(png_of({.width = 3, .bits = 16}, stored({{0x00, 0x01, 0x01, 0x00, 0xff, 0xfe}})), "grey of 16 bits") == LabelMap{3, 1, {1, 256, 0xfffe}});
+    CHECK(decode_labels(png_of({.width = 2, .kind = PngKind::grey_alpha}, stored({{5, 0, 6, 255}})), "grey and alpha") == LabelMap{2, 1, {5, 6}});
+    CHECK(decode_labels(png_of({.width = 3, .bits = 1}, stored({{0b10100000}})), "1 bit") == LabelMap{3, 1, {255, 0, 255}});
+    CHECK(decode_labels(png_of({.width = 4, .bits = 2}, stored({{0b00011011}})), "2 bits") == LabelMap{4, 1, {0, 85, 170, 255}});
+}
+
+TEST_CASE("labels of colours and palettes differ from those of greys, equal greys do not") {
+    using namespace test;
+    const std::uint32_t blue = colour_label(0, 0, 7), green = colour_label(0, 7, 0);
+    CHECK(blue == 0x1000007);
+    CHECK(blue != green);
+    CHECK(decode_labels(png_of({.width = 3, .kind = PngKind::rgb}, stored({{0, 0, 7, 7, 7, 7, 0, 7, 0}})), "colours") == LabelMap{3, 1, {blue, 7, green}});
+    CHECK(decode_labels(png_of({.width = 2, .kind = PngKind::rgba}, stored({{0, 0, 7, 0, 7, 7, 7, 255}})), "colours and alpha") == LabelMap{2, 1, {blue, 7}});
+    CHECK(decode_labels(png_of({.width = 4, .kind = PngKind::palette}, stored({{0, 1, 2, 1}}), {0, 0, 0, 0, 0, 7, 0, 7, 0}), "palette") == LabelMap{4, 1, {0, blue, green, blue}});
+}
+
+TEST_CASE("a picture whose data unfold to more than its sides is refused before they are stored") {
+    const auto small = test::png_of({}, test::bomb(1));
+    CHECK(decode_labels(small, "small").values == std::vector<std::uint32_t>{0});
+    const auto large = test::png_of({}, test::bomb(2'000'000));  // 3 MB: 516 MB unfolded
+    CHECK_THROWS_AS(decode_labels(large, "large"), DataError);
+    CHECK_THROWS_AS(decode_image(large, "large"), DataError);
+}
+
+TEST_CASE("a picture of the longest sides decodes in any kind") {
+    using namespace test;
+    for (const auto& [width, height] : {std::pair{16384U, 1U}, {1U, 16384U}}) {
+        const std::vector<Bytes> rows(height, Bytes(width * 1, 3));
+        CHECK(decode_labels(png_of({.width = width, .height = height}, stored(rows)), "long").values == std::vector<std::uint32_t>(16384, 3));
+        CHECK(decode_image(png_of({.width = width, .height = height}, stored(rows)), "long").rgb == std::vector<std::uint8_t>(3 * 16384, 3));
+    }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "models/data/coco_rle.hpp"
+#include "models/data/random.hpp"
 #include "models/data/raster.hpp"
 
 using namespace prelude::models;
@@ -67,4 +69,32 @@ TEST_CASE("compressed run lengths are those of pycocotools") {
     CHECK(to_coco_rle(mask) == "0<");
     mask.values = {0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0};
     CHECK(to_coco_rle(mask) == "11116");  // by columns: runs 1 1 1 2 7; from the fourth on less the one two before
+}
+
+TEST_CASE("squared distances are those of the nearest pixel, tried one by one, at prime sides and in single rows and columns") {
+    Random random(17);
+    for (int round = 0; round < 120; ++round) {
+        const int width = round % 6 == 0 ? 1 : random.integer(1, 23), height = round % 5 == 0 ? 1 : random.integer(1, 19);
+        Mask mask(width, height);
+        const double share = round % 2 == 0 ? 0.03 : random.uniform();
+        for (auto& value : mask.values) value = random.uniform() < share;
+        mask.values[random.pick(mask.values.size())] = 1;
+        const auto squared = squared_distance_to(mask);
+        INFO(width << " x " << height << ": " << to_coco_rle(mask));
+        for (int y = 0; y < height; ++y)
+            for (int x = 0; x < width; ++x) {
+                int nearest = 1 << 20;
+                for (int v = 0; v < height; ++v)
+                    for (int u = 0; u < width; ++u)
+                        if (mask.contains(u, v)) nearest = std::min(nearest, (u - x) * (u - x) + (v - y) * (v - y));
+                REQUIRE(squared[static_cast<std::size_t>(y * width + x)] == static_cast<std::uint32_t>(nearest));
+            }
+    }
+}
+
+TEST_CASE("squared distances reach across the largest picture") {
+    Mask mask(16384, 3);
+    mask.values[0] = 1;
+    const auto squared = squared_distance_to(mask);
+    CHECK(squared.back() == 16383U * 16383U + 4U);
 }
