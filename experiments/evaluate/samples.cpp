@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "experiments/base64.hpp"
 #include "experiments/evaluate/accuracy.hpp"
@@ -69,8 +70,9 @@ Sample sample_in(const json& json) {
 
 const models::PromptedMask* sample_prompt(int index, const models::EvaluationImage& item) {
     if (index >= kNumSamples || item.prompts.empty()) return nullptr;
-    const auto box = std::ranges::find(item.prompts, models::PromptKind::box, &models::PromptedMask::kind);
-    return box == item.prompts.end() ? item.prompts.data() : &*box;
+    return &*std::ranges::max_element(item.prompts, {}, [](const models::PromptedMask& prompt) {
+        return std::pair(prompt.kind == models::PromptKind::box, models::area(prompt.truth));
+    });
 }
 
 std::vector<Sample> samples_of(const models::EvaluationSet& set, const ReferenceAnswers& answers) {

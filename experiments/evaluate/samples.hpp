@@ -35,7 +35,8 @@ struct SampleAnswer {
     double iou = 0;
 };
 
-/// The prompt of a picture that is a sample: the first box, of a picture without boxes the first prompt; nullptr if there is none.
+/// The prompt of a picture that is a sample: of its boxes (without one, of its prompts) that with the largest true mask, the first of
+/// equals; nullptr if there is none. No model's answer plays a part.
 [[nodiscard]] const models::PromptedMask* sample_prompt(int index, const models::EvaluationImage& item);
 
 [[nodiscard]] std::vector<Sample> samples_of(const models::EvaluationSet& set, const ReferenceAnswers& answers);

@@ -21,9 +21,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+std::string content_of_file(const std::string& path) {
+    return remembered("sha256", path, [&] { return sha256_of_path(path); });
+}
+
 /// Paths by what is there; of a COCO file the pictures it names are part.
 ContentOf content_of(const Settings& settings) {
-    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : sha256_of_path(path); };
+    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : content_of_file(path); };
 }
 
 std::string text_of(const Settings& settings, std::initializer_list<std::string_view> sections) {
@@ -33,7 +37,7 @@ std::string text_of(const Settings& settings, std::initializer_list<std::string_
 /// The weights a point uses are part of its keys by content, wherever they lie.
 std::string model_text(const Settings& settings) {
     const auto path = checkpoint_path(settings.model);
-    return text_of(settings, {"model"}) + "weights=" + (path.empty() ? "none" : sha256_of_path(path)) + "\n";
+    return text_of(settings, {"model"}) + "weights=" + (path.empty() ? "none" : content_of_file(path)) + "\n";
 }
 
 std::string key_of(TaskKind kind, std::initializer_list<std::string_view> parts) {
