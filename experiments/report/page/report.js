@@ -427,7 +427,7 @@
     byId('mask-table').append(top, body);
     byId('masks').hidden = false;
     byId('mask-point-key').hidden = points.length === 0;
-    byId('masks-text').textContent = 'The largest object asked for on each of the first ' + plural(data.masks.samples.length, 'evaluated picture') + ', whatever came out.'
+    byId('masks-text').textContent = 'The largest object asked for on each of the first ' + plural(data.masks.samples.length, 'evaluated picture') + ', not chosen by what came out.'
       + (points.length > 1 ? ' Design points from the fewest bits of weights to the most accurate' + (points.some((row) => row.front) ? ', all on the Pareto front' : '') + '.' : '');
   }
 

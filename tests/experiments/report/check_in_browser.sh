@@ -13,6 +13,9 @@ fail() { printf 'FAIL %s: %s\n' "$name" "$*"; exit 1; }
 browse() { chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/profile" \
     --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=20000 "$@" 2>"$work/log"; }
 
+# count REGEX FILE: matches, also none
+count() { { grep -o "$1" "$2" || true; } | wc -l; }
+
 # check NAME PLOTS ROWS TILES TEXT [explore arguments...]     TILES: pictures with a mask
 check() {
     name=$1
@@ -23,11 +26,11 @@ check() {
     browse --dump-dom "$url" >"$dom"
     grep -q "data-ready=\"$plots\"" "$dom" || fail "not $plots plots: $(grep -o 'data-ready="[^"]*"' "$dom" || echo 'the script did not reach its end')"
     local shown
-    shown=$(grep -o '<tr data-position=[^>]*>\|<tr class="[^"]*" data-position=[^>]*>\|<tr data-position' "$dom" | wc -l)
+    shown=$(count '<tr data-position=[^>]*>\|<tr class="[^"]*" data-position=[^>]*>\|<tr data-position' "$dom")
     [ "$shown" = "$rows" ] || fail "$shown rows instead of $rows"
-    shown=$(grep -o '<div class="tile">' "$dom" | wc -l)
+    shown=$(count '<div class="tile">' "$dom")
     [ "$shown" = "$tiles" ] || fail "$shown masks instead of $tiles"
-    shown=$(grep -o '<div class="tile"><img src="data:image/png;base64,[^"]*" alt=""><img src="data:image/png;base64,[^"]*" alt="[^"]*, grey &lt;[0-9]*&gt;"><i class="\(box\|dot\)" style="[^"]*"></i></div>' "$dom" | wc -l)
+    shown=$(count '<div class="tile"><img src="data:image/png;base64,[^"]*" alt=""><img src="data:image/png;base64,[^"]*" alt="[^"]*, grey &lt;[0-9]*&gt;"><i class="\(box\|dot\)" style="[^"]*"></i></div>' "$dom")
     [ "$shown" = "$tiles" ] || fail "$shown of $tiles masks with picture, layer and prompt"
     grep -q "$text" "$dom" || fail "does not say: $text"
     if grep -qE '(src|href)="(https?:)?//' "$dom"; then fail "refers to the network"; fi
