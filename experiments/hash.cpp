@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <map>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 namespace prelude::experiments {
@@ -66,6 +68,19 @@ std::string sha256_of_path(const fs::path& path) {
     Sha256 hash;
     for (const auto& entry : entries) hash.add(entry);
     return hash.finish();
+}
+
+std::string remembered(std::string_view what, const fs::path& file, const std::function<std::string()>& compute) {
+    static std::map<std::tuple<std::string, fs::path, std::uintmax_t, fs::file_time_type>, std::string> known;
+    std::error_code failure;
+    if (!fs::is_regular_file(file, failure)) return compute();
+    const auto size = fs::file_size(file, failure);
+    if (failure) return compute();
+    const auto changed = fs::last_write_time(file, failure);
+    if (failure) return compute();
+    const std::tuple state{std::string(what), file, size, changed};
+    const auto found = known.find(state);
+    return found != known.end() ? found->second : known[state] = compute();
 }
 
 }  // namespace prelude::experiments

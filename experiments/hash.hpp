@@ -4,6 +4,7 @@
 // Content hashes: what cached results are keyed by.
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,5 +16,10 @@ namespace prelude::experiments {
 /// SHA-256 of a file's bytes; of a folder, of the names and sizes in it.
 /// Throws    std::filesystem::filesystem_error when it cannot be read
 [[nodiscard]] std::string sha256_of_path(const std::filesystem::path& path);
+
+/// What a user's file says, computed once a process for as long as the file keeps its size and its time of last change: every point
+/// of a sweep asks. Of a folder, whose time tells little, it is computed anew.
+/// Contract   one `compute` for a `what`; not for concurrent use; not for files that have to be checked (store/cache.hpp)
+[[nodiscard]] std::string remembered(std::string_view what, const std::filesystem::path& file, const std::function<std::string()>& compute);
 
 }  // namespace prelude::experiments

@@ -11,6 +11,7 @@ namespace prelude::models {
 namespace {
 
 constexpr Colour kDark{20, 20, 20};
+constexpr std::uint8_t kFillOpacity = 102, kOpaque = 255;  ///< 2/5 and 1
 
 std::uint8_t* pixel(Image& image, int x, int y) {
     return image.rgb.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(x)) * 3;
@@ -31,6 +32,9 @@ bool on_contour(const Mask& mask, int x, int y) {
     return false;
 }
 
+/// Of a pixel inside the mask.
+std::uint8_t opacity_at(const Mask& mask, int x, int y) { return on_contour(mask, x, y) ? kOpaque : kFillOpacity; }
+
 }  // namespace
 
 Colour overlay_colour(std::size_t index) noexcept {
@@ -45,13 +49,26 @@ void draw_mask(Image& image, const Mask& mask, Colour colour) {
         for (int x = 0; x < mask.width; ++x) {
             if (!mask.contains(x, y)) continue;
             auto* target = pixel(image, x, y);
-            const bool contour = on_contour(mask, x, y);
+            const int opacity = opacity_at(mask, x, y);
             for (std::size_t channel = 0; channel < 3; ++channel) {
                 target[channel] =
-                    contour ? colour[channel] : static_cast<std::uint8_t>((target[channel] * 3 + colour[channel] * 2 + 2) / 5);
+                    static_cast<std::uint8_t>((target[channel] * (kOpaque - opacity) + colour[channel] * opacity + kOpaque / 2) / kOpaque);
             }
         }
     }
+}
+
+std::vector<std::uint8_t> encode_mask_layer(const Mask& mask, Colour colour) {
+    std::vector<std::uint8_t> rgba(mask.values.size() * 4);
+    for (int y = 0; y < mask.height; ++y) {
+        for (int x = 0; x < mask.width; ++x) {
+            if (!mask.contains(x, y)) continue;
+            auto* target = rgba.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.width) + static_cast<std::size_t>(x)) * 4;
+            std::ranges::copy(colour, target);
+            target[3] = opacity_at(mask, x, y);
+        }
+    }
+    return encode_png_rgba(mask.width, mask.height, rgba);
 }
 
 void draw_box(Image& image, const Box& box, Colour colour) {

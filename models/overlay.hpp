@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "models/data/image.hpp"
 
@@ -18,6 +19,9 @@ using Colour = std::array<std::uint8_t, 3>;
 
 /// The mask as a translucent fill (40 %) inside a solid contour two pixels wide. The sides are those of the picture.
 void draw_mask(Image& image, const Mask& mask, Colour colour);
+
+/// What draw_mask puts on a picture, by itself: a PNG of the mask's sides, transparent outside the mask, to be laid over the picture.
+[[nodiscard]] std::vector<std::uint8_t> encode_mask_layer(const Mask& mask, Colour colour);
 
 /// The outline of a box, one pixel wide, clipped to the picture; nothing of a box outside it.
 void draw_box(Image& image, const Box& box, Colour colour);

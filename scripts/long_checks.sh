@@ -21,4 +21,4 @@ for reader in safetensors pth coco yaml; do
     echo "fuzz_$reader: 60 s clean"
 done
 
-tests/experiments/report/check_in_browser.sh build/release/explore arch_configs/quickstart.yaml
+tests/experiments/report/check_in_browser.sh build/release/tests/fake_explore arch_configs/quickstart.yaml

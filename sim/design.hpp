@@ -94,7 +94,6 @@ struct Design {
     bool layer_overlap = false;  ///< prefetch of the next segment's first weights
     Dataflow dataflow = Dataflow::automatic;
     AttentionFusion attention = AttentionFusion::automatic;
-    std::string mapping_file;  ///< empty: the mapper chooses
 };
 
 }  // namespace prelude::sim

@@ -167,12 +167,11 @@ void declare_hw_keys(std::vector<Key>& keys) {
                           .sentence = "Scores go through DRAM, or whole score rows of a query tile stay on chip.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.attention; }));
-    keys.push_back(
-        field({.path = "hw.mapping",
-               .domain = Domain::path({{"auto", 0}}),
-               .sentence = "Tile sizes and loop orders: chosen by the mapper, or pinned in a file that `explore inspect` printed.",
-               .affects = Affects::hardware},
-              [](auto& s) -> auto& { return s.hw.mapping_file; }));
+    keys.push_back({.path = "hw.mapping",
+                    .domain = Domain::path({{"auto", 0}}),
+                    .sentence = "Tile sizes and loop orders: chosen by the mapper (`explore inspect` prints them), or pinned in a file.",
+                    .affects = Affects::hardware,
+                    .fixed = "auto"});
 }
 
 }  // namespace prelude::experiments

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "experiments/evaluate/samples.hpp"
 #include "models/checkpoint/safetensors.hpp"
 #include "models/metrics.hpp"
 #include "quant/arithmetic/rounding.hpp"
@@ -147,10 +148,11 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
     std::vector<double> iou, agreement;
     std::vector<models::PromptKind> kinds;
     Saturation saturation;
-    nlohmann::json layers = nlohmann::json::object();
+    nlohmann::json layers = nlohmann::json::object(), samples = nlohmann::json::array();
     double signal = 0, noise = 0;
     for (int index = 0; index < set.size(); ++index) {
         const auto item = set.image(index);
+        const auto* sample = sample_prompt(index, item);
         std::optional<LayerTrace> trace;
         quant::WordHook hook;
         if (index == 0 && !item.prompts.empty()) {
@@ -172,6 +174,7 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
             iou.push_back(models::intersection_over_union(mask, prompt.truth));
             agreement.push_back(models::intersection_over_union(mask, answers.masks[number]));
             kinds.push_back(prompt.kind);
+            if (&prompt == sample) samples.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou.back()}));
             const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
             for (std::size_t i = 0; i < prediction.low_res_logits.values().size(); ++i) {
                 const double reference = answers.logits[number][i], error = reference - step * prediction.low_res_logits[i];
@@ -188,6 +191,7 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
     result["overflow_count"] = predictor.num_overflows();
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
     result["layers"] = layers;
+    result["samples"] = std::move(samples);
     result["warnings"] = quantized.warnings;
     return result;
 }

@@ -32,7 +32,7 @@ void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& 
 ///
 /// Meaning   miou...: as above; mask_agreement: mean IoU between its masks and the FP32 model's; sqnr_db: of all low-resolution logits together;
 ///           layers: SQNR of every contraction's output on the first picture and prompt; saturation_pct: share of words of the operand
-///           and residual values of that picture that lie at an end of their format
+///           and residual values of that picture that lie at an end of their format; samples: the answers to the set's samples (samples.hpp)
 [[nodiscard]] nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
                                                 const ReferenceAnswers& answers);
 

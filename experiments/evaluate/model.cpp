@@ -9,8 +9,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <tuple>
 
 namespace prelude::experiments {
 
@@ -119,19 +117,16 @@ std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings,
 
 std::string content_of_data(const std::string& path) {
     const auto file = annotation_file(path);
-    // Hashed once a process: every point of a sweep asks.
-    static std::map<std::tuple<std::string, std::uintmax_t, fs::file_time_type>, std::string> known;
-    std::error_code missing;
-    auto& content = known[{file.string(), fs::file_size(file, missing), fs::last_write_time(file, missing)}];
-    if (!content.empty()) return content;
-    const auto data = models::read_coco(file);
-    auto text = sha256_of_path(file) + "\n";
-    for (const auto& image : data.images) {
-        std::error_code failure;
-        const auto size = fs::file_size(models::picture_path(data, image), failure);
-        text += fmt::format("{} {}\n", image.file_name, failure ? 0 : size);
-    }
-    return content = sha256(text);
+    return remembered("coco", file, [&] {
+        const auto data = models::read_coco(file);
+        auto text = sha256_of_path(file) + "\n";
+        for (const auto& image : data.images) {
+            std::error_code failure;
+            const auto size = fs::file_size(models::picture_path(data, image), failure);
+            text += fmt::format("{} {}\n", image.file_name, failure ? 0 : size);
+        }
+        return sha256(text);
+    });
 }
 
 }  // namespace prelude::experiments

@@ -9,6 +9,7 @@
 #include "experiments/evaluate/design_point.hpp"
 #include "experiments/evaluate/fingerprint.hpp"
 #include "experiments/evaluate/hardware.hpp"
+#include "experiments/evaluate/samples.hpp"
 #include "experiments/hash.hpp"
 #include "quant/calibration/calibrate.hpp"
 #include "quant/quantize.hpp"
@@ -20,9 +21,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+std::string content_of_file(const std::string& path) {
+    return remembered("sha256", path, [&] { return sha256_of_path(path); });
+}
+
 /// Paths by what is there; of a COCO file the pictures it names are part.
 ContentOf content_of(const Settings& settings) {
-    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : sha256_of_path(path); };
+    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : content_of_file(path); };
 }
 
 std::string text_of(const Settings& settings, std::initializer_list<std::string_view> sections) {
@@ -32,7 +37,7 @@ std::string text_of(const Settings& settings, std::initializer_list<std::string_
 /// The weights a point uses are part of its keys by content, wherever they lie.
 std::string model_text(const Settings& settings) {
     const auto path = checkpoint_path(settings.model);
-    return text_of(settings, {"model"}) + "weights=" + (path.empty() ? "none" : sha256_of_path(path)) + "\n";
+    return text_of(settings, {"model"}) + "weights=" + (path.empty() ? "none" : content_of_file(path)) + "\n";
 }
 
 std::string key_of(TaskKind kind, std::initializer_list<std::string_view> parts) {
@@ -97,7 +102,10 @@ json run_reference(const Outline& point, const fs::path& cache) {
     const auto set = evaluation_set(point.settings.data, model.config);
     const auto answers = reference_answers(model, *set);
     save_answers(answers, answers_file(cache, point.keys.reference));
-    return reference_accuracy(answers, set->size());
+    save_samples(samples_of(*set, answers), samples_file(cache, point.keys.reference));
+    auto result = reference_accuracy(answers, set->size());
+    result["warnings"] = set->left_out();
+    return result;
 }
 
 json run_ranges(const Outline& point, const fs::path& cache) {
@@ -186,6 +194,9 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
     cells["point"] = std::to_string(index);
     cells["status"] = "ok";
     std::vector<std::string> warnings = grid.combination(index).warnings, reasons;
+    const auto warn = [&](const json& result) {
+        for (const auto& warning : result.at("warnings")) warnings.push_back(warning.get<std::string>());
+    };
     const auto result_of = [&](const std::string& key) -> const json* {
         const auto found = results.find(key);
         if (found == results.end()) {
@@ -201,18 +212,18 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
     if (!point.has_weights) {
         reasons.push_back("no weights: accuracy cells are empty");
     } else if (const auto* reference = result_of(point.keys.reference)) {
-        const auto& source = *reference;
+        warn(*reference);
         if (point.design) {
-            cells["miou_fp32"] = fmt::format("{}", source.at("miou").get<double>());
+            cells["miou_fp32"] = fmt::format("{}", reference->at("miou").get<double>());
         } else {
-            accuracy_cells(source, cells);
+            accuracy_cells(*reference, cells);
             cells["miou_fp32"] = cells["miou"];
         }
     }
     const json* accuracy = point.has_weights && point.design ? result_of(point.keys.accuracy) : nullptr;
     if (accuracy) {
         accuracy_cells(*accuracy, cells);
-        for (const auto& warning : accuracy->at("warnings")) warnings.push_back(warning.get<std::string>());
+        warn(*accuracy);
     }
     if (!point.design) {
         reasons.push_back("floating point: the datapath of this version is integer, hardware cells are empty");

@@ -83,7 +83,7 @@ void write_outputs(const fs::path& out, const Results& results, const Store& sto
     write_atomically(out / "results.csv", results_csv(results));
     write_atomically(out / "layers.csv", layers_csv(results.info, store));
     write_atomically(out / "pareto.csv", pareto_csv(results));
-    write_atomically(out / "report.html", report_html(results, store, out / "cache" / "overlays"));
+    write_atomically(out / "report.html", report_html(results, store, out / "cache"));
 }
 
 int exit_code_of(const Results& results) {

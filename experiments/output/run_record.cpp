@@ -7,11 +7,16 @@
 #include <sqlite3.h>
 #include <sys/utsname.h>
 
+#include <CLI/Version.hpp>
+#include <Eigen/Core>
+#include <boost/version.hpp>
 #include <fstream>
 #include <sstream>
 
 #include "experiments/hash.hpp"
 #include "experiments/process/launcher.hpp"
+#include "quant/onednn_version.hpp"
+#include "sim/systemc_version.hpp"
 
 namespace prelude::experiments {
 
@@ -58,9 +63,15 @@ json run_record(const Results& results, const SweepSummary* summary, int num_job
         {"versions",
          {{"prelude", PRELUDE_VERSION},
           {"compiler", __VERSION__},
+          {"systemc", sim::systemc_version()},
+          {"onednn", quant::onednn_version()},
+          {"eigen", fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION)},
+          {"boost", fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100)},
+          {"yaml_cpp", PRELUDE_YAML_CPP_VERSION},
           {"sqlite", sqlite3_libversion()},
+          {"cli11", CLI11_VERSION},
           {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)},
-          {"fmt", FMT_VERSION}}},
+          {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10'000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)}}},
         {"architecture_level", PRELUDE_ARCH},
         {"host",
          {{"name", system.nodename},

@@ -2,17 +2,14 @@
 #include "experiments/report/report.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <algorithm>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string_view>
 
 #include "experiments/columns.hpp"
 #include "experiments/output/table.hpp"
+#include "experiments/report/masks.hpp"
 
 namespace prelude::experiments {
 
@@ -25,11 +22,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-constexpr std::size_t kMaxPictures = 24;
-constexpr std::uintmax_t kMaxPictureBytes = 4U << 20;
-constexpr std::size_t kMaxCaption = 200;
-constexpr std::size_t kKeyDigits = 64;
 
 std::string escaped_html(std::string_view text) {
     std::string result;
@@ -61,54 +53,6 @@ std::string escaped_json(const json& value) {
     return result;
 }
 
-std::string base64(std::string_view bytes) {
-    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                                       static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(length));
-    return text;
-}
-
-std::string read_bytes(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string caption_of(const fs::path& picture) {
-    std::string caption;
-    std::ifstream text(fs::path(picture).replace_extension(".txt"));
-    if (text) std::getline(text, caption);
-    if (caption.empty()) {
-        caption = picture.stem().string();
-        if (is_key(std::string_view(caption).substr(0, kKeyDigits))) caption.erase(0, kKeyDigits);
-        std::replace(caption.begin(), caption.end(), '_', ' ');
-        caption.erase(0, caption.find_first_not_of(" -."));
-    }
-    return caption.substr(0, kMaxCaption);
-}
-
-json pictures_in(const fs::path& folder, const Store& store) {
-    std::vector<fs::path> files;
-    std::error_code failure;
-    for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure))
-        if (entry->path().extension() == ".png" && entry->is_regular_file(failure) && entry->file_size(failure) <= kMaxPictureBytes)
-            files.push_back(entry->path());
-    auto pictures = json::array();
-    if (files.empty()) return pictures;
-    std::sort(files.begin(), files.end());
-    const auto keys = store.keys_in_rows();
-    const std::set<std::string> current(keys.begin(), keys.end());
-    for (const auto& file : files) {
-        const auto key = file.filename().string().substr(0, kKeyDigits);
-        if (is_key(key) && !current.contains(key)) continue;  // of another sweep in the same folder
-        const auto bytes = read_bytes(file);
-        if (!bytes.starts_with("\x89PNG")) continue;
-        pictures.push_back({{"source", "data:image/png;base64," + base64(bytes)}, {"caption", caption_of(file)}});
-        if (pictures.size() == kMaxPictures) break;
-    }
-    return pictures;
-}
-
 json columns_of(const SweepInfo& info) {
     auto columns = json::array();
     for (const auto& name : result_columns(info)) {
@@ -137,7 +81,7 @@ json layers_of(const Results& results, const Store& store) {
     return layers;
 }
 
-json data_of(const Results& results, const Store& store, const fs::path& overlays) {
+json data_of(const Results& results, const Store& store, const fs::path& cache) {
     const auto& info = results.info;
     const auto columns = result_columns(info);
     auto rows = json::array(), feasible = json::array(), front = json::array();
@@ -167,7 +111,7 @@ json data_of(const Results& results, const Store& store, const fs::path& overlay
             {"devices", info.devices},
             {"layer_columns", info.layer_columns},
             {"layers", layers_of(results, store)},
-            {"overlays", pictures_in(overlays, store)}};
+            {"masks", masks_of(results, store, cache)}};
 }
 
 /// A script that cannot end its element.
@@ -198,10 +142,10 @@ std::string filled(std::string_view page, const std::map<std::string_view, std::
 
 }  // namespace
 
-std::string report_html(const Results& results, const Store& store, const fs::path& overlays) {
+std::string report_html(const Results& results, const Store& store, const fs::path& cache) {
     return filled(assets::page, {{"title", escaped_html(fs::path(results.info.source).filename().string())},
                                  {"style", std::string(assets::style)},
-                                 {"data", escaped_json(data_of(results, store, overlays))},
+                                 {"data", escaped_json(data_of(results, store, cache))},
                                  {"chart", embedded(assets::chart)},
                                  {"script", embedded(assets::script)}});
 }

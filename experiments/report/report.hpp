@@ -13,9 +13,8 @@ namespace prelude::experiments {
 /// Contract
 ///   - nothing is loaded: script, style, data and pictures are inside; every text of the user's is escaped;
 ///   - layers of at most kMaxReportLayers rows are inside, points of the front first; the page says which;
-///   - pictures: `overlays`/*.png; a name that begins with a key is shown only if some row stands on that key. The caption is
-///     the first line of NAME.txt, else the name.
+///   - masks of a few prompts are inside where `cache` holds their pictures (masks.hpp).
 inline constexpr std::size_t kMaxReportLayers = 30'000;
-[[nodiscard]] std::string report_html(const Results& results, const Store& store, const std::filesystem::path& overlays);
+[[nodiscard]] std::string report_html(const Results& results, const Store& store, const std::filesystem::path& cache);
 
 }  // namespace prelude::experiments

@@ -120,13 +120,12 @@ void forget(const fs::path& cache, const CachedFile& file) noexcept {
 
 void clear_cache(const fs::path& cache) noexcept {
     std::error_code failure;
-    for (const auto& folder : {cache, cache / "overlays"})
-        for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
-            auto name = entry->path().filename().string();
-            if (name.starts_with('.')) name.erase(0, 1);  // left by a writer that was killed
-            std::error_code ignored;
-            if (is_key(std::string_view(name).substr(0, kKeyDigits)) && !entry->is_directory(ignored)) fs::remove(entry->path(), ignored);
-        }
+    for (fs::directory_iterator entry(cache, failure), end; !failure && entry != end; entry.increment(failure)) {
+        auto name = entry->path().filename().string();
+        if (name.starts_with('.')) name.erase(0, 1);  // left by a writer that was killed
+        std::error_code ignored;
+        if (is_key(std::string_view(name).substr(0, kKeyDigits)) && !entry->is_directory(ignored)) fs::remove(entry->path(), ignored);
+    }
 }
 
 void remove_leftovers(const fs::path& folder, std::chrono::seconds age) noexcept {

@@ -294,10 +294,10 @@ std::optional<Row> Store::row(std::int64_t point) const {
     return row_of(query.integer(0), query.text(1), query.text(2));
 }
 
-std::vector<std::string> Store::keys_in_rows() const {
+std::vector<std::string> Store::keys_behind(std::int64_t point) const {
     std::vector<std::string> keys;
-    auto query =
-        database_->prepare("SELECT DISTINCT json_each.value FROM rows, json_each(rows.keys) WHERE json_valid(rows.keys) ORDER BY 1");
+    auto query = database_->prepare("SELECT json_each.value FROM rows, json_each(rows.keys) WHERE point = ? AND json_valid(rows.keys)");
+    query.bind(1, point);
     while (query.step()) keys.push_back(query.text(0));
     return keys;
 }

@@ -93,8 +93,8 @@ class Store {
     void each_row(const std::function<void(Row&&)>& visit, bool with_layers) const;
     [[nodiscard]] std::vector<Row> rows(bool with_layers) const;
     [[nodiscard]] std::optional<Row> row(std::int64_t point) const;
-    /// Keys of all tasks behind the rows.
-    [[nodiscard]] std::vector<std::string> keys_in_rows() const;
+    /// Keys of the tasks behind a row; none when there is no such row.
+    [[nodiscard]] std::vector<std::string> keys_behind(std::int64_t point) const;
 
     /// Takes over the tasks and rows of another store, inside a transaction of the caller's.
     void absorb(const Store& other);

@@ -2,6 +2,7 @@
 #include "models/data/coco.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -316,6 +317,18 @@ std::vector<CocoSet::Target> CocoSet::detected(const std::vector<std::size_t>& r
         else targets.push_back({.annotation = *annotation, .box = box.box, .first = seen.insert(*annotation).second});
     }
     return targets;
+}
+
+std::vector<std::string> CocoSet::left_out() const {
+    std::vector<std::string> parts;
+    const auto add = [&](std::int64_t count, std::string_view one, std::string_view several) {
+        if (count > 0) parts.push_back(fmt::format("{} {}", count, count == 1 ? one : several));
+    };
+    add(skipped_.crowds, "annotation of a crowd", "annotations of crowds");
+    add(skipped_.empty, "annotation without a pixel", "annotations without a pixel");
+    add(skipped_.false_boxes, "detected box that means no annotation", "detected boxes that mean no annotation");
+    if (parts.empty()) return {};
+    return {fmt::format("{} left out: {}", data_.file.filename().string(), fmt::join(parts, ", "))};
 }
 
 EvaluationImage CocoSet::image(int index) const {

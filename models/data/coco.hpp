@@ -107,6 +107,7 @@ class CocoSet final : public EvaluationSet {
 
     [[nodiscard]] int size() const noexcept override { return static_cast<int>(shown_.size()); }
     [[nodiscard]] EvaluationImage image(int index) const override;
+    [[nodiscard]] std::vector<std::string> left_out() const override;
     [[nodiscard]] const CocoSkipped& skipped() const noexcept { return skipped_; }
 
   private:

@@ -2,6 +2,7 @@
 #include "models/data/evaluation_set.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "models/data/raster.hpp"
@@ -60,6 +61,12 @@ class InterleavedSet final : public EvaluationSet {
     [[nodiscard]] EvaluationImage image(int index) const override {
         const auto [set, position] = order_[static_cast<std::size_t>(index)];
         return sets_[set]->image(position);
+    }
+
+    [[nodiscard]] std::vector<std::string> left_out() const override {
+        std::vector<std::string> sentences;
+        for (const auto& set : sets_) std::ranges::move(set->left_out(), std::back_inserter(sentences));
+        return sentences;
     }
 
   private:

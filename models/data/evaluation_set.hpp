@@ -32,6 +32,8 @@ class EvaluationSet {
     virtual ~EvaluationSet() = default;
     [[nodiscard]] virtual int size() const noexcept = 0;
     [[nodiscard]] virtual EvaluationImage image(int index) const = 0;
+    /// What the source holds and the set leaves out, one sentence each: a reader of the results should know it.
+    [[nodiscard]] virtual std::vector<std::string> left_out() const { return {}; }
 };
 
 /// Prompts of a picture with `instances` regions: kinds in turn on the first region, then the next; at most `limit`, none twice.

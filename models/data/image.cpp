@@ -205,6 +205,11 @@ std::vector<std::uint8_t> encode_png(const Mask& mask) {
     return encode(mask.width, mask.height, 1, grey.data());
 }
 
+std::vector<std::uint8_t> encode_png_rgba(int width, int height, std::span<const std::uint8_t> rgba) {
+    check(rgba.size() == std::size_t(width) * height * 4, "image: buffer differs from its sides");
+    return encode(width, height, 4, rgba.data());
+}
+
 void write_png(const std::filesystem::path& path, const Image& image) {
     write_file(path, encode_png(image));
 }

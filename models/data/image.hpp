@@ -99,6 +99,8 @@ struct ImageSides {
 
 [[nodiscard]] std::vector<std::uint8_t> encode_png(const Image& image);
 [[nodiscard]] std::vector<std::uint8_t> encode_png(const Mask& mask);  ///< grey, 0 and 255
+/// `rgba`: 4 bytes a pixel, as Image::rgb with the opacity behind each colour.
+[[nodiscard]] std::vector<std::uint8_t> encode_png_rgba(int width, int height, std::span<const std::uint8_t> rgba);
 
 /// Throws DataError when the file cannot be written.
 void write_png(const std::filesystem::path& path, const Image& image);

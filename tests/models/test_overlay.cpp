@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "models/overlay.hpp"
@@ -38,6 +39,22 @@ TEST_CASE("a mask that fills the picture has no contour along the picture's bord
     mask.values.assign(64, 1);
     draw_mask(image, mask, kRed);
     CHECK(at(image, 0, 0) == Colour{140, 60, 60});
+}
+
+TEST_CASE("a mask's layer is transparent outside the mask, 40 % opaque inside and solid along the contour") {
+    Mask mask(12, 10);
+    for (int y = 2; y < 9; ++y) {
+        for (int x = 1; x < 11; ++x) mask.values[std::size_t(y * 12 + x)] = 1;
+    }
+    std::vector<std::uint8_t> rgba(12 * 10 * 4);
+    for (int y = 2; y < 9; ++y) {
+        for (int x = 1; x < 11; ++x) {
+            const bool inside = x >= 3 && x < 9 && y >= 4 && y < 7;  // two pixels or more from the outside
+            const std::uint8_t pixel[]{200, 0, 0, static_cast<std::uint8_t>(inside ? 102 : 255)};
+            std::copy_n(pixel, 4, rgba.begin() + (y * 12 + x) * 4);
+        }
+    }
+    CHECK(encode_mask_layer(mask, kRed) == encode_png_rgba(12, 10, rgba));
 }
 
 TEST_CASE("boxes and points outside the picture are clipped") {

@@ -378,17 +378,60 @@
   for (const id of ['filter', 'only-front', 'only-feasible', 'all-columns']) byId(id).addEventListener('input', fillTable);
   fillTable();
 
-  // Pictures, provenance, configuration -----------------------------------------------------------------------------
-  if (data.overlays.length > 0) {
-    byId('overlays').hidden = false;
-    byId('pictures').append(...data.overlays.map((picture) => {
-      const figure = make('figure'), image = make('img');
-      image.src = picture.source;
-      image.alt = picture.caption;
-      figure.append(image, make('figcaption', '', picture.caption));
-      return figure;
-    }));
+  // Masks -----------------------------------------------------------------------------------------------------------
+  const tile = (sample, mask, alt) => {
+    const box = make('div', 'tile');
+    for (const [source, text] of [[sample.picture, ''], [mask.image, alt]]) {
+      const image = make('img');
+      image.src = source;
+      image.alt = text;
+      box.append(image);
+    }
+    const mark = make('i', sample.box ? 'box' : 'dot'), percent = (fraction) => 100 * fraction + '%';
+    const [left, top, right, bottom] = sample.box || sample.point;
+    mark.style.left = percent(left);
+    mark.style.top = percent(top);
+    if (sample.box) {
+      mark.style.width = percent(right - left);
+      mark.style.height = percent(bottom - top);
+    }
+    box.append(mark);
+    return box;
+  };
+  const captioned = (sample, mask, alt) => {
+    const td = make('td'), caption = make('div', 'caption');
+    if (mask.iou === undefined) caption.append(document.createTextNode(sample.name));
+    else caption.append(document.createTextNode('IoU '), make('b', '', mask.iou.toFixed(3)));
+    td.append(tile(sample, mask, alt), caption);
+    return td;
+  };
+  if (data.masks) {
+    const points = data.masks.points.map((point) => rows.find((row) => cell(row, 'point') === String(point)));
+    const head = make('tr'), title = (name, note, row) => {
+      const th = make('th', row ? 'link' : '');
+      th.append(make('b', '', name), document.createTextNode(note));
+      if (row) th.addEventListener('click', () => choose(row.position, true));
+      head.append(th);
+    };
+    title('Ground truth', 'and the prompt');
+    title('FP32', 'the unquantized model');
+    for (const row of points) title('Point ' + cell(row, 'point') + (row.front && numFront < rows.length ? ' *' : ''), data.swept.length ? keysOf(row) : 'mIoU ' + shown(number(row, 'miou')), row);
+    const body = make('tbody'), names = ['Ground truth', 'FP32'].concat(points.map((row) => 'point ' + cell(row, 'point')));
+    for (const sample of data.masks.samples) {
+      const tr = make('tr');
+      tr.append(...[sample.truth, sample.reference].concat(sample.answers).map((mask, i) => captioned(sample, mask, names[i] + ', ' + sample.name)));
+      body.append(tr);
+    }
+    const top = make('thead');
+    top.append(head);
+    byId('mask-table').append(top, body);
+    byId('masks').hidden = false;
+    byId('mask-point-key').hidden = points.length === 0;
+    byId('masks-text').textContent = 'The largest object asked for on each of the first ' + plural(data.masks.samples.length, 'evaluated picture') + ', not chosen by what came out.'
+      + (points.length > 1 ? ' Design points from the fewest bits of weights to the most accurate' + (points.some((row) => row.front) ? ', all on the Pareto front' : '') + '.' : '');
   }
+
+  // Provenance, configuration ---------------------------------------------------------------------------------------
   const statusRows = [['latency', 'latency_status'], ['power and energy', 'power_status'], ['resources', 'resource_status'], ['operand toggles', 'toggle_source']].map(([title, name]) => {
     const counts = new Map();
     for (const row of rows) if (cell(row, name)) counts.set(cell(row, name), (counts.get(cell(row, name)) || 0) + 1);

@@ -2,7 +2,7 @@
 // Broken configurations as files: NAME.yaml with its exact message in NAME.expected.
 // Beside them may stand NAME.set (one --set argument a line) and NAME.arch (a folder used instead of arch_configs).
 #include "experiments/config/configuration.hpp"
-#include "tests/experiments/expected_text.hpp"
+#include "tests/support/expected_text.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const fs::path kFolder = PRELUDE_SOURCE_DIR "/tests/data/bad/configs";
-
-std::string with_placeholder(std::string text, const std::string& what, const std::string& placeholder) {
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size()))
-        text.replace(at, what.size(), placeholder);
-    return text;
-}
 
 std::vector<fs::path> listing(const fs::path& folder) {
     std::vector<fs::path> paths;

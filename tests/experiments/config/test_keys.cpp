@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/config/keys.hpp"
 #include "experiments/config/methods.hpp"
-#include "tests/experiments/expected_text.hpp"
+#include "tests/support/expected_text.hpp"
 
 #include <catch2/catch.hpp>
 

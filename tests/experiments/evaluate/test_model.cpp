@@ -3,6 +3,8 @@
 #include "experiments/evaluate/model.hpp"
 
 #include "experiments/evaluate/accuracy.hpp"
+#include "experiments/evaluate/tasks.hpp"
+#include "experiments/hash.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "models/error.hpp"
 #include "models/metrics.hpp"
@@ -100,6 +102,41 @@ TEST_CASE("The content of a data set changes with its annotations and with the s
     CHECK(content_of_data(file) != changed);
     testing::write_file(data.folder / "instances.json", "{}");
     CHECK_THROWS_AS(content_of_data(file), models::DataError);
+}
+
+TEST_CASE("What a data set leaves out stands in the warnings of a row") {
+    DataFolder data;
+    auto json = nlohmann::json::parse(testing::read_file(data.folder / "instances.json"));
+    json["annotations"].push_back({{"id", 9}, {"image_id", 1}, {"category_id", 1}, {"iscrowd", 1}, {"bbox", {0, 0, 8, 6}}, {"segmentation", {{"size", {6, 8}}, {"counts", {0, 48}}}}});
+    testing::write_file(data.folder / "instances.json", json.dump());
+    const auto configuration = read_configuration_text(
+        testing::tiny_model() + "data: {kind: coco, num_images: 1, prompts: [box], path: " + data.folder.path().string() + "}\nquant: {datatype: fp32}\n", "f.yaml", {},
+        PRELUDE_SOURCE_DIR "/arch_configs");
+    const Grid grid(configuration);
+    TaskResults results;
+    for (const auto& task : tasks_of(grid, 0)) results[task.key] = {true, {}, run_task(task, grid, data.folder.path())};
+    REQUIRE(results.size() == 1);
+    CHECK(make_row(grid, 0, results).cells.at("warnings") == "instances.json left out: 1 annotation of a crowd");
+}
+
+TEST_CASE("What a file says is computed once while its size and time stay, and again when one changes") {
+    const testing::TemporaryFolder folder;
+    const auto file = folder / "weights";
+    testing::write_file(file, "a");
+    const auto time = fs::last_write_time(file);
+    int count = 0;
+    const auto ask = [&](const fs::path& path) { return remembered("test", path, [&] { return std::to_string(++count); }); };
+    CHECK(ask(file) == "1");
+    CHECK(ask(file) == "1");
+    CHECK(remembered("another test", file, [] { return std::string("other"); }) == "other");
+    fs::last_write_time(file, time + std::chrono::seconds(1));
+    CHECK(ask(file) == "2");
+    testing::write_file(file, "ab");
+    fs::last_write_time(file, time + std::chrono::seconds(1));
+    CHECK(ask(file) == "3");
+    CHECK(ask(folder.path()) == "4");
+    CHECK(ask(folder.path()) == "5");
+    CHECK_THROWS_AS(remembered("test", folder / "missing", [&] { return sha256_of_path(folder / "missing"); }), fs::filesystem_error);
 }
 
 TEST_CASE("The configurations of accuracy resolve to the points they promise") {

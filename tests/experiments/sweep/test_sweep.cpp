@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "experiments/columns.hpp"
@@ -69,6 +70,17 @@ TEST_CASE("A sweep writes the files of the contract, ends with a table and 0") {
     CHECK_THAT(place.file("a", "run.json"),
                Contains("\"wall_s\"") && Contains("\"instruction_set\"") && Contains("\"data.seed\": \"1\"") && Contains("\"points\": 12"));
     CHECK(csv.find("wall") == std::string::npos);
+}
+
+TEST_CASE("The record of a run names the release of everything that results depend on") {
+    const Workplace place;
+    REQUIRE(run(place.command("a")).code == 0);
+    const auto versions = nlohmann::json::parse(place.file("a", "run.json")).at("versions");
+    for (const auto* name : {"prelude", "systemc", "onednn", "eigen", "boost", "yaml_cpp", "sqlite", "fmt"}) {
+        INFO(name << " " << versions);
+        REQUIRE(versions.contains(name));
+        CHECK_THAT(versions.at(name).get<std::string>(), Catch::Matches("[0-9]+\\.[0-9]+.*"));
+    }
 }
 
 TEST_CASE("Nothing is computed twice: equal parts of points, and all of it on the next run") {

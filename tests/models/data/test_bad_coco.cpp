@@ -12,7 +12,7 @@
 
 #include "models/data/coco_detections.hpp"
 #include "models/error.hpp"
-#include "tests/experiments/expected_text.hpp"
+#include "tests/support/expected_text.hpp"
 
 using namespace prelude::models;
 namespace fs = std::filesystem;
@@ -43,11 +43,6 @@ std::string message_of(const fs::path& file) {
         return error.what();
     }
     return "accepted";
-}
-
-std::string with_placeholder(std::string text, const std::string& what, const std::string& placeholder) {
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size())) text.replace(at, what.size(), placeholder);
-    return text;
 }
 
 }  // namespace

@@ -131,8 +131,10 @@ TEST_CASE("Crowds, empty regions and images without a region are left out and co
     CHECK(one.size() == 1);
     CHECK(one.image(0).prompts.size() == 1);
     CHECK(one.skipped() == CocoSkipped{.crowds = 1, .empty = 1, .false_boxes = 0});
+    CHECK(one.left_out() == std::vector<std::string>{"instances.json left out: 1 annotation of a crowd, 1 annotation without a pixel"});
     CHECK(two.size() == 1);
     CHECK(two.skipped().crowds == 2);
+    CHECK(two.left_out() == std::vector<std::string>{"instances.json left out: 2 annotations of crowds, 1 annotation without a pixel"});
 
     Folder second_only;
     second_only.add(7, {0, 0, 4, 4}, true);

@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "experiments/base64.hpp"
 #include "experiments/config/canonical.hpp"
+#include "experiments/evaluate/samples.hpp"
 #include "experiments/hash.hpp"
 #include "experiments/process/descriptor.hpp"
 #include "experiments/store/cache.hpp"
@@ -57,6 +59,36 @@ std::string fake_bytes(const Task& task) {
     return std::string(100'000, task.key.front()) + task.key;
 }
 
+constexpr int kPictureSide = 32;
+
+/// The left `share` of the picture.
+models::Mask left_part(double share) {
+    models::Mask mask(kPictureSide, kPictureSide);
+    for (int i = 0; i < kPictureSide * kPictureSide; ++i) mask.values[static_cast<std::size_t>(i)] = i % kPictureSide < share * kPictureSide;
+    return mask;
+}
+
+/// One sample asked for with a box, one with a point.
+std::vector<Sample> fake_samples() {
+    std::vector<Sample> samples;
+    for (const auto grey : {std::uint8_t{60}, std::uint8_t{180}}) {
+        const models::Image picture{kPictureSide, kPictureSide, std::vector<std::uint8_t>(3 * kPictureSide * kPictureSide, grey)};
+        Sample sample{.name = fmt::format("grey <{}>", grey),
+                      .png = base64(models::encode_png(picture)),
+                      .box = {},
+                      .point = {},
+                      .truth = left_part(0.5),
+                      .reference = left_part(0.6),
+                      .reference_iou = 5.0 / 6};
+        if (samples.empty())
+            sample.box = models::Box{0, 0, 16, 32};
+        else
+            sample.point = models::Point{8, 16};
+        samples.push_back(std::move(sample));
+    }
+    return samples;
+}
+
 double miou_of(const Settings& settings) {
     const double bits = 0.45 * settings.quant.weight_bits + 0.55 * settings.quant.activation_bits;
     const double groups = settings.quant.groups == 1 ? 1.0 : settings.quant.groups == 0 ? 0.55 : 0.7;
@@ -69,7 +101,8 @@ json accuracy_of(const Settings& settings, const std::filesystem::path& cache, c
         if (const auto bytes = read_sealed(cache / (need + ".bin")); !bytes || !bytes->ends_with(need))
             throw std::runtime_error("a shared part is missing");
     const double miou = miou_of(settings);
-    return {{"miou", miou}, {"sqnr_db", 6.02 * settings.quant.activation_bits - 9}};
+    const auto answer = to_json(SampleAnswer{.mask = left_part(miou), .iou = miou});
+    return {{"miou", miou}, {"sqnr_db", 6.02 * settings.quant.activation_bits - 9}, {"samples", {answer, answer}}};
 }
 
 json timing_of(const Settings& settings) {
@@ -216,7 +249,7 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
         if (behaviour.refuse == kind) throw models::InputError("the fake refuses, as asked");
         const auto settings = grid.combination(task.combination).settings;
         switch (task.kind) {
-            case TaskKind::reference:
+            case TaskKind::reference: save_samples(fake_samples(), samples_file(cache, task.key)); [[fallthrough]];
             case TaskKind::ranges: write_sealed(cache / (task.key + ".bin"), fake_bytes(task)); return {{"written", true}};
             case TaskKind::accuracy: return accuracy_of(settings, cache, task);
             case TaskKind::timing: return timing_of(settings);

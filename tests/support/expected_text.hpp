@@ -22,3 +22,10 @@ inline void check_expected_text(const std::filesystem::path& file, const std::st
     const std::string expected{std::istreambuf_iterator<char>(stream), {}};
     CHECK(text == expected);
 }
+
+/// What differs from machine to machine or run to run, such as a folder, by a name.
+inline std::string with_placeholder(std::string text, const std::string& what, const std::string& placeholder) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + placeholder.size()))
+        text.replace(at, what.size(), placeholder);
+    return text;
+}
