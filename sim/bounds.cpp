@@ -21,12 +21,12 @@ Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Progra
               Cycle activation_unit_cycles) {
     Bounds result;
     const auto& pe = hardware.pe;
-    const auto lanes = std::int64_t{pe.rows} * pe.cols * pe.depth;
+    const auto outputs = std::int64_t{pe.rows} * pe.cols;
     double compute = 0;
     for (const auto& use : program.products) {
         const auto macs = models::num_macs(graph, graph.node(use.node));
-        compute +=
-            static_cast<double>(macs) * num_passes(pe, use.form, use.swap) / (static_cast<double>(lanes) * fusion(pe, use.form, use.swap));
+        compute += static_cast<double>(macs) * num_passes(pe, use.form, use.swap) /
+                   static_cast<double>(outputs * positions_per_cycle(pe, use.form, use.swap));
     }
     result.compute = static_cast<Cycle>(std::ceil(compute));
 
@@ -46,7 +46,7 @@ Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Progra
     if (program.segment.kind == SegmentKind::elementwise) post = words;
     if (program.segment.kind == SegmentKind::resize) post = words * kResizeCyclesPerElement;
     if (program.segment.kind == SegmentKind::prompt) post = words * kPromptCyclesPerElement;
-    result.vector = std::max({ceil_div(post, pe.cols), ceil_div(norm, hardware.layernorm_lanes), ceil_div(softmax, hardware.softmax_lanes),
+    result.vector = std::max({ceil_div(post, pe.post_lanes()), ceil_div(norm, hardware.layernorm_lanes), ceil_div(softmax, hardware.softmax_lanes),
                               activation_unit_cycles});
     return result;
 }

@@ -11,7 +11,7 @@
 
 namespace prelude::sim {
 
-/// compute: sum over products of MACs * passes / (rows * cols * depth * fusion).
+/// compute: sum over products of MACs * passes / (rows * cols * positions of K a cycle).
 /// memory: bytes on the DRAM bus / its bandwidth, or bytes read (written) / read (write) bandwidth of the ports, whichever is largest.
 /// vector: words / lanes of post, LayerNorm and softmax unit, and the activation unit's busy cycles.
 [[nodiscard]] Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Program& program, const SegmentStats& stats,

@@ -4,6 +4,8 @@
 // The hardware choices of a design point: what the `hw.*` keys resolve to, and the device it is built on.
 // No field here may change an output bit (a property test varies every one).
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +20,27 @@ enum class ZeroPoint { correct, subtract };
 enum class WeightPlacement { stream, resident, automatic };
 enum class Dataflow { output_stationary, weight_stationary, automatic };
 enum class AttentionFusion { unfused, fused_row, automatic };
+
+/// How wide two operands of a product are, either way round: the narrowest class that holds both.
+enum class OperandClass : std::uint8_t { w4a4, w4a8, w8a8, w4a16, w16a16 };
+inline constexpr std::size_t kNumOperandClasses = 5;
+inline constexpr std::array<const char*, kNumOperandClasses> kOperandClassNames{"w4a4", "w4a8", "w8a8", "w4a16", "w16a16"};
+
+[[nodiscard]] constexpr OperandClass operand_class(int left_bits, int right_bits) noexcept {
+    const int narrow = std::min(left_bits, right_bits), wide = std::max(left_bits, right_bits);
+    if (wide <= 8) return wide <= 4 ? OperandClass::w4a4 : narrow <= 4 ? OperandClass::w4a8 : OperandClass::w8a8;
+    return narrow <= 4 && wide <= 16 ? OperandClass::w4a16 : OperandClass::w16a16;
+}
+
+/// Products a DSP slice makes per cycle. The values are data: dsp.mac_per_cycle of the cost table (CostTable::packing).
+/// The default does not pack.
+struct DspPacking {
+    std::array<double, kNumOperandClasses> products{1, 1, 1, 1, 1};  ///< by OperandClass
+    [[nodiscard]] constexpr double rate(int left_bits, int right_bits) const noexcept {
+        return products[static_cast<std::size_t>(operand_class(left_bits, right_bits))];
+    }
+    friend bool operator==(const DspPacking&, const DspPacking&) = default;
+};
 
 /// Where a figure comes from; the worst status of the terms used becomes the row's status.
 enum class Provenance { measured, calibrated, published, assumed };
@@ -62,6 +85,8 @@ struct Device {
 struct PeArray {
     int rows = 16, cols = 16, depth = 8;  ///< output rows (tokens) x output columns x dot-product length per cycle
     int weight_bits = 0, activation_bits = 0;  ///< 0: auto = widest used
+    int shift_lanes = 0;                       ///< shift-add lanes beside the slices of an output, for log codes; 0: the slices shift
+    int drain_rows = 2;                        ///< rows of sums that leave the array per cycle
     PePrecision precision = PePrecision::packed;
     PeSize size = PeSize::given;
     Multiplier multiplier = Multiplier::dsp;
@@ -85,6 +110,7 @@ struct Design {
     Device device;
     double clock_mhz = 0;  ///< 0: auto = the device's fmax
     PeArray pe;
+    DspPacking packing;  ///< of the device's slices
     Buffers buffers;
     int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
     Dram dram;

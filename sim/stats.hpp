@@ -116,6 +116,7 @@ struct SegmentStats {
     std::array<BufferStats, kNumBuffers> buffers{};
     std::map<OperationKey, std::int64_t> operations{};
     ToggleStats toggles{};
+    Cycle shift_cycles = 0;      ///< busy cycles of the array in which shift-add lanes work instead of its multipliers
     std::int64_t overflows = 0;  ///< narrowed accumulators, functional mode
 };
 

@@ -18,6 +18,21 @@ void declare_array_keys(std::vector<Key>& keys) {
     extent("hw.pe.cols", "output columns", "Columns of the array.", [](auto& s) -> auto& { return s.hw.pe.cols; });
     extent("hw.pe.depth", "products per element and cycle", "Length of the dot product that one element sums per cycle.",
            [](auto& s) -> auto& { return s.hw.pe.depth; });
+    keys.push_back(field({.path = "hw.pe.shift_lanes",
+                          .domain = Domain::integers({{0, 64}}),
+                          .unit = "positions per output and cycle",
+                          .sentence = "Shift-add lanes in LUTs beside the DSP slices, for log-coded operands; 0: the slices' multipliers shift. Arrays of LUT "
+                                      "multipliers have one at every multiplier.",
+                          .source = "sim/mapping/pe_timing.hpp, num_passes",
+                          .affects = Affects::hardware},
+                         [](auto& s) -> auto& { return s.hw.pe.shift_lanes; }));
+    keys.push_back(field({.path = "hw.pe.drain_rows",
+                          .domain = Domain::integers({{1, 16}}),
+                          .unit = "rows of sums per cycle",
+                          .sentence = "Rows of finished sums that leave the array per cycle; the post unit has cols x drain_rows lanes.",
+                          .source = "sim/mapping/pe_timing.hpp, pe_occupancy",
+                          .affects = Affects::hardware},
+                         [](auto& s) -> auto& { return s.hw.pe.drain_rows; }));
     keys.push_back(field({.path = "hw.pe.weight_bits",
                           .domain = Domain::integers({{2, 8}, {16, 16}}, {{"auto", 0}}),
                           .unit = "bits per weight operand",

@@ -13,6 +13,7 @@ models::Graph workload_graph(const models::SamConfig& config, const WorkloadSett
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph, quant::FormatPlan plan) {
     DesignPoint point{.config = std::move(config), .graph = std::move(graph), .plan = std::move(plan), .design = settings.hw};
+    point.design.packing = costs.packing(point.design.device.dsp_generation);
     if (point.design.pe.size == sim::PeSize::fill) point.design = sim::filled(point.design, point.plan, costs);
     const auto automatic_clock = point.design.clock_mhz == 0;
     const auto with_clock = [&](double mhz) {

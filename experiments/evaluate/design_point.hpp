@@ -14,7 +14,7 @@ struct DesignPoint {
     models::SamConfig config;
     models::Graph graph;
     quant::FormatPlan plan;
-    sim::Design design;  ///< hw.pe.size: fill resolved to rows and cols; clock_mhz resolved
+    sim::Design design;  ///< hw.pe.size: fill resolved to rows and cols; clock_mhz resolved; packing from the cost table
     sim::ResourceEstimate resources;
     sim::Provenance clock_status = sim::Provenance::measured;
     std::string infeasible;  ///< reason; empty = feasible

@@ -49,6 +49,7 @@ void members(auto&& s, Visit&& visit) {
     visit("weight_toggle_bits", s.toggles.weight_bits);
     visit("zero_codes", s.toggles.zero_codes);
     visit("codes", s.toggles.codes);
+    visit("shift_cycles", s.shift_cycles);
     visit("overflows", s.overflows);
 }
 

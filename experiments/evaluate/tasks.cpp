@@ -61,7 +61,8 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
     if (!design) return keys;
     const auto& pe = design->design.pe;
-    const auto hardware = hardware_text(settings) + fmt::format("array {} {} {} clock {}\n", pe.rows, pe.cols, pe.depth, design->design.clock_mhz);
+    const auto hardware = hardware_text(settings) + fmt::format("array {} {} {} clock {} packing {}\n", pe.rows, pe.cols, pe.depth,
+                                                                design->design.clock_mhz, fmt::join(design->design.packing.products, " "));
     const bool has_weights = !checkpoint_path(settings.model).empty();
     keys.timing = key_of(TaskKind::timing, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}),
                                             has_weights ? keys.ranges : "assumed", hardware});

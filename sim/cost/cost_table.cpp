@@ -58,14 +58,17 @@ constexpr std::array kTerms = {
     CostTerm{"dsp.mac_per_cycle.dsp48e1.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
     CostTerm{"dsp.mac_per_cycle.dsp48e1.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp48e1.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e1.w4a16", "MAC/DSP/cycle", "Up to 4 x 16 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp48e1.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
     CostTerm{"dsp.mac_per_cycle.dsp48e2.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
     CostTerm{"dsp.mac_per_cycle.dsp48e2.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp48e2.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp48e2.w4a16", "MAC/DSP/cycle", "Up to 4 x 16 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp48e2.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
     CostTerm{"dsp.mac_per_cycle.dsp58.w4a4", "MAC/DSP/cycle", "Operands up to 4 x 4 bits."},
     CostTerm{"dsp.mac_per_cycle.dsp58.w4a8", "MAC/DSP/cycle", "Up to 4 x 8 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp58.w8a8", "MAC/DSP/cycle", "Up to 8 x 8 bits."},
+    CostTerm{"dsp.mac_per_cycle.dsp58.w4a16", "MAC/DSP/cycle", "Up to 4 x 16 bits, either way round."},
     CostTerm{"dsp.mac_per_cycle.dsp58.w16a16", "MAC/DSP/cycle", "Up to 16 x 16 bits."},
     // Energy per used unit and clock cycle (or access), by device family.
     CostTerm{"energy.dsp_pj.7series", "pJ/cycle", "A DSP slice at work."},
@@ -132,8 +135,16 @@ const Figure& CostTable::at(std::string_view term, std::string_view kind) const 
 const Figure& CostTable::mac_per_dsp(std::string_view dsp_generation, int weight_bits, int activation_bits) const {
     const auto [narrow, wide] = std::minmax(weight_bits, activation_bits);
     models::check(narrow >= 1 && wide <= 16, fmt::format("no DSP packing for {} x {} bits", weight_bits, activation_bits));
-    const std::string_view operands = wide <= 4 ? "w4a4" : wide <= 8 ? (narrow <= 4 ? "w4a8" : "w8a8") : "w16a16";
+    const auto* operands = kOperandClassNames[static_cast<std::size_t>(operand_class(weight_bits, activation_bits))];
     return at(fmt::format("dsp.mac_per_cycle.{}.{}", dsp_generation, operands));
+}
+
+DspPacking CostTable::packing(std::string_view dsp_generation) const {
+    DspPacking packing;
+    for (std::size_t i = 0; i < kNumOperandClasses; ++i) {
+        packing.products[i] = at(fmt::format("dsp.mac_per_cycle.{}.{}", dsp_generation, kOperandClassNames[i])).value;
+    }
+    return packing;
 }
 
 }  // namespace prelude::sim

@@ -34,11 +34,12 @@ struct CostTable {
     /// The figure of a term that is given per DSP generation, DRAM kind or device family: at("energy.dsp_pj", "dsp48e2").
     [[nodiscard]] const Figure& at(std::string_view term, std::string_view kind) const;
 
-    /// Products per DSP slice and cycle when operands are packed.
+    /// Products per DSP slice and cycle when operands are packed: the entry of their class.
     ///
-    /// Meaning   the entry of the narrowest operand class that holds both operands: w4a4, w4a8 (either way round), w8a8, w16a16
     /// Limits    operands up to 16 bits; wider ones have no entry and are a programming error
     [[nodiscard]] const Figure& mac_per_dsp(std::string_view dsp_generation, int weight_bits, int activation_bits) const;
+    /// All of a generation, as the mapper and the datapath take them.
+    [[nodiscard]] DspPacking packing(std::string_view dsp_generation) const;
 
     friend bool operator==(const CostTable&, const CostTable&) = default;
 };

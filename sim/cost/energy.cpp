@@ -57,7 +57,9 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
         return energy;
     };
     SegmentEnergy energy;
-    energy.pe_array = logic("pe_array", busy(UnitId::pe_array), toggle_factor(stats.toggles, costs));
+    const auto shifting = static_cast<double>(stats.shift_cycles);
+    energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - shifting, toggle_factor(stats.toggles, costs));
+    energy.pe_array.add(logic(kShiftLanes, shifting));
     energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
     energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));
     energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit)));

@@ -13,7 +13,7 @@ namespace prelude::sim {
 namespace {
 
 constexpr std::int64_t kBitsPerKib = 8192;
-constexpr int kScoreWordBits = 16, kPostWordBits = 32;
+constexpr double kAccumulatorBanks = 2;  // one drains while the other sums
 
 int ceil_log2(std::int64_t v) { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -66,6 +66,7 @@ class Estimator {
 
     ResourceEstimate run() {
         pe_array();
+        shift_lanes();
         post_unit();
         vector_units();
         buffers();
@@ -86,10 +87,9 @@ class Estimator {
         const int width = shape.weight_bits + shape.activation_bits + subtract;
         const bool in_dsp = design_.pe.multiplier == Multiplier::dsp;
         if (in_dsp) {
-            const auto widest = std::max(shape.weight_bits, shape.activation_bits);
             const Figure per_dsp = design_.pe.precision == PePrecision::fixed
-                                       ? Figure{.value = widest > 18 ? 0.5 : 1.0, .status = Provenance::published, .unit = {}, .source = {}}
-                                       : costs_.mac_per_dsp(design_.device.dsp_generation, std::min(shape.weight_bits, 16), std::min(shape.activation_bits, 16));
+                                       ? Figure{.value = 1.0, .status = Provenance::published, .unit = {}, .source = {}}
+                                       : costs_.mac_per_dsp(design_.device.dsp_generation, shape.weight_bits, shape.activation_bits);
             Estimate slices{.value = std::ceil(multipliers / per_dsp.value),
                             .low = std::ceil(multipliers / std::max(per_dsp.high, per_dsp.value)),
                             .high = std::ceil(multipliers / std::min(per_dsp.low > 0 ? per_dsp.low : per_dsp.value, per_dsp.value)),
@@ -102,38 +102,50 @@ class Estimator {
             pe.lut.add(cost("lut_multiplier.lut_factor"), multipliers * lut);
             pe.ff.add(cost("lut_multiplier.ff_per_product_bit"), multipliers * width);
         }
-        // A tree of depth - 1 adders, one bit wider per level; slices of unpacked products add in their own cascade.
-        if (!in_dsp || design_.pe.precision != PePrecision::fixed) {
-            double bits = 0;
-            for (int level = 1, nodes = shape.depth; nodes > 1; ++level) {
-                nodes = (nodes + 1) / 2;
-                bits += static_cast<double>(nodes) * (width + level);
-            }
-            pe.lut.add(cost("adder.lut_per_bit"), outputs * bits);
-            pe.ff.add(cost("adder.ff_per_bit"), outputs * bits);
-        }
-        const double accumulators = outputs * needs_.residues;
-        pe.lut.add(cost("accumulator.lut_per_bit"), accumulators * needs_.sum_bits);
-        pe.ff.add(cost("accumulator.ff_per_bit"), accumulators * needs_.sum_bits);
-        if (needs_.log_shift > 0 && !in_dsp) {
-            const double bits = static_cast<double>(needs_.log_right_bits + needs_.log_shift) * ceil_log2(needs_.log_shift + 1);
-            pe.lut.add(cost("shift_add.lut_per_level"), multipliers * bits);
-        } else if (needs_.log_shift > 0) {  // one-hot decoders at the left ports
+        if (!in_dsp || design_.pe.precision != PePrecision::fixed) add_tree(pe, shape.depth, width, outputs);  // else in the slices' cascade
+        pe.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.sum_bits);
+        pe.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.sum_bits);
+        if (needs_.log_shift > 0 && shape.shift_lanes == 0) {  // one-hot decoders at the left ports
             pe.lut.add(cost("shift_add.lut_per_level"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
         }
         const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
                                      : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
         pe.lut.add(cost("zero_point.lut_per_bit"), sums);
-        if (needs_.grouped || needs_.residues > 1) {  // A_t * m_t on the way out, one lane a column
-            pe.dsp.add(cost("rescale.dsp"), shape.cols);
-            pe.lut.add(cost("rescale.lut"), shape.cols);
-            pe.ff.add(cost("rescale.ff"), shape.cols);
+        if (needs_.grouped || needs_.residues > 1) {  // A_t * m_t on the way out, a lane beside each of the post unit
+            const auto lanes = static_cast<double>(shape.post_lanes());
+            pe.dsp.add(cost("rescale.dsp"), lanes);
+            pe.lut.add(cost("rescale.lut"), lanes);
+            pe.ff.add(cost("rescale.ff"), lanes);
         }
+    }
+
+    /// `count` pipelined trees of inputs - 1 adders, one bit wider per level.
+    void add_tree(UnitResources& to, int inputs, int width, double count) {
+        double bits = 0;
+        for (int level = 1, nodes = inputs; nodes > 1; ++level) {
+            nodes = (nodes + 1) / 2;
+            bits += static_cast<double>(nodes) * (width + level);
+        }
+        to.lut.add(cost("adder.lut_per_bit"), count * bits);
+        to.ff.add(cost("adder.ff_per_bit"), count * bits);
+    }
+
+    /// Barrel shifters for log-coded operands, with a tree and an accumulator per residue.
+    void shift_lanes() {
+        const auto& shape = hw_.pe;
+        if (needs_.log_shift == 0 || shape.shift_lanes == 0) return;
+        auto& lanes = unit(kShiftLanes);
+        const double outputs = static_cast<double>(shape.rows) * shape.cols;
+        const int width = needs_.log_right_bits + needs_.log_shift;
+        lanes.lut.add(cost("shift_add.lut_per_level"), outputs * shape.shift_lanes * width * ceil_log2(needs_.log_shift + 1));
+        add_tree(lanes, shape.shift_lanes, width, outputs * needs_.residues);
+        lanes.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.residues * needs_.sum_bits);
+        lanes.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.residues * needs_.sum_bits);
     }
 
     void post_unit() {
         auto& post = unit("post_unit");
-        const double lanes = hw_.pe.cols;
+        const auto lanes = static_cast<double>(hw_.pe.post_lanes());
         post.dsp.add(cost("rescale.dsp"), lanes * 2);  // M is 17 bits, P 32: two slices
         post.lut.add(cost("rescale.lut"), lanes);
         post.ff.add(cost("rescale.ff"), lanes);
@@ -157,14 +169,15 @@ class Estimator {
     }
 
     void buffers() {
-        const auto& pe = hw_.pe;
         const auto& b = design_.buffers;
-        result_.buffers = {
-            pack("weight_buffer", b.weight_kib, std::int64_t{pe.cols} * pe.depth * pe.weight_bits, design_.device),
-            pack("activation_buffer", b.activation_kib, std::int64_t{pe.rows} * pe.depth * pe.activation_bits, design_.device),
-            pack("partial_sum_buffer", b.partial_sum_kib, std::int64_t{pe.cols} * kPostWordBits, design_.device),
-            pack("score_buffer", b.score_kib, std::int64_t{std::max(hw_.softmax_lanes, pe.cols)} * kScoreWordBits, design_.device),
+        const auto add = [&](BufferId id, int kib) {
+            const auto name = std::string(kBufferNames[static_cast<std::size_t>(id)]) + "_buffer";
+            result_.buffers.push_back(pack(name, kib, buffer_width_bits(hw_, id), design_.device));
         };
+        add(BufferId::weight, b.weight_kib);
+        add(BufferId::activation, b.activation_kib);
+        add(BufferId::partial_sum, b.partial_sum_kib);
+        add(BufferId::score, b.score_kib);
         for (const auto& geometry : result_.buffers) {
             auto& u = unit(geometry.name);
             const double bram = static_cast<double>(geometry.bram36), uram = static_cast<double>(geometry.uram);
@@ -276,7 +289,8 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
     };
     int best_rows = kStep, best_cols = kStep;
     for (int rows = kStep; rows <= kMaxRows; rows += kStep) {
-        int least = 0, most = kMaxAspect * rows / kStep + 1;  // fits(least steps), not fits(most steps)
+        if (!fits(rows, rows)) break;
+        int least = rows / kStep, most = kMaxAspect * rows / kStep + 1;  // fits(least steps), not fits(most steps)
         while (most - least > 1) {
             const int middle = (least + most) / 2;
             (fits(rows, middle * kStep) ? least : most) = middle;

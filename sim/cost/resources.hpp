@@ -21,8 +21,11 @@ struct Estimate {
     void add(const Estimate& other);
 };
 
+/// Name of the shift-add lanes among the units.
+inline constexpr const char* kShiftLanes = "shift_lanes";
+
 struct UnitResources {
-    std::string unit;  ///< pe_array, post_unit, weight_buffer, ...
+    std::string unit;  ///< pe_array, shift_lanes, post_unit, weight_buffer, ...
     Estimate lut, ff, dsp, bram36, uram;
 };
 
@@ -45,16 +48,20 @@ struct ResourceEstimate {
 
 /// Resources of a design.
 ///
-/// Meaning   pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), an adder tree of depth - 1 nodes and
-///           an accumulator per output (one per residue of a fractional log base), shifters for log operands where the multipliers are LUTs (decoders at the ports where they are DSP slices), row and column sums for zero points,
-///           and per column a flush multiplier where the formats have several groups; post_unit: `cols` lanes; vector units: their lanes; buffers: block RAM or UltraRAM,
-///           whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
+/// Meaning   pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), per output an adder tree of depth - 1
+///           nodes and an accumulator of two banks, row and column sums for zero points, one-hot decoders where the slices shift log operands, and a flush multiplier per
+///           post lane where the formats have several groups or residues;
+///           shift_lanes: per output `shift_lanes` barrel shifters of (right bits + E) bits with ceil(log2(E + 1)) levels, and per residue of a fractional log base an adder
+///           tree and an accumulator of two banks; nothing where no format is logarithmic;
+///           post_unit: cols * drain_rows lanes; vector units: their lanes; buffers: block RAM or UltraRAM of the widths the datapath accesses
+///           (buffer_width_bits), whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
 /// rows and cols of the largest array, at the design's depth, that stays within the closure limits.
 ///
-/// Contract  rows and cols are multiples of 4, rows <= 32 and cols <= 4 rows (sums leave row by row: tall arrays starve on short products);
+/// Contract  rows and cols are multiples of 4, rows <= 32 and rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays
+///           starve on short products and on everything the post unit does alone);
 ///           of equally large arrays the one with fewer rows; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
 [[nodiscard]] Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 

@@ -8,19 +8,6 @@
 
 namespace prelude::sim {
 
-std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept {
-    const auto& pe = hardware.pe;
-    switch (buffer) {
-        case BufferId::weight: return std::int64_t{pe.cols} * pe.depth * pe.weight_bits;
-        case BufferId::activation:
-            return std::max<std::int64_t>(std::int64_t{pe.rows} * pe.depth * pe.activation_bits, hardware.layernorm_lanes * 32);
-        case BufferId::partial_sum: return std::int64_t{pe.cols} * 64;
-        case BufferId::score:
-            return std::max<std::int64_t>({std::int64_t{pe.cols} * 64, hardware.softmax_lanes * 64, std::int64_t{pe.rows} * pe.depth * 8});
-    }
-    return 1;
-}
-
 Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
     : sc_module(name),
       run_(run),

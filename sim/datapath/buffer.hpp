@@ -5,7 +5,7 @@
 //
 //   clients ──tile_in──► slot port (read / write) ──► banks
 //
-// Parameters  width_bits (all banks together), functional
+// Parameters  width_bits (all banks together; buffer_width_bits() of mapping/hardware.hpp), functional
 // Ports       tile_in (multi, blocking; address = slot): a transfer of b bits takes ceil(b / width) cycles of the slot's read
 //             or write port;
 //             transfers of one slot and direction queue, two slots never collide (they are different banks)
@@ -64,8 +64,5 @@ class Buffer final : public sc_core::sc_module {
     BufferStats stats_;
     std::map<std::int16_t, SlotState> slots_;
 };
-
-/// Widths of the four buffers, from what their clients move per cycle.
-[[nodiscard]] std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept;
 
 }  // namespace prelude::sim

@@ -42,6 +42,7 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
     macs.useful += useful;
     macs.padding += busy.slots - macs_here;
     macs.idle += busy.idle_slots;
+    if (use.form.left_is_log && run_.hardware->pe.shift_lanes > 0) run_.stats->shift_cycles += busy.cycles;
     run_.count(use.form.left_is_log ? "shift" : "multiply", use.form.left_bits, use.form.right_bits, macs_here);
     if (use.form.prescaled) run_.count("prescale", use.form.left_bits, 16, command.rows.size() * command.depth.size());
     if (busy.flushes > 0) run_.count("flush", run_.plan->contraction(run_.graph->node(use.node).name).product_bits, 16, busy.flushes);

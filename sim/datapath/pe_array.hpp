@@ -5,7 +5,7 @@
 //
 //   activation / score buffer ──left──►┐
 //                                      ├─► rows x cols x depth lanes ─► sums (two banks) ─► partial-sum buffer
-//   weight buffer ─────────────right──►┘       (multipliers, or shifters for log codes; row and column sums for zero points)
+//   weight buffer ─────────────right──►┘       (multipliers; shift-add lanes for log codes; row and column sums for zero points)
 //
 // Parameters  PeShape; occupancy of a tile: pe_occupancy(), latency: pe_latency() (mapping/pe_timing.hpp)
 // Ports       buffers as every unit

@@ -26,7 +26,7 @@ Cycle PostUnit::rescale(const Command& command) {
     const auto& segment = program().segment;
     const auto words = command.rows.size() * command.cols.size();
     const auto& plan = run_.plan->contraction(run_.graph->node(use.node).name);
-    auto cycles = post_rows(run_.hardware->pe, use.swap, command.rows.size(), command.cols.size()) * use.form.num_residues;
+    auto cycles = post_cycles(run_.hardware->pe, use.swap, command.rows.size(), command.cols.size()) * use.form.num_residues;
     auto latency = kLatency;
     run_.count("rescale", plan.accumulator_bits, 17, words);
     const bool scores = segment.kind == SegmentKind::attention && command.product == 0;
@@ -47,8 +47,9 @@ Cycle PostUnit::rescale(const Command& command) {
     if (command.extra.index >= 0) {
         const bool relative = segment.relative >= 0;
         if (relative) run_.count("relative_add", 32, output_bits, 2 * words);
-        const auto bits = relative ? 32 : run_.bits_of(segment.residual);
-        end = std::max(end, access(command.extra, false, (relative ? 2 : 1) * words * bits, &extra));
+        const auto terms = relative ? std::get<models::RelativePosition>(run_.graph->node(segment.relative).op) : models::RelativePosition{};
+        const auto bits = relative ? command.rows.size() * (terms.height + terms.width) * 32 : words * run_.bits_of(segment.residual);
+        end = std::max(end, access(command.extra, false, bits, &extra));  // terms of a query row are read once and broadcast
     }
     end = std::max(end, access(command.target, true, words * output_bits, &output));
     if (sums) finish_words(command, *sums, *output, extra);
@@ -75,14 +76,14 @@ Cycle PostUnit::add_relative(const Command& command) {
                                            all.subspan(height));
         }
     }
-    return occupy(post_rows(run_.hardware->pe, false, command.rows.size(), op.height + op.width), end) + kLatency;
+    return occupy(post_cycles(run_.hardware->pe, false, command.rows.size(), op.height + op.width), end) + kLatency;
 }
 
 Cycle PostUnit::elementwise(const Command& command) {
     const auto& segment = program().segment;
     const auto& node = run_.graph->node(segment.main);
     const auto words = command.rows.size() * command.cols.size();
-    const auto lanes = std::int64_t{run_.hardware->pe.cols};
+    const auto lanes = run_.hardware->pe.post_lanes();
     auto cycles = (words + lanes - 1) / lanes;
     auto latency = kLatency;
     const int in_bits = run_.bits_of(node.inputs[0]), out_bits = run_.bits_of(segment.output);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Behind the sums: rescale, bias, relative positions, residual addition, requantization. One lane per column of the array.
+// Behind the sums: rescale, bias, relative positions, residual addition, requantization. A lane per column and drained row of the array.
 //
 //   partial-sum buffer ──sums──► [ x M + B, shift, clamp ] ─► [ + rel-pos | + residual | table (activation unit) ] ──► output slot
 //   activation buffer ──rows──► [ add | requantize | table | resize | prompt ] ──► activation buffer
 //
-// Timing      sums: one row of columns a cycle, post_rows() (mapping/pe_timing.hpp); a table stage makes it the slower of both
+// Timing      sums: post_cycles() (mapping/pe_timing.hpp); a table stage makes it the slower of both
 //             stand-alone: ceil(words / lanes) x cycles per word (resize 4, prompt 2, else 1)
 //             latency 6 cycles: multiply 3, add, shift, clamp
 // Counters    operations by kind and width

@@ -14,6 +14,7 @@ namespace {
 constexpr double kActivateNs = 14.17, kPrechargeNs = 14.17, kTurnaroundNs = 10.0, kRefreshNs = 350.0, kRefreshIntervalNs = 7800.0,
                  kLatencyNs = 100.0;
 constexpr std::int64_t kBitsPerKib = 8192;
+constexpr std::int64_t kScoreBits = 16, kProbabilityBits = 8, kSoftmaxStages = 3;
 
 }  // namespace
 
@@ -21,6 +22,20 @@ double Hardware::peak_bytes_per_cycle() const noexcept {
     const double dram =
         static_cast<double>(channels) * static_cast<double>(dram_bytes_numerator) / static_cast<double>(dram_bytes_denominator);
     return std::min(dram, static_cast<double>(ports) * port_bytes);
+}
+
+std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept {
+    const auto& pe = hardware.pe;
+    switch (buffer) {
+        case BufferId::weight: return std::int64_t{pe.cols} * pe.depth * pe.weight_bits;
+        case BufferId::activation:
+            return std::max<std::int64_t>(std::int64_t{pe.rows} * pe.depth * pe.activation_bits, std::int64_t{hardware.layernorm_lanes} * 32);
+        case BufferId::partial_sum: return pe.post_lanes() * hardware.sum_bits;
+        case BufferId::score:
+            return std::max<std::int64_t>({pe.post_lanes() * kScoreBits, hardware.softmax_lanes * kSoftmaxStages * kScoreBits,
+                                           std::int64_t{pe.rows} * pe.depth * kProbabilityBits});
+    }
+    return 1;
 }
 
 Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
@@ -35,12 +50,15 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
           .depth = design.pe.depth,
           .weight_bits = design.pe.weight_bits,
           .activation_bits = design.pe.activation_bits,
+          .shift_lanes = design.pe.multiplier == Multiplier::lut ? design.pe.depth : design.pe.shift_lanes,
+          .drain_rows = std::min(design.pe.drain_rows, design.pe.rows),
           .precision = design.pe.precision,
           .zero_point = design.pe.zero_point,
           .multiplier = design.pe.multiplier,
-          .generation = design.device.dsp_generation};
+          .packing = design.pe.precision == PePrecision::fixed ? DspPacking{} : design.packing};
     int widest_left = 2, widest_right = 2;
     for (const auto& [name, contraction] : plan.contractions) {
+        hardware.sum_bits = std::max(hardware.sum_bits, contraction.accumulator_bits);
         if (contraction.shift == 0) widest_left = std::max(widest_left, contraction.left_bits);
         widest_right = std::max(widest_right, contraction.right_bits);
     }

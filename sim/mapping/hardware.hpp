@@ -12,6 +12,7 @@ namespace prelude::sim {
 struct Hardware {
     PeShape pe;
     std::int64_t weight_bits = 0, activation_bits = 0, partial_sum_bits = 0, score_bits = 0;  ///< buffer capacities
+    int sum_bits = 32;  ///< widest accumulator of the plan, at least a word of a wide sum
     int slots = 2;
     int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
     Dataflow dataflow = Dataflow::automatic;
@@ -28,6 +29,11 @@ struct Hardware {
     [[nodiscard]] double peak_bytes_per_cycle() const noexcept;  ///< smaller of DRAM and one direction of the AXI ports
     friend bool operator==(const Hardware&, const Hardware&) = default;
 };
+
+/// Widths of the four buffers: what their widest client moves per cycle.
+///   weight C x D weights; activation R x D operands or the LayerNorm lanes at 32 bits; partial sums the widest accumulator a post lane;
+///   scores 16 bits a post lane, or three softmax stages, or R x D codes of 8 bits
+[[nodiscard]] std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept;
 
 /// Resolves a design for a plan.
 ///

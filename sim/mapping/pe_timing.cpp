@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace prelude::sim {
 
@@ -13,27 +14,35 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
 }
 constexpr int kTermConstantBits = 16;
 
+constexpr int kSliceOperandBits = 16;  ///< widest operand of the packing classes
+
 int floor_power_of_two(int v) noexcept {
     return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(v, 1))));
 }
 
-}  // namespace
+/// A log operand in a slice: one hot, in parts of the widest operand a slice takes.
+struct OneHot {
+    int bits = 1, parts = 1;
+    explicit OneHot(int log_shift) noexcept : bits(std::min(log_shift + 1, kSliceOperandBits)), parts(static_cast<int>(ceil_div(log_shift + 1, bits))) {}
+};
 
-MacsPerDsp macs_per_dsp(PePrecision precision, int weight_bits, int activation_bits, std::string_view generation) noexcept {
-    const int narrow = std::min(weight_bits, activation_bits), wide = std::max(weight_bits, activation_bits);
-    const bool e1 = generation == "dsp48e1", e58 = generation == "dsp58";
-    if (wide > 18 || (wide > 8 && narrow > 18)) {
-        const int port_a = e58 ? 24 : 18, port_b = e1 ? 25 : 27;
-        const auto one = ceil_div(narrow, port_a) * ceil_div(wide, port_b), other = ceil_div(wide, port_a) * ceil_div(narrow, port_b);
-        return {1, static_cast<int>(std::min(one, other))};
-    }
-    if (precision == PePrecision::fixed || wide > 8) return {1, 1};
-    if (wide <= 4) return {e1 ? 2 : 4, 1};
-    return {e1 ? 1 : e58 ? 3 : 2, 1};
+/// Products a slice makes of an operand pair over the products it was built for.
+double packing_gain(const PeShape& pe, int left_bits, int right_bits) noexcept {
+    return pe.packing.rate(left_bits, right_bits) / pe.packing.rate(pe.weight_bits, pe.activation_bits);
 }
 
+bool in_slices(const PeShape& pe, const ProductForm& form) noexcept {
+    return form.left_is_log && pe.shift_lanes == 0;
+}
+
+/// The right operand as a slice sees it while a log operand enters one hot: no wider than its port.
+int one_hot_right_bits(const PeShape& pe, const ProductForm& form) noexcept {
+    return std::min(port_right_bits(pe, form), pe.weight_bits);
+}
+
+}  // namespace
+
 int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
-    if (form.left_is_log) return pe.multiplier == Multiplier::lut ? 0 : form.log_shift + 1;
     return form.left_bits + (form.left_zero_point && (pe.zero_point == ZeroPoint::subtract || form.prescaled) ? 1 : 0) +
            (form.prescaled ? kTermConstantBits : 0);
 }
@@ -43,26 +52,35 @@ int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept {
 }
 
 int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    if (in_slices(pe, form)) {
+        const OneHot left(form.log_shift);
+        const auto slots = std::ceil(1.0 / packing_gain(pe, left.bits, one_hot_right_bits(pe, form)));
+        return form.num_residues * left.parts * static_cast<int>(std::max(slots, 1.0)) *
+               static_cast<int>(ceil_div(port_right_bits(pe, form), pe.weight_bits));
+    }
+    if (form.left_is_log) return 1;
     const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
-    return static_cast<int>(ceil_div(std::max(port_left_bits(pe, form), 1), left_port) * ceil_div(port_right_bits(pe, form), right_port));
+    return static_cast<int>(ceil_div(port_left_bits(pe, form), left_port) * ceil_div(port_right_bits(pe, form), right_port));
 }
 
 int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
-    if (pe.precision == PePrecision::fixed || form.left_is_log) return 1;
-    if (pe.multiplier == Multiplier::dsp) {
-        const auto rate = macs_per_dsp(PePrecision::packed, port_right_bits(pe, form), port_left_bits(pe, form), pe.generation);
-        const auto built = macs_per_dsp(PePrecision::packed, pe.weight_bits, pe.activation_bits, pe.generation);
-        return std::max(1, rate.macs * built.dsps / (rate.dsps * built.macs));
-    }
+    const auto whole = [](double gain) { return std::max(1, static_cast<int>(gain)); };
+    if (in_slices(pe, form)) return whole(packing_gain(pe, OneHot(form.log_shift).bits, one_hot_right_bits(pe, form)));
+    if (form.left_is_log || pe.precision == PePrecision::fixed) return 1;
+    if (pe.multiplier == Multiplier::dsp) return whole(packing_gain(pe, port_left_bits(pe, form), port_right_bits(pe, form)));
     if (pe.precision != PePrecision::fused) return 1;
     const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
     return floor_power_of_two(left_port / port_left_bits(pe, form)) * floor_power_of_two(right_port / port_right_bits(pe, form));
 }
 
+std::int64_t positions_per_cycle(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    return form.left_is_log && pe.shift_lanes > 0 ? pe.shift_lanes : std::int64_t{pe.depth} * fusion(pe, form, swap);
+}
+
 PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
                          std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept {
     const std::int64_t along = swap ? cols : rows, across = swap ? rows : cols;  // on array rows, on array columns
-    const std::int64_t passes = num_passes(pe, form, swap), step = std::int64_t{pe.depth} * fusion(pe, form, swap);
+    const std::int64_t passes = num_passes(pe, form, swap), step = positions_per_cycle(pe, form, swap);
     const bool corrected = pe.zero_point == ZeroPoint::correct && !form.prescaled && (form.left_zero_point || form.right_zero_point);
     const auto row_tiles = ceil_div(along, pe.rows), col_tiles = ceil_div(across, pe.cols);
     const auto last_rows = along - (row_tiles - 1) * pe.rows;
@@ -72,10 +90,12 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         const auto blocks = ceil_div(length, step), stream = blocks * passes;
         if (weight_stationary) {
             result.stream_cycles += col_tiles * row_tiles * stream;
-            result.cycles += col_tiles * blocks * (std::max(passes * row_tiles, along) * form.num_residues + 1);
+            result.cycles += col_tiles * blocks * (std::max(passes * row_tiles, ceil_div(along, pe.drain_rows)) * form.num_residues + 1);
             result.sum_rounds += blocks;
         } else {
-            const auto cycles = [&](std::int64_t used) { return std::max(stream, used * form.num_residues) + (corrected ? 1 : 0); };
+            const auto cycles = [&](std::int64_t used) {
+                return std::max(stream, ceil_div(used, pe.drain_rows) * form.num_residues) + (corrected ? 1 : 0);
+            };
             result.stream_cycles += col_tiles * row_tiles * stream;
             result.cycles += col_tiles * ((row_tiles - 1) * cycles(pe.rows) + cycles(last_rows));
         }

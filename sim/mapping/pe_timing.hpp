@@ -4,38 +4,22 @@
 // How long the PE array is occupied by a tile: the one formula the mapper estimates with and the simulated array obeys.
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "sim/design.hpp"
 
 namespace prelude::sim {
 
-/// Multiply-accumulates per DSP slice and cycle, as a ratio.
-struct MacsPerDsp {
-    int macs = 1, dsps = 1;
-};
-
-/// Packing of products of these operand widths into one slice.
-///
-/// | slice   | 4 x 4 and narrower | up to 8 x 8 | up to 18 x 25 (27) | wider |
-/// |---------|--------------------|-------------|--------------------|-------|
-/// | dsp48e1 | 2                  | 1           | 1                  | one per 18 x 25 partial product |
-/// | dsp48e2 | 4                  | 2           | 1                  | one per 18 x 27 |
-/// | dsp58   | 4                  | 3           | 1                  | one per 24 x 27 |
-///
-/// Source    Xilinx WP486, WP487, WP521, AM004; 2 on the dsp48e2 needs correction logic in LUT (without it 1.75).
-///           dsp48e1 at 4 x 4 is assumed (two 11-bit fields in 25 bits).
-/// Differs   precision `fixed` never packs: 1 up to the native width.
-[[nodiscard]] MacsPerDsp macs_per_dsp(PePrecision precision, int weight_bits, int activation_bits, std::string_view generation) noexcept;
-
 /// The array as built: widths resolved (no 0), size given.
 struct PeShape {
     int rows = 1, cols = 1, depth = 1, weight_bits = 8, activation_bits = 8;
+    int shift_lanes = 0;  ///< shift-add lanes of an output: positions of K a cycle of a log-coded operand; 0: the slices shift
+    int drain_rows = 1;   ///< rows of sums that leave the array a cycle
     PePrecision precision = PePrecision::packed;
     ZeroPoint zero_point = ZeroPoint::correct;
     Multiplier multiplier = Multiplier::dsp;
-    std::string generation = "dsp48e2";  ///< of the slices: how products pack into them
+    DspPacking packing;  ///< of the slices as this array uses them; precision `fixed` never packs
+    [[nodiscard]] constexpr std::int64_t post_lanes() const noexcept { return std::int64_t{cols} * drain_rows; }
     friend bool operator==(const PeShape&, const PeShape&) = default;
 };
 
@@ -51,20 +35,32 @@ struct ProductForm {
     friend bool operator==(const ProductForm&, const ProductForm&) = default;
 };
 
-/// Width of the left operand at the array's port.
-///
-/// A log-coded operand steers shifters where multipliers are made of LUTs (width 0: no limit). DSP slices have their multiplier anyway: there the
-/// operand enters decoded, one hot in E + 1 bits, in as many passes as that takes.
+/// Width of an operand at the array's port; a log-coded left operand has none (below).
 [[nodiscard]] int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept;
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
+
 /// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
+///
+/// A log-coded operand 2^(E - e - f/tau) is not multiplied: its partner v is shifted by E - e, and one sum per residue f is kept. The array
+/// has one of two shifters:
+///   shift-add lanes (shift_lanes > 0; arrays of LUT multipliers have one at every multiplier)
+///             barrel shifters in LUTs, steered by the code, and tau adder trees and accumulators beside the multipliers: one pass,
+///             `shift_lanes` positions of K per output and cycle, whatever E and tau are
+///   slices    (shift_lanes = 0) the multiplier is the shifter: the code enters one hot, E + 1 bits wide, and packs like any operand of
+///             that width. A slice built for r(ports) products a cycle makes r(E + 1, v) of them: ceil(r(ports) / r(E + 1, v)) passes
+///             where that is less, more products (fusion) where it is more; beyond 16 bits the one-hot word comes in parts. There is one
+///             adder tree, so residues take turns: tau passes, in which codes of other residues enter as zero
+/// Source    the multiplier as a shifter: Xilinx UG579; PTQ4SAM and AHCPTQ shift in logic
 [[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 /// Products one multiplier of the array makes per cycle of this operand pair.
 ///
-///   packed   DSP slices hold more products of narrow operands: macs_per_dsp(operands) / macs_per_dsp(ports), rounded down; 1 in LUT arrays
+///   packed   DSP slices hold more products of narrow operands: r(operands) / r(ports), rounded down; 1 in LUT arrays
 ///   fused    LUT multipliers split into power-of-two narrower ones; DSP slices as packed
 ///   fixed    1
+/// r: PeShape::packing
 [[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
+/// Positions of K an output takes per cycle and pass: depth * fusion, or the shift-add lanes.
+[[nodiscard]] std::int64_t positions_per_cycle(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
     std::int64_t cycles = 0;                       ///< the array is taken
@@ -79,15 +75,16 @@ struct PeOccupancy {
 
 /// Occupancy of `rows` x `cols` outputs over positions [begin, end) of K.
 ///
-/// Output stationary (R x C accumulators, operands stream):
-///   cycles = sum over sub-tiles of R x C outputs, over terms t that meet [begin, end):
-///            max( passes * ceil(k_t / (D f)), used_rows * residues ) + correction                                   (1)
-///   every term is padded to the depth D; its sums leave one row of C a cycle through a second accumulator bank while the next term
-///   streams; correction = 1 where zero points are taken out by row and column sums (`zero_point: correct`).
-/// Weight stationary (D x C weights held, rows stream, sums live in the partial-sum buffer):
-///   cycles = ceil(cols / C) * sum_t ceil(k_t / (D f)) * (max(passes * ceil(rows / R), rows) * residues + 1)         (2)
-///   sums are read and written back one row of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held
-///   weights.
+/// p = positions_per_cycle(), d = drain_rows, one sub-tile has R x C outputs.
+/// Output stationary (operands stream past R x C accumulators):
+///   cycles = sum over sub-tiles, over terms t that meet [begin, end):
+///            max( passes * ceil(k_t / p), ceil(used_rows / d) * residues ) + correction                              (1)
+///   every term is padded to p. Accumulators are doubled: the sums of one sub-tile leave, d rows of C a cycle, while the next one streams,
+///   so a product of short K is bound by its drain. correction = 1 where zero points are taken out by row and column sums
+///   (`zero_point: correct`).
+/// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer):
+///   cycles = ceil(cols / C) * sum_t ceil(k_t / p) * (max(passes * ceil(rows / R), ceil(rows / d)) * residues + 1)   (2)
+///   sums are read and written back d rows of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
@@ -96,10 +93,10 @@ struct PeOccupancy {
 /// Cycles from the last operand to the last sum: multiplier, adder tree, accumulator, zero-point correction.
 [[nodiscard]] int pe_latency(const PeShape& pe) noexcept;
 
-/// Post unit: one lane per array column; a row of sums a cycle.
-[[nodiscard]] constexpr std::int64_t post_rows(const PeShape& pe, bool swap, std::int64_t rows, std::int64_t cols) noexcept {
+/// Post unit: a lane per array column and drained row; cycles to pass rows x cols sums.
+[[nodiscard]] constexpr std::int64_t post_cycles(const PeShape& pe, bool swap, std::int64_t rows, std::int64_t cols) noexcept {
     const auto across = swap ? rows : cols, along = swap ? cols : rows;
-    return (across + pe.cols - 1) / pe.cols * along;
+    return (across + pe.cols - 1) / pe.cols * ((along + pe.drain_rows - 1) / pe.drain_rows);
 }
 
 }  // namespace prelude::sim

@@ -17,7 +17,7 @@ namespace prelude::sim::testing {
 /// A small accelerator in which every tile has remainders.
 inline Design small_design() {
     Design design;
-    design.device.dsp_generation = "dsp48e2";
+    design.packing = {{4, 2, 2, 2, 1}};
     design.clock_mhz = 200;
     design.dram.gb_per_s = 6.4;
     design.pe = {.rows = 4, .cols = 6, .depth = 5};

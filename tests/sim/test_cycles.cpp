@@ -12,9 +12,12 @@ using namespace prelude::sim;
 
 namespace {
 
+/// A slice that multiplies 8 x 8 bits twice, 4 x 4 bits four times, 16 bits once and 4 x 16 bits twice.
+constexpr DspPacking kTwoAtEightBits{{4, 2, 2, 2, 1}};
+
 Design base_design() {
     Design design;
-    design.device.dsp_generation = "dsp48e2";
+    design.packing = kTwoAtEightBits;
     design.clock_mhz = 200;
     design.dram.gb_per_s = 12.8;  // 64 bytes a cycle
     design.pe = {.rows = 8, .cols = 8, .depth = 8};
@@ -65,6 +68,8 @@ TEST_CASE("An output-stationary tile takes the closed form of its sub-tiles", "[
     CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).slots == 2 * 3 * 5 * 4 * 6 * 5);
     // One product: draining dominates, 4 rows of the first and 3 of the second sub-tile.
     CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 1).cycles == 3 * (4 + 3));
+    // Three rows a cycle leave in a third of that.
+    CHECK(pe_occupancy({.rows = 4, .cols = 6, .depth = 5, .drain_rows = 3}, form, false, false, 7, 13, 0, 1).cycles == 3 * (2 + 1));
     // Zero points by row and column sums: one cycle a sub-tile.
     form.left_zero_point = true;
     CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).cycles == 2 * 3 * 6);
@@ -86,34 +91,45 @@ TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]
     CHECK(fusion(fused, {.left_bits = 4, .right_bits = 4}, false) == 4);
     CHECK(fusion(fused, {.left_bits = 4, .right_bits = 8}, false) == 2);
     CHECK(fusion(fused, {.left_bits = 6, .right_bits = 6}, false) == 1);
-    // DSP slices: as many more as the packing table says.
-    const PeShape packed{.rows = 4, .cols = 4, .depth = 4};
+    // DSP slices: as many more as their packing says.
+    const PeShape packed{.rows = 4, .cols = 4, .depth = 4, .packing = kTwoAtEightBits};
     CHECK(fusion(packed, {.left_bits = 4, .right_bits = 4}, false) == 2);
     CHECK(fusion(packed, {.left_bits = 4, .right_bits = 8}, false) == 1);
-    const PeShape unpacked{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fixed};
+    const PeShape unpacked{.rows = 4, .cols = 4, .depth = 4};
     CHECK(fusion(unpacked, {.left_bits = 4, .right_bits = 4}, false) == 1);
 }
 
-TEST_CASE("A log operand enters slices decoded and in passes, and steers shifters elsewhere", "[sim]") {
-    const PeShape slices{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4};
-    CHECK(num_passes(slices, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 14}, false) == 4);
-    CHECK(num_passes(slices, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 3}, false) == 1);
-    auto shifters = slices;
-    shifters.multiplier = Multiplier::lut;
-    CHECK(num_passes(shifters, {.left_bits = 4, .right_bits = 4, .left_is_log = true, .log_shift = 14}, false) == 1);
-}
-
-TEST_CASE("DSP slices make the products their packing allows", "[sim]") {
-    const auto rate = [](int w, int a, const char* generation, PePrecision precision = PePrecision::packed) {
-        const auto m = macs_per_dsp(precision, w, a, generation);
-        return static_cast<double>(m.macs) / m.dsps;
+TEST_CASE("A log operand is shifted by slices as their packing allows, or by shift-add lanes in one pass", "[sim]") {
+    const PeShape slices{.rows = 4, .cols = 4, .depth = 4, .packing = kTwoAtEightBits};
+    const auto code = [](int right_bits, int log_shift, int residues = 1) {
+        return ProductForm{.left_bits = 4, .right_bits = right_bits, .left_is_log = true, .log_shift = log_shift, .num_residues = residues};
     };
-    CHECK(rate(8, 8, "dsp48e2") == 2.0);
-    CHECK(rate(4, 4, "dsp48e2") == 4.0);
-    CHECK(rate(8, 8, "dsp48e2", PePrecision::fixed) == 1.0);
-    CHECK(rate(8, 8, "dsp48e1") == 1.0);
-    CHECK(rate(16, 16, "dsp48e2") == 1.0);
-    CHECK(rate(8, 8, "dsp58") == 3.0);
+    // One hot in 16 bits: with 4 bits two products a slice as at the ports, with 8 bits one, so two passes.
+    CHECK(num_passes(slices, code(4, 15), false) == 1);
+    CHECK(num_passes(slices, code(8, 15), false) == 2);
+    // Beyond 16 bits in parts; residues take turns.
+    CHECK(num_passes(slices, code(8, 20), false) == 4);
+    CHECK(num_passes(slices, code(8, 15, 4), false) == 8);
+    // One hot in 4 bits: four products where the ports hold two.
+    CHECK(num_passes(slices, code(4, 3), false) == 1);
+    CHECK(fusion(slices, code(4, 3), false) == 2);
+    CHECK(positions_per_cycle(slices, code(4, 3), false) == 8);
+    // A right operand wider than its port enters in two halves.
+    const PeShape narrow{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4, .packing = kTwoAtEightBits};
+    CHECK(num_passes(narrow, code(8, 15), false) == 2 * 2);
+
+    auto shifters = slices;
+    shifters.shift_lanes = 3;
+    CHECK(num_passes(shifters, code(8, 20, 4), false) == 1);
+    CHECK(positions_per_cycle(shifters, code(8, 20, 4), false) == 3);
+    // 10 positions in 4 steps of 3; four rows of sums of two residues drain in 8 cycles.
+    auto form = code(8, 15);
+    form.left_zero_point = false;
+    CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 10).cycles == 4);
+    form.num_residues = 2;
+    CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 10).cycles == 8);
+    shifters.drain_rows = 2;
+    CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 10).cycles == 4);
 }
 
 TEST_CASE("Halving the DRAM bandwidth doubles a DRAM-bound layer and leaves a compute-bound one alone", "[sim]") {

@@ -117,6 +117,8 @@ TEST_CASE("No hardware choice changes a word", "[sim]") {
         change(designs.back());
     };
     vary([](Design& d) { d.pe = {.rows = 7, .cols = 3, .depth = 11, .precision = PePrecision::fused, .zero_point = ZeroPoint::subtract}; });
+    vary([](Design& d) { d.pe.shift_lanes = 3, d.pe.drain_rows = 4; });
+    vary([](Design& d) { d.pe.multiplier = Multiplier::lut, d.pe.drain_rows = 1, d.packing = {}; });
     vary([](Design& d) { d.double_buffer = false, d.dram.channels = 2, d.axi.ports = 3; });
     vary([](Design& d) { d.dataflow = Dataflow::weight_stationary; });
     vary([](Design& d) {

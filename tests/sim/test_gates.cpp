@@ -13,7 +13,6 @@ namespace {
 /// 8 bytes a cycle of DRAM behind one 8-byte port, no refresh within a short run.
 Design gate_design() {
     Design design;
-    design.device.dsp_generation = "dsp48e2";
     design.clock_mhz = 100;
     design.dram.gb_per_s = 0.8;
     design.pe = {.rows = 4, .cols = 4, .depth = 4, .weight_bits = 8, .activation_bits = 8};

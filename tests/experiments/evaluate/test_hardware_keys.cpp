@@ -25,6 +25,8 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
     {"hw.pe.rows", {"3", "40"}},
     {"hw.pe.cols", {"5", "64"}},
     {"hw.pe.depth", {"1", "7", "32"}},
+    {"hw.pe.shift_lanes", {"1", "5"}},
+    {"hw.pe.drain_rows", {"1", "3", "16"}},
     {"hw.pe.weight_bits", {"4", "8", "16"}},
     {"hw.pe.activation_bits", {"4", "8", "16"}},
     {"hw.pe.precision", {"fixed", "fused"}},

@@ -37,7 +37,7 @@ TEST_CASE("The packing of a DSP slice is that of the narrowest class that holds 
     for (int w = 2; w <= 16; ++w)
         for (int a = 2; a <= 16; ++a) {
             INFO(w << " x " << a);
-            const auto* expected = w <= 4 && a <= 4 ? "w4a4" : w <= 8 && a <= 8 ? (w <= 4 || a <= 4 ? "w4a8" : "w8a8") : "w16a16";
+            const auto* expected = w <= 4 && a <= 4 ? "w4a4" : w <= 8 && a <= 8 ? (w <= 4 || a <= 4 ? "w4a8" : "w8a8") : w <= 4 || a <= 4 ? "w4a16" : "w16a16";
             CHECK(packing(w, a) == entry(expected));
         }
 }
