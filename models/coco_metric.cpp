@@ -213,7 +213,8 @@ CocoSummary CocoScores::summary() const {
 CocoMetric::CocoMetric(const CocoData& data, CocoMetricOptions options)
     : data_(data), options_(std::move(options)), categories_(category_ids(data)), annotations_of_(data.images.size()) {
     const auto& limits = options_.limits;
-    check(!limits.empty() && limits[0] >= 1 && std::ranges::adjacent_find(limits, std::greater_equal{}) == limits.end(), "CocoMetric: limits have to ascend from 1 up");
+    const bool ascending = std::ranges::adjacent_find(limits, std::greater_equal{}) == limits.end();
+    check(!limits.empty() && limits[0] >= 1 && ascending, "CocoMetric: limits have to ascend from 1 up");
     for (std::size_t i = 0; i < data.annotations.size(); ++i) annotations_of_[data.annotations[i].image].push_back(i);
 }
 

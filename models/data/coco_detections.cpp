@@ -25,7 +25,8 @@ bool take_region(const JsonRecord& record, const CocoImage& image, CocoTask task
     }
     const auto* region = record.find("segmentation");
     if (region == nullptr || region->kind != JsonField::Kind::object) {
-        record.problem("segmentation", fmt::format("{}, allowed an object of size and counts", region == nullptr ? "missing" : fmt::format("got {}", region->found)));
+        const auto found = region == nullptr ? "missing" : fmt::format("got {}", region->found);
+        record.problem("segmentation", found + ", allowed an object of size and counts");
         return false;
     }
     auto runs = run_lengths_in(record, image);

@@ -166,7 +166,8 @@ MaskObjects objects_in(LabelMap map, const MaskReading& reading, const std::stri
         if (labels.size() > kMaxLabels) throw DataError(fmt::format("{}: more than {} values, too many for labels of objects", name, kMaxLabels));
     }
     if (reading.form == MaskForm::automatic && labels.size() > 1 && labels.contains(kWhite))
-        throw DataError(fmt::format("{}: {} values besides 0, among them 255: a mask with a soft edge, or labels with a void one? Say which", name, labels.size()));
+        throw DataError(fmt::format("{}: {} values besides 0, among them 255: a mask with a soft edge, or labels with a void one? Say which",
+                                    name, labels.size()));
     return {.map = std::move(map), .labels = {labels.begin(), labels.end()}};
 }
 
