@@ -6,6 +6,8 @@ namespace prelude::experiments {
 
 namespace {
 
+bool multiplies_in_slices(const Settings& settings) { return settings.hw.pe.multiplier == sim::Multiplier::dsp; }
+
 const std::vector<IntegerRange> kBusWidths = {{32, 32}, {64, 64}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}};
 
 void declare_array_keys(std::vector<Key>& keys) {
@@ -24,7 +26,8 @@ void declare_array_keys(std::vector<Key>& keys) {
                           .sentence = "Shift-add lanes in LUTs beside the DSP slices, for log-coded operands; 0: the slices' multipliers shift. Arrays of LUT "
                                       "multipliers have one at every multiplier.",
                           .source = "sim/mapping/pe_timing.hpp, num_passes",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = {"hw.pe.multiplier is dsp", multiplies_in_slices}},
                          [](auto& s) -> auto& { return s.hw.pe.shift_lanes; }));
     keys.push_back(field({.path = "hw.pe.drain_rows",
                           .domain = Domain::integers({{1, 16}}),

@@ -22,16 +22,27 @@ Estimate product(const Estimate& count, const Figure& cost, double events) {
             .status = count.value == 0 ? Provenance::measured : std::max(count.status, cost.status)};
 }
 
+Figure times(Figure cost, const Figure& factor) {
+    cost.value *= factor.value, cost.low *= factor.low, cost.high *= factor.high;
+    cost.status = std::max(cost.status, factor.status);
+    return cost;
+}
+
 const UnitResources* find_unit(const ResourceEstimate& resources, std::string_view name) {
     const auto found = std::ranges::find(resources.units, name, &UnitResources::unit);
     return found == resources.units.end() ? nullptr : &*found;
 }
 
-double toggle_factor(const ToggleStats& toggles, const CostTable& costs) {
-    const auto bits = toggles.activation_bits + toggles.weight_bits;
-    if (bits == 0) return 1.0;
-    const double rate = static_cast<double>(toggles.activation_toggles + toggles.weight_toggles) / static_cast<double>(bits);
-    return std::clamp(rate / costs.at("energy.reference_toggle").value, 0.25, 4.0);
+/// Activity of the operands over that of the reference, with the band of the assumed one where it was not measured.
+Figure operand_activity(const ToggleStats& toggles, const CostTable& costs) {
+    Figure activity = costs.at("energy.data_toggle");
+    if (const auto bits = toggles.activation_bits + toggles.weight_bits; bits > 0) {
+        const double rate = static_cast<double>(toggles.activation_toggles + toggles.weight_toggles) / static_cast<double>(bits);
+        activity = {.value = rate, .status = Provenance::measured, .unit = {}, .source = {}};
+    }
+    const double reference = costs.at("energy.reference_toggle").value;
+    activity.value /= reference, activity.low /= reference, activity.high /= reference;
+    return activity;
 }
 
 }  // namespace
@@ -43,22 +54,23 @@ Estimate SegmentEnergy::chip() const {
 }
 
 SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& resources, const Device& device, const CostTable& costs) {
-    const auto& dsp = costs.at("energy.dsp_pj", device.family);
+    const auto active_dsp = times(costs.at("energy.dsp_pj", device.family), operand_activity(stats.toggles, costs));
     const auto& lut = costs.at("energy.lut_pj", device.family);
     const auto& net = costs.at("energy.net_pj", device.family);
     const auto busy = [&](UnitId id) { return static_cast<double>(stats.units[static_cast<std::size_t>(id)].busy_cycles); };
-    const auto logic = [&](const char* name, double cycles, double activity = 1.0) {
+    const auto logic = [&](const char* name, double cycles) {
         Estimate energy;
         if (const auto* unit = find_unit(resources, name)) {
-            energy.add(product(unit->dsp, dsp, cycles * activity));
+            energy.add(product(unit->dsp, active_dsp, cycles));
             energy.add(product(unit->lut, lut, cycles));
             energy.add(product(unit->lut, net, cycles));
+            energy.add(product(unit->ff, net, cycles));
         }
         return energy;
     };
     SegmentEnergy energy;
     const auto shifting = static_cast<double>(stats.shift_cycles);
-    energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - shifting, toggle_factor(stats.toggles, costs));
+    energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - shifting);
     energy.pe_array.add(logic(kShiftLanes, shifting));
     energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
     energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));

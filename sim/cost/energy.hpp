@@ -15,10 +15,12 @@ struct SegmentEnergy {
     [[nodiscard]] Estimate chip() const;
 };
 
-/// Meaning   logic: used DSP and LUT of a unit times its busy cycles (energy.dsp_pj, energy.lut_pj + energy.net_pj); clock: all flip-flops in every cycle
-///           (energy.ff_clock_pj); buffers: port accesses times the memory blocks an access opens; DRAM: bits moved, plus row activations
+/// Meaning   logic of a unit, per busy cycle: DSP * energy.dsp_pj * operand activity + LUT * energy.lut_pj + (LUT + FF) * energy.net_pj (each drives a net);
+///           shift-add lanes burn instead of the multipliers in the cycles they work; clock: all flip-flops in every cycle (energy.ff_clock_pj);
+///           buffers: port accesses times the memory blocks an access opens; DRAM: bits moved, plus row activations
 /// Units     pJ per run of the segment (not times its repeats)
-/// Limits    toggles measured in functional mode scale the array's DSP energy by (toggle rate / energy.reference_toggle), within [0.25, 4]
+/// Activity  operand toggle rate / energy.reference_toggle: the energies come from vectorless reports, quantized operands toggle more. The rate is measured in
+///           functional mode, else energy.data_toggle. Logic and nets stay at the reports' rate: no measurement of theirs is at hand
 [[nodiscard]] SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& resources, const Device& device, const CostTable& costs);
 
 /// Power and energy of one row (one image, its prompts).

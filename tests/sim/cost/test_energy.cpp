@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy is counts times costs: each term against its formula written down a second time.
+#include <catch2/catch.hpp>
+
+#include "sim/cost/energy.hpp"
+
+using namespace prelude::sim;
+
+namespace {
+
+CostTable costs() {
+    CostTable table;
+    for (const auto& term : cost_terms()) table.terms.emplace(term.name, Figure{.value = 0, .status = Provenance::published, .unit = {}, .source = {}});
+    const auto set = [&](const char* name, double value) { table.terms.at(name) = {.value = value, .status = Provenance::published, .unit = {}, .source = {}}; };
+    set("energy.dsp_pj.versal", 2);
+    set("energy.lut_pj.versal", 0.5);
+    set("energy.net_pj.versal", 0.25);
+    set("energy.ff_clock_pj.versal", 0.125);
+    set("energy.reference_toggle", 0.125);
+    set("energy.data_toggle", 0.5);
+    return table;
+}
+
+Estimate exactly(double value) { return {.value = value, .low = value, .high = value, .status = Provenance::published}; }
+
+ResourceEstimate resources() {
+    ResourceEstimate result;
+    result.units.push_back({.unit = "pe_array", .lut = exactly(100), .ff = exactly(40), .dsp = exactly(10), .bram36 = {}, .uram = {}});
+    result.units.push_back({.unit = kShiftLanes, .lut = exactly(60), .ff = exactly(20), .dsp = {}, .bram36 = {}, .uram = {}});
+    result.ff = exactly(1000);
+    return result;
+}
+
+SegmentStats busy(Cycle array, Cycle shifting) {
+    SegmentStats stats;
+    stats.cycles = 50;
+    stats.units[static_cast<std::size_t>(UnitId::pe_array)].busy_cycles = array;
+    stats.shift_cycles = shifting;
+    return stats;
+}
+
+double array_energy(const SegmentStats& stats) {
+    Device device;
+    device.family = "versal";
+    device.dram_kind = "ddr4";
+    return segment_energy(stats, resources(), device, costs()).pe_array.value;
+}
+
+}  // namespace
+
+TEST_CASE("A busy cycle costs the slices at the operands' activity, the LUTs, and a net per LUT and flip-flop") {
+    const double logic = 100 * 0.5 + (100 + 40) * 0.25;
+    CHECK(array_energy(busy(8, 0)) == Approx(8 * (10 * 2 * (0.5 / 0.125) + logic)));
+    auto measured = busy(8, 0);
+    measured.toggles.activation_toggles = 30, measured.toggles.activation_bits = 200;
+    measured.toggles.weight_toggles = 20, measured.toggles.weight_bits = 200;
+    CHECK(array_energy(measured) == Approx(8 * (10 * 2 * (0.125 / 0.125) + logic)));
+}
+
+TEST_CASE("Shift-add lanes burn in the cycles they work, the multipliers in the others") {
+    const double multiplying = 10 * 2 * 4 + 100 * 0.5 + 140 * 0.25, shifting = 60 * 0.5 + 80 * 0.25;
+    CHECK(array_energy(busy(8, 3)) == Approx(5 * multiplying + 3 * shifting));
+}
+
+TEST_CASE("The clock tree runs in every cycle, whatever is busy") {
+    Device device;
+    device.family = "versal";
+    device.dram_kind = "ddr4";
+    CHECK(segment_energy(busy(0, 0), resources(), device, costs()).clock.value == Approx(50 * 1000 * 0.125));
+}
