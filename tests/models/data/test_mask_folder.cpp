@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "models/error.hpp"
-#include "tests/experiments/expected_text.hpp"
+#include "tests/support/expected_text.hpp"
 #include "tests/models/checkpoint/support.hpp"
 
 using namespace prelude::models;
