@@ -280,6 +280,7 @@ ResourceEstimate estimate_resources(const Hardware& hardware, const Design& desi
 
 Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
     constexpr int kStep = 4, kMaxRows = 32, kMaxAspect = 4;
+    constexpr std::array kCols{4, 8, 16, 32, 48, 64, 80, 96, 112, 128};
     const auto fits = [&](int rows, int cols) {
         Design candidate = design;
         candidate.pe.rows = rows;
@@ -289,14 +290,11 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
     };
     int best_rows = kStep, best_cols = kStep;
     for (int rows = kStep; rows <= kMaxRows; rows += kStep) {
-        if (!fits(rows, rows)) break;
-        int least = rows / kStep, most = kMaxAspect * rows / kStep + 1;  // fits(least steps), not fits(most steps)
-        while (most - least > 1) {
-            const int middle = (least + most) / 2;
-            (fits(rows, middle * kStep) ? least : most) = middle;
+        for (const int cols : kCols) {
+            if (cols < rows) continue;
+            if (cols > kMaxAspect * rows || !fits(rows, cols)) break;
+            if (rows * cols > best_rows * best_cols) best_rows = rows, best_cols = cols;  // of equals the fewer rows: they drain one by one
         }
-        const int cols = least * kStep;
-        if (rows * cols > best_rows * best_cols) best_rows = rows, best_cols = cols;  // of equals the fewer rows: they drain one by one
     }
     Design result = design;
     result.pe.rows = best_rows;

@@ -60,8 +60,9 @@ struct ResourceEstimate {
 
 /// rows and cols of the largest array, at the design's depth, that stays within the closure limits.
 ///
-/// Contract  rows and cols are multiples of 4, rows <= 32 and rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays
-///           starve on short products and on everything the post unit does alone);
+/// Contract  rows a multiple of 4 up to 32; cols 4, 8 or a multiple of 16 (channel counts and head widths of vision transformers are, other columns
+///           would idle in their last tile); rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays starve on short
+///           products and on everything the post unit does alone);
 ///           of equally large arrays the one with fewer rows; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
 [[nodiscard]] Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 

@@ -8,7 +8,7 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr std::int16_t kOutputSlot = 2, kTermsSlot = 2, kValueSlot = 2, kTableSlot = 4;
+constexpr std::int16_t kOutputSlot = 2, kTermsSlot = kMaxScoreSlots, kValueSlot = 2, kTableSlot = 4;
 
 class AttentionBuilder {
   public:
@@ -87,7 +87,7 @@ class AttentionBuilder {
         bool first_of_batch = false, last_of_batch = false;
     };
 
-    /// With two score slots the array computes the scores of the next query tile while the softmax unit works on this one.
+    /// With n score slots the array computes the scores of the next n - 1 query tiles while softmax unit and post unit work on this one.
     void walk() {
         std::vector<QueryTile> tiles;
         for (std::int64_t b = 0; b < shape_.batch; ++b) {
@@ -97,7 +97,7 @@ class AttentionBuilder {
                                  q == 0, rows.end == shape_.queries});
             }
         }
-        const std::size_t ahead = program_.mapping.score_slots > 1 ? 1 : 0;
+        const auto ahead = static_cast<std::size_t>(program_.mapping.score_slots - 1);
         for (std::size_t i = 0; i < tiles.size() + ahead; ++i) {
             if (i < tiles.size()) score_tile(tiles[i]);
             if (i >= ahead) weighted_tile(tiles[i - ahead]);

@@ -215,10 +215,11 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
     const auto table_bits = shape.relative ? (2 * shape.grid_height - 1 + 2 * shape.grid_width - 1) * shape.head_dim * shape.table_bits : 0;
     const std::int64_t terms_bits = shape.relative ? (shape.grid_height + shape.grid_width) * 32 : 0;
     const double bandwidth = usable_bytes_per_cycle(hardware);
+    constexpr double kUnitLatencies = 60;  // fetch and pipeline of the five steps
     bool fits_scores = false;
     for (auto rows : extents(shape.queries, std::min<std::int64_t>(hardware.pe.rows, shape.queries))) {
         for (auto keys : extents(shape.keys, std::min<std::int64_t>(hardware.pe.cols, shape.keys))) {
-            for (int score_slots = slots; score_slots >= 1; --score_slots) {
+            for (int score_slots = slots > 1 ? kMaxScoreSlots : 1; score_slots >= 1; --score_slots) {
                 const auto score_need = score_slots * rows * (shape.keys * std::max(shape.score_bits, shape.probability_bits) + terms_bits);
                 if (score_need > hardware.score_bits) continue;
                 fits_scores = true;
@@ -255,8 +256,9 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
                     (tiles * (whole ? 1.0 / static_cast<double>(query_tiles) : 1.0) * kv_bytes +
                      tiles * static_cast<double>(rows * shape.head_dim * (shape.scores.left_bits + shape.output_bits)) / 8.0) /
                     bandwidth;
-                const double pipelined = score_slots > 1 ? std::max({tiles * array, tiles * softmax, tiles * post})
-                                                         : tiles * (array + softmax + static_cast<double>(rows) * 2);
+                // A tile goes through array, post unit, softmax unit, array and post unit; as many are under way as have score rows on chip.
+                const double chain = array + softmax + post + kUnitLatencies;
+                const double pipelined = tiles * std::max({array, softmax, post, chain / score_slots});
                 const double total = (slots > 1 && key_slots > 1 ? overlapped(pipelined, memory) : pipelined + memory) + array + softmax +
                                      kv_bytes / bandwidth + tiles * static_cast<double>(2 * key_tiles + 4);
                 if (!best.infeasible.empty() || total < static_cast<double>(best.estimated_cycles)) {

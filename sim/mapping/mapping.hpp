@@ -16,13 +16,16 @@ namespace prelude::sim {
 
 enum class LoopOrder { rows_outer, cols_outer };
 
+/// Most query tiles whose score rows are on chip at once.
+inline constexpr int kMaxScoreSlots = 4;
+
 struct Mapping {
     std::int64_t tile_rows = 0, tile_cols = 0, tile_depth = 0;  ///< attention: query rows, keys, -; vector segments: rows
     LoopOrder order = LoopOrder::rows_outer;
     bool weight_stationary = false;
     bool swap = false;           ///< left operand's rows on the columns of the array
     int slots = 2;               ///< tiles a buffer pool holds: 2 = double buffering
-    int score_slots = 2;         ///< attention: query tiles whose score rows are on chip
+    int score_slots = 2;         ///< attention: query tiles whose score rows are on chip, up to kMaxScoreSlots
     int key_slots = 2;           ///< attention: tiles of K (and of V) on chip
     bool keys_resident = false;  ///< attention: a tile of K and V is a whole head
     std::int64_t estimated_cycles = 0;
