@@ -278,7 +278,7 @@ TEST_CASE("Shared files that were cut short or removed are computed again, not t
     const auto before = place.file("a", "results.csv");
     std::vector<fs::path> shared;
     for (const auto& entry : fs::directory_iterator(place.out("a") / "cache"))
-        if (entry.is_regular_file()) shared.push_back(entry.path());
+        if (entry.is_regular_file() && entry.path().extension() != ".samples") shared.push_back(entry.path());
     REQUIRE(shared.size() == 2);
     fs::resize_file(shared[0], 1000);
     fs::remove(shared[1]);
