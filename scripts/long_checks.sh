@@ -22,3 +22,4 @@ for reader in safetensors pth coco yaml; do
 done
 
 tests/experiments/report/check_in_browser.sh build/release/tests/fake_explore arch_configs/quickstart.yaml
+build/release/tests/test_experiments '[readme-long]'

@@ -124,9 +124,9 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
         throw models::InputError(
             fmt::format("--trace {}: a trace is of one design point, this sweep has {}\n    allowed   pin the axes with --set",
                         command.trace.string(), grid.size()));
+    for (const auto& warning : configuration.warnings) print(stderr, fmt::format("warning: {}\n", warning));
     if (command.dry_run) return dry_run(grid, task_set, command.shard);
 
-    for (const auto& warning : configuration.warnings) print(stderr, fmt::format("warning: {}\n", warning));
     SweepOptions options;
     options.out = command.out.empty() ? fs::path("out") / command.config.stem() : command.out;
     options.num_jobs = command.num_jobs > 0 ? command.num_jobs : num_cores();

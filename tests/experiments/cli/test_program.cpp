@@ -101,6 +101,9 @@ TEST_CASE("A dry run prints points and distinct tasks and writes nothing") {
     CHECK_THAT(ended.out, Contains("36 points") && Contains("35  quant.weight_bits=4  quant.activation_bits=8  quant.groups=0") &&
                               Contains("reference        1   used by 36 points"));
     CHECK_FALSE(fs::exists(folder / "out"));
+    const auto samples = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--set", "sweep.samples=4", "--dry-run"});
+    CHECK_THAT(samples.out, Catch::StartsWith("36 points"));
+    CHECK_THAT(samples.err, Contains("sweep.samples has no effect here; it is effective only while sweep.strategy is random"));
     const auto shard = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--shard", "2/4", "--dry-run"});
     CHECK_THAT(shard.out, Contains("9 points of 36 (shard 2/4)"));
 }

@@ -135,6 +135,43 @@ TEST_CASE("The files do not depend on the number of jobs nor on shards, byte for
     }
 }
 
+TEST_CASE("A merged sweep shows the masks that its shards kept") {
+    const Workplace place;
+    REQUIRE(run(place.command("a", {"--shard", "1/2"})).code == 0);
+    REQUIRE(run(place.command("a", {"--shard", "2/2"})).code == 0);
+    REQUIRE(run({FAKE_EXPLORE, "report", place.out("a").string()}).code == 0);
+    CHECK_THAT(place.file("a", "report.html"), Contains("\"masks\":{\"points\":[") && Contains("\"name\":\"grey \\u003c60"));
+}
+
+TEST_CASE("A random sweep has its samples as rows, numbered as in the grid, and constraints judge them") {
+    const Workplace place;
+    const std::vector<std::string> random{"--set", "sweep.strategy=random", "--set", "sweep.samples=5", "--set", "sweep.seed=3"};
+    REQUIRE(run(place.command("grid")).code == 0);
+    auto constrained = random;
+    constrained.insert(constrained.end(), {"--jobs", "3", "--set", "sweep.constraints=[fits, \"power_w < 4\"]"});
+    const auto ended = run(place.command("a", constrained));
+    INFO(ended.out << ended.err);
+    REQUIRE(ended.code == 0);
+    CHECK_THAT(ended.out, Contains("5 points: 5 ok; ") && Contains(" satisfy fits and power_w < 4"));
+    std::istringstream rows(place.file("a", "results.csv"));
+    const auto grid = place.file("grid", "results.csv");
+    std::size_t count = 0;
+    for (std::string row; std::getline(rows, row); ++count) CHECK(grid.find(row + "\n") != std::string::npos);
+    CHECK(count == 6);
+
+    auto impossible = random;
+    impossible.insert(impossible.end(), {"--set", "sweep.constraints=[\"power_w < 0\"]"});
+    CHECK(run(place.command("b", impossible)).code == 4);
+    REQUIRE(run(place.command("c", random)).code == 0);
+    for (const auto* shard : {"1/2", "2/2"}) {
+        auto part = random;
+        part.insert(part.end(), {"--shard", shard});
+        REQUIRE(run(place.command("shards", part)).code == 0);
+    }
+    REQUIRE(run({FAKE_EXPLORE, "report", place.out("shards").string()}).code == 0);
+    CHECK(place.file("shards", "results.csv") == place.file("c", "results.csv"));
+}
+
 TEST_CASE("Shards of different configurations are not merged") {
     const Workplace place;
     REQUIRE(run(place.command("a", {"--shard", "1/2"})).code == 0);
