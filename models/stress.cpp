@@ -157,6 +157,7 @@ class Workbench {
 }  // namespace
 
 StressedModel stress(const SamConfig& config, const Weights& weights, const StressSettings& settings) {
+    check(settings.channel_spread >= 1 && settings.condition >= 1 && settings.bimodal >= 0 && settings.gelu_tail >= 0, "stress: a strength out of range");
     Workbench bench(config, weights, settings);
     if (settings.gelu_tail > 0) bench.add_tails();
     if (settings.condition > 1) bench.condition_values();

@@ -32,7 +32,7 @@ struct StressedModel {
     Weights weights;
 };
 
-/// Limits    channel_spread and condition >= 1, bimodal and gelu_tail >= 0; outputs agree with the original within float rounding times the strength
+/// Limits    channel_spread and condition >= 1, bimodal and gelu_tail >= 0 (else a programming error); outputs agree with the original within float rounding times the strength
 [[nodiscard]] StressedModel stress(const SamConfig& config, const Weights& weights, const StressSettings& settings);
 
 }  // namespace prelude::models

@@ -26,8 +26,8 @@ MEAN, STD = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_STD, np.float32)
 class Source(torch.utils.data.IterableDataset):
     """Endless random batches (pictures, edges, targets, positions, labels) from all folders finished so far."""
 
-    def __init__(self, root, seed, scene_share, pictures, per_picture):
-        self.root, self.seed, self.scene_share = root, seed, scene_share
+    def __init__(self, root, seed, scene_share, box_share, pictures, per_picture):
+        self.root, self.seed, self.scene_share, self.box_share = root, seed, scene_share, box_share
         self.pictures, self.per_picture = pictures, per_picture
         self.open = {"scene": {}, "phantom": {}}
 
@@ -86,7 +86,7 @@ class Source(torch.utils.data.IterableDataset):
         if torch.rand(()) < 0.15:  # prompts of one batch have the same number of tokens
             kind = torch.where(choice < 0.7, PAIR, BOX_POINT)
         else:
-            kind = torch.where(choice < 0.5, BOX, POINT)
+            kind = torch.where(choice < self.box_share, BOX, POINT)
         target = F.avg_pool2d(masks[:, None], 2)[:, 0]
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(edges)), target, *make_prompts(masks, target, kind)
 
@@ -175,6 +175,7 @@ def main():
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate; of the matrices 1.5 times that")
     parser.add_argument("--warm-up", type=float, default=0.04, help="share of the time")
     parser.add_argument("--scene-share", type=float, default=0.6)
+    parser.add_argument("--box-share", type=float, default=0.6, help="of batches that hold boxes and single points")
     parser.add_argument("--resume-weights", help="safetensors to start from, with fresh optimiser moments, if OUT has no checkpoint yet")
     parser.add_argument("--start-step", type=int, default=0, help="with --resume-weights: what the step counter starts at")
     parser.add_argument("--bf16", action="store_true", help="matrix products of the image encoder in bfloat16")
@@ -214,7 +215,7 @@ def main():
             optimizer.load_state_dict(state["optimizers"][name])
         edge_head.load_state_dict(state["edge_head"])
         average, step, samples, elapsed = state["average"], state["step"], state["samples"], state["elapsed"]
-    source = Source(options.data, options.seed + 7919 * step, options.scene_share, options.batch, options.prompts)
+    source = Source(options.data, options.seed + 7919 * step, options.scene_share, options.box_share, options.batch, options.prompts)
     print(f"{sum(p.numel() for p in model.parameters())} parameters; pictures {source.refresh()}; step {step}", flush=True)
     batches = iter(torch.utils.data.DataLoader(source, batch_size=None, num_workers=options.workers, pin_memory=device.type == "cuda"))
     owner = torch.arange(options.batch, device=device).repeat_interleave(options.prompts)

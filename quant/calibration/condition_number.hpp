@@ -3,7 +3,7 @@
 
 // Activation-aware condition number reduction: the weak directions of a weight matrix are lifted towards the mean of its spectrum, less
 // where its quantized input errs. Lower spread of singular values, smaller error of the product. No cost on the datapath.
-// Source    AHCQ-SAM (ACNR), public code; reading of it as a proximal step: docs/numerics.md
+// Source    AHCQ-SAM (ACNR), public code. Each step minimises (x - sigma)^2 / 2 + lambda (x - t)^2 + beta C x^2
 
 #include <cstdint>
 #include <span>

@@ -2,7 +2,6 @@
 #include "quant/calibration/observer.hpp"
 
 #include <algorithm>
-#include <boost/math/tools/minima.hpp>
 #include <cmath>
 
 namespace prelude::quant {
@@ -94,24 +93,6 @@ Ranges RangeObserver::ranges(double margin) const {
         result.emplace(name, std::move(ranges));
     }
     return result;
-}
-
-Range search_range(const Range& full, const std::vector<float>& sample, int bits) {
-    if (sample.empty() || full.hi - full.lo <= 0) return full;
-    const double levels = std::ldexp(1.0, bits) - 1.0;
-    const auto loss = [&](double shrink) {
-        const double scale = std::max((full.hi - full.lo) * shrink / levels, 1e-12);
-        const double zero = std::clamp(std::nearbyint(-full.lo * shrink / scale), 0.0, levels);
-        double sum = 0;
-        for (const double x : sample) {
-            const double code = std::clamp(std::nearbyint(x / scale) + zero, 0.0, levels);
-            sum += std::pow(std::abs((code - zero) * scale - x), 2.4);
-        }
-        return sum;
-    };
-    const auto [best, least] = boost::math::tools::brent_find_minima(loss, 0.1, 1.0, 20);
-    const double shrink = least < loss(1.0) ? best : 1.0;
-    return {full.lo * shrink, full.hi * shrink};
 }
 
 }  // namespace prelude::quant

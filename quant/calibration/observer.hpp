@@ -57,9 +57,4 @@ class RangeObserver {
     std::map<std::string, Record, std::less<>> records_;
 };
 
-/// Range of uniform b-bit codes that minimises mean |x^ - x|^2.4 over the sample: bounded Brent search over a common
-/// shrink factor of both ends in [0.1, 1].
-/// Source    quant_methods: MSE observers of the PTQ4SAM family (exponent 2.4); search interval ours
-[[nodiscard]] Range search_range(const Range& full, const std::vector<float>& sample, int bits);
-
 }  // namespace prelude::quant

@@ -104,4 +104,14 @@ SearchedRange search_bounded(std::span<const float> values, int bits, bool symme
     return finish(clipped(-shift, width - shift));
 }
 
+Range search_shrink(const Range& full, std::span<const float> sample, int bits) {
+    if (sample.empty() || full.hi - full.lo <= 0) return full;
+    const double shrink = minimise(
+        [&](double factor) {
+            return quantization_loss(fake::affine_of_range(static_cast<float>(full.lo * factor), static_cast<float>(full.hi * factor), bits, false), sample);
+        },
+        0.1, 1.0).at;
+    return {full.lo * shrink, full.hi * shrink};
+}
+
 }  // namespace prelude::quant

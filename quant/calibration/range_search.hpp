@@ -3,7 +3,6 @@
 
 // Ranges that minimise the quantization loss mean |x^ - x|^2.4, as the MSE observers of the PTQ4SAM family search them.
 
-#include <cstdint>
 #include <span>
 
 #include "quant/calibration/observer.hpp"
@@ -33,5 +32,9 @@ struct SearchedRange {
 /// min(0.1, 1 % of the whole) up. Clipped to the data.
 /// Limits    the loss has several minima: another implementation may find another of nearly equal loss
 [[nodiscard]] SearchedRange search_bounded(std::span<const float> values, int bits, bool symmetric);
+
+/// A common factor in [0.1, 1] of both ends of `full`, by the same loss over a sample: what observer `mse` settles codes with.
+/// Source    ours: one search where the published observers nest two
+[[nodiscard]] Range search_shrink(const Range& full, std::span<const float> sample, int bits);
 
 }  // namespace prelude::quant

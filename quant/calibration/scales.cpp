@@ -10,6 +10,7 @@
 
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/calibration/grouping.hpp"
+#include "quant/calibration/range_search.hpp"
 #include "quant/value_classes.hpp"
 
 namespace prelude::quant {
@@ -122,7 +123,7 @@ class Settler {
         Grouping grouping;
         if (form.group_sizes.empty()) {
             Range range = class_range(root);
-            if (settings_.calibration.observer == Observer::mse && found != ranges_.end()) range = search_range(range, found->second.sample, form.bits);
+            if (settings_.calibration.observer == Observer::mse && found != ranges_.end()) range = search_shrink(range, found->second.sample, form.bits);
             grouping.ranges = {range};
         } else if (found == ranges_.end()) {
             unseen_.push_back(name);

@@ -24,7 +24,7 @@ struct Affine {
 
 /// The quantizer of a range, widened to hold 0: s = max((hi - lo) / (q_max - q_min), 1e-8), z = clamp(q_min - RNE(lo / s)).
 /// Symmetric: s = max(max(-lo, hi) / ((q_max - q_min) / 2), 1e-8).
-/// Source    quant_methods section 2 (PTQ4SAM family)
+/// Source    the uniform quantizer of PTQ4SAM and AHCPTQ
 [[nodiscard]] Affine affine_of_range(float lo, float hi, int bits, bool symmetric);
 
 /// Running mean, over batches, of each batch's extremes (the observer AvgMinMax, and per channel AvgMinMaxGroup).

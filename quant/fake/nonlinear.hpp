@@ -27,7 +27,7 @@ struct Companding {
 };
 
 /// `reference` repeats a slip of the public code: the test for codes beyond the logarithmic part sees raw numbers of the uniform part,
-/// so whatever exceeds the *number* of logarithmic codes falls to the lowest uniform value (quant_methods section 17, item 1).
+/// so whatever exceeds the *number* of logarithmic codes falls to the lowest uniform value.
 enum class HybridVariant { intended, reference };
 
 /// Hybrid log-uniform quantizer: y = x - m; up to S_L by powers of two, above in equal steps S_U.

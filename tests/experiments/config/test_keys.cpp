@@ -247,7 +247,7 @@ TEST_CASE("The key page is written from the key table", "[expected]") {
 }
 
 TEST_CASE("Every key of the contract is in the table") {
-    // architecture.md section 7, the configuration skeleton.
+    // The keys scripts rely on.
     for (const std::string_view path : {"model.preset",
                                         "model.checkpoint",
                                         "model.stress",

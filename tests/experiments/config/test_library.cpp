@@ -43,7 +43,7 @@ TEST_CASE("Every device file is complete, and every figure has a band and a sour
     }
 }
 
-TEST_CASE("Devices have the capacities of fpga_facts section 3") {
+TEST_CASE("Devices have the capacities of their data sheets") {
     Problems problems;
     const auto zcu102 = read_device(kArchConfigs / "devices/zcu102.yaml", problems);
     REQUIRE(zcu102);
