@@ -137,6 +137,7 @@ class Checker {
                     "a weight is wider than its bits")) {
             return;
         }
+        expect(form.code.kind == OperandKind::uniform, "its operand is decoded by another format");
         const auto groups = static_cast<std::int64_t>(form.terms.size());
         expect(form.term_of.empty() ? groups == 1 : has(form.term_of, depth) && all_in(form.term_of, {0, groups - 1}), "its positions name unknown terms");
         terms(form.terms, form.product_bits, form.accumulator_bits);
@@ -180,15 +181,16 @@ class Checker {
         expect(form->transpose_right == op.transpose_right && form->left_bits >= left.bits && form->right_bits >= right.bits &&
                    form->left_bits <= kMaxCodeBits && form->right_bits <= kMaxCodeBits,
                "its operands differ from their formats");
-        if (!expect(form->log_tau == (log ? left.tau : 0) && form->shift_cap == (log ? left.shift_cap : 0) && form->zero_code >= -1,
-                    "its left operand is decoded by another format")) {
-            return;
-        }
-        expect(has(form->terms, log ? left.tau : 1), "its terms differ from its residues");
+        const auto& code = form->code;
+        const bool decoded = log ? code.kind == OperandKind::logarithmic && code.bits == left.bits && code.tau == left.tau &&
+                                       code.shift_cap == left.shift_cap && code.zero_code >= -1
+                                 : code.kind == OperandKind::uniform;
+        if (!expect(decoded, "its left operand is decoded by another format")) return;
+        expect(has(form->terms, code.num_terms()), "its terms differ from its residues");
         expect(words_of(left).contains(form->left_zero_point) && words_of(right).contains(form->right_zero_point),
                "a zero point lies outside its operand's format");
         terms(form->terms, form->product_bits, form->accumulator_bits);
-        expect(form->product_bits >= product_width(log ? 0 : left.bits, right.bits, false, depth, form->shift_cap), "its sums need more bits");
+        expect(form->product_bits >= product_width(log ? 0 : left.bits, right.bits, false, depth, log ? code.shift_cap : 0), "its sums need more bits");
         expect(form->normalised_fraction >= 0 && form->normalised_fraction <= 30, "a fraction is out of range");
         accumulator(form->accumulator);
         rescale(form->rescale, 1, words_of(output()));

@@ -46,12 +46,35 @@ struct Accumulator {
     friend bool operator==(const Accumulator&, const Accumulator&) = default;
 };
 
+enum class OperandKind {
+    uniform,      ///< q - z in one term
+    logarithmic,  ///< c = tau e + f: 2^(E - e) in term f
+    hybrid,       ///< log levels and uniform steps side by side (docs/numerics.md section 3)
+};
+
+/// How the code of a left operand enters a sum of products.
+struct OperandCode {
+    OperandKind kind = OperandKind::uniform;
+    int bits = 8;                 ///< width of a logarithmic or hybrid code
+    int tau = 1;                  ///< logarithmic: steps per power of two, as many terms
+    int shift_cap = 0;            ///< E: largest shift that occurs
+    std::int32_t zero_code = -1;  ///< logarithmic: code that decodes to 0; -1: none
+    int log_levels = 0;           ///< hybrid: codes below are shifts, those from here on steps j = c - log_levels; j = 0 decodes to 0
+    int alignment = -1;           ///< hybrid: a step is 2^alignment in the one sum; -1: a term of its own
+    friend bool operator==(const OperandCode&, const OperandCode&) = default;
+
+    [[nodiscard]] int num_terms() const noexcept {
+        return kind == OperandKind::logarithmic ? tau : kind == OperandKind::hybrid && alignment < 0 ? 2 : 1;
+    }
+};
+
 /// Linear, convolution, transposed convolution: weights are constants.
 struct Contraction {
     std::int64_t num_outputs = 0, depth = 0;  ///< N, K; convolution: K = C*k*k in (c, ky, kx) order; transposed: N = O*k*k in (o, ky, kx) order
     std::vector<std::int32_t> weights;        ///< [N, K] centred codes w - z_w
     int weight_bits = 8;
     bool weight_symmetric = true;
+    OperandCode code;                         ///< of the activation; hybrid: terms are its own, there are no groups
     std::vector<Term> terms;
     std::vector<std::int32_t> term_of;        ///< [K]; empty = all in term 0
     int product_bits = 0, accumulator_bits = 0;
@@ -68,15 +91,13 @@ struct PatchEmbedding {
     friend bool operator==(const PatchEmbedding&, const PatchEmbedding&) = default;
 };
 
-/// Product of two computed operands. Left: codes with zero point, or probabilities (then `log_tau`, `zero_code` decode them).
+/// Product of two computed operands. Left: codes with zero point, or probabilities.
 struct Product {
     bool transpose_right = false;
     int left_bits = 8, right_bits = 8;
     std::int32_t left_zero_point = 0, right_zero_point = 0;
-    int log_tau = 0;                  ///< 0: left operand is q - z; else left operand of code c = tau*e + f is 2^(cap-e) in term f
-    int shift_cap = 0;                ///< E: largest shift that occurs
-    std::int32_t zero_code = -1;      ///< code that decodes to 0; -1: none
-    std::vector<Term> terms;          ///< one, or tau residue terms
+    OperandCode code;                 ///< of the left operand
+    std::vector<Term> terms;          ///< one, or those of the code
     int product_bits = 0, accumulator_bits = 0;
     bool row_normalised = false;      ///< divide by the row's sum of decoded codes (16-bit reciprocal)
     int normalised_fraction = 0;      ///< fraction bits of the normalised operand

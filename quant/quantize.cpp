@@ -176,9 +176,8 @@ class Lowering {
         if (left.kind == FormatKind::probability) {
             form.row_normalised = left.scale == ScaleMode::row && left.bits <= kMaxComparedBits;
             if (left.tau > 0) {
-                form.log_tau = left.tau;
-                form.shift_cap = left.shift_cap;
-                form.zero_code = settings_.softmax.zero_code == ZeroCode::reuse_top ? (1 << left.bits) - 1 : -1;
+                form.code = {.kind = OperandKind::logarithmic, .bits = left.bits, .tau = left.tau, .shift_cap = left.shift_cap,
+                             .zero_code = settings_.softmax.zero_code == ZeroCode::reuse_top ? (1 << left.bits) - 1 : -1};
                 unit *= std::ldexp(1.0, -left.shift_cap);
                 if (left.tau > 1) unit *= residue_terms(left.tau, form.terms);
             }

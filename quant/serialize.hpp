@@ -27,12 +27,24 @@ void fields(Archive& a, auto&& x, const Accumulator*) {
 }
 
 template <class Archive>
+void fields(Archive& a, auto&& x, const OperandCode*) {
+    a.scalar("kind", x.kind);
+    a.scalar("bits", x.bits);
+    a.scalar("tau", x.tau);
+    a.scalar("shift_cap", x.shift_cap);
+    a.scalar("zero_code", x.zero_code);
+    a.scalar("log_levels", x.log_levels);
+    a.scalar("alignment", x.alignment);
+}
+
+template <class Archive>
 void fields(Archive& a, auto&& x, const Contraction*) {
     a.scalar("num_outputs", x.num_outputs);
     a.scalar("depth", x.depth);
     a.vector("weights", x.weights);
     a.scalar("weight_bits", x.weight_bits);
     a.scalar("weight_symmetric", x.weight_symmetric);
+    a.object("code", x.code);
     a.terms("terms", x.terms);
     a.vector("term_of", x.term_of);
     a.scalar("product_bits", x.product_bits);
@@ -55,9 +67,7 @@ void fields(Archive& a, auto&& x, const Product*) {
     a.scalar("right_bits", x.right_bits);
     a.scalar("left_zero_point", x.left_zero_point);
     a.scalar("right_zero_point", x.right_zero_point);
-    a.scalar("log_tau", x.log_tau);
-    a.scalar("shift_cap", x.shift_cap);
-    a.scalar("zero_code", x.zero_code);
+    a.object("code", x.code);
     a.terms("terms", x.terms);
     a.scalar("product_bits", x.product_bits);
     a.scalar("accumulator_bits", x.accumulator_bits);

@@ -34,11 +34,11 @@ TermOrder term_order(const Contraction& contraction) {
     TermOrder order;
     order.k_of.resize(static_cast<std::size_t>(contraction.depth));
     std::iota(order.k_of.begin(), order.k_of.end(), 0);
-    order.begin.assign(contraction.terms.size() + 1, 0);
     if (contraction.term_of.empty()) {
-        order.begin.back() = contraction.depth;
+        order.begin = {0, contraction.depth};
         return order;
     }
+    order.begin.assign(contraction.terms.size() + 1, 0);
     std::ranges::stable_sort(order.k_of, {}, [&](std::int32_t k) { return contraction.term_of[static_cast<std::size_t>(k)]; });
     for (auto term : contraction.term_of) ++order.begin[static_cast<std::size_t>(term) + 1];
     std::partial_sum(order.begin.begin(), order.begin.end(), order.begin.begin());
@@ -47,31 +47,36 @@ TermOrder term_order(const Contraction& contraction) {
 
 void accumulate(const Contraction& contraction, const TermOrder& order, std::span<const std::int32_t> codes, std::span<const std::int32_t> weights,
                 std::int64_t begin, std::int64_t end, OutputAccumulator& output) noexcept {
-    const Narrowing narrowing{contraction.accumulator};
     const bool exact = contraction.accumulator.overflow == AccumulatorOverflow::exact;
-    auto term = static_cast<std::size_t>(std::upper_bound(order.begin.begin(), order.begin.end(), begin) - order.begin.begin()) - 1;
-    for (auto position = begin; position < end; ++term) {
-        const auto& constant = contraction.terms[term];
-        const auto term_end = order.begin[term + 1];
-        const auto stop = std::min(end, term_end);
+    const bool coded = contraction.code.kind != OperandKind::uniform;
+    const auto num_sums = coded ? contraction.terms.size() : 1;
+    auto& sums = exact ? output.term_sum : output.chunk_sum;
+    const auto narrow = [&] {
+        for (std::size_t t = 0; t < num_sums; ++t) {
+            Narrowing{contraction.accumulator}.step(output.term_sum[t], output.chunk_sum[t], output.overflows);
+        }
+        output.chunk_count = 0;
+    };
+    auto group = static_cast<std::size_t>(std::upper_bound(order.begin.begin(), order.begin.end(), begin) - order.begin.begin()) - 1;
+    for (auto position = begin; position < end; ++group) {
+        const auto group_end = order.begin[group + 1];
+        const auto stop = std::min(end, group_end);
+        const auto zero_point = contraction.terms[group].zero_point;
         for (; position < stop; ++position) {
             const auto k = static_cast<std::size_t>(order.k_of[static_cast<std::size_t>(position)]);
-            const auto product = (static_cast<std::int64_t>(codes[k]) - constant.zero_point) * weights[k];
-            if (exact) {
-                output.term_sum += product;
-                continue;
+            if (coded) {
+                for (const auto& [factor, term] : decode(contraction.code, codes[k])) sums[static_cast<std::size_t>(term)] += factor * weights[k];
+            } else {
+                sums[0] += (static_cast<std::int64_t>(codes[k]) - zero_point) * weights[k];
             }
-            output.chunk_sum += product;
-            if (++output.chunk_count == contraction.accumulator.chunk) {
-                narrowing.step(output.term_sum, output.chunk_sum, output.overflows);
-                output.chunk_count = 0;
-            }
+            if (!exact && ++output.chunk_count == contraction.accumulator.chunk) narrow();
         }
-        if (position == term_end) {
-            if (!exact) narrowing.step(output.term_sum, output.chunk_sum, output.overflows);
-            output.accumulator += (output.term_sum * constant.multiplier) << constant.exponent;
-            output.term_sum = 0;
-            output.chunk_count = 0;
+        if (position != group_end) continue;
+        if (!exact) narrow();
+        for (std::size_t t = 0; t < num_sums; ++t) {
+            const auto& constant = contraction.terms[coded ? t : group];
+            output.accumulator += (output.term_sum[t] * constant.multiplier) << constant.exponent;
+            output.term_sum[t] = 0;
         }
     }
 }
@@ -81,8 +86,8 @@ void accumulate(const Product& product, std::span<const std::int32_t> left, cons
     const bool exact = product.accumulator.overflow == AccumulatorOverflow::exact;
     auto& sums = exact ? output.term_sum : output.chunk_sum;
     for (auto k = begin; k < end; ++k) {
-        const auto [factor, term] = decode_left(product, left[static_cast<std::size_t>(k)]);
-        sums[static_cast<std::size_t>(term)] += factor * (static_cast<std::int64_t>(right[k * right_stride]) - product.right_zero_point);
+        const auto other = static_cast<std::int64_t>(right[k * right_stride]) - product.right_zero_point;
+        for (const auto& [factor, term] : decode_left(product, left[static_cast<std::size_t>(k)])) sums[static_cast<std::size_t>(term)] += factor * other;
         if (!exact && ++output.chunk_count == product.accumulator.chunk) {
             for (std::size_t t = 0; t < product.terms.size(); ++t) {
                 Narrowing{product.accumulator}.step(output.term_sum[t], output.chunk_sum[t], output.overflows);
@@ -106,9 +111,10 @@ std::int64_t combine(const Product& product, ProductAccumulator& sums) noexcept 
 std::uint64_t row_sum(const Product& product, std::span<const std::int32_t> left) noexcept {
     std::uint64_t sum = 0;
     for (auto code : left) {
-        const auto [factor, term] = decode_left(product, code);
-        const auto& constant = product.terms[static_cast<std::size_t>(term)];
-        sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
+        for (const auto& [factor, term] : decode_left(product, code)) {
+            const auto& constant = product.terms[static_cast<std::size_t>(term)];
+            sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
+        }
     }
     return std::max<std::uint64_t>(sum, 1);
 }

@@ -12,16 +12,56 @@
 
 namespace prelude::quant {
 
-/// The order of accumulation of a contraction: position p holds k = k_of[p]; term t owns [begin[t], begin[t+1]).
+/// What a code contributes: `factor` in term `term`.
+struct Contribution {
+    std::int64_t factor = 0;
+    int term = 0;
+};
+/// A hybrid step contributes to two terms; what is not used has factor 0.
+using Contributions = std::array<Contribution, 2>;
+
+/// Whether a code can occur: a log code beyond the last level that is not the zero code does not.
+[[nodiscard]] inline bool occurs(const OperandCode& form, std::int32_t code) noexcept {
+    return form.kind != OperandKind::logarithmic || code == form.zero_code || code / form.tau <= form.shift_cap;
+}
+
+/// Factors of a logarithmic or hybrid code that occurs.
+///
+/// Integer   logarithmic: c = tau e + f -> 2^(E - e) in term f, the zero code -> 0
+///           hybrid: c < L_log -> 2^(E - c) in term 0, 0 where c > E; j = c - L_log > 0 -> 2^E in term 0 and j in term 1, or 2^E + j 2^alignment
+///           in term 0; j = 0 -> 0
+[[nodiscard]] inline Contributions decode(const OperandCode& form, std::int32_t code) noexcept {
+    if (form.kind == OperandKind::logarithmic) {
+        if (code == form.zero_code) return {};
+        return {Contribution{std::int64_t{1} << (form.shift_cap - code / form.tau), code % form.tau}, {}};
+    }
+    const auto one = std::int64_t{1} << form.shift_cap;
+    if (code < form.log_levels) return {Contribution{code <= form.shift_cap ? one >> code : 0, 0}, {}};
+    const std::int64_t step = code - form.log_levels;
+    if (step == 0) return {};
+    if (form.alignment >= 0) return {Contribution{one + (step << form.alignment), 0}, {}};
+    return {Contribution{one, 0}, Contribution{step, 1}};
+}
+/// The same for the left operand of a product; uniform: q - z.
+[[nodiscard]] inline Contributions decode_left(const Product& product, std::int32_t code) noexcept {
+    if (product.code.kind == OperandKind::uniform) return {Contribution{code - product.left_zero_point, 0}, {}};
+    return decode(product.code, code);
+}
+
+/// The order of accumulation of a contraction: position p holds k = k_of[p]; group t owns [begin[t], begin[t+1]). A coded operand has one
+/// group, whatever its terms.
 struct TermOrder {
     std::vector<std::int32_t> k_of;
     std::vector<std::int64_t> begin;
 };
 [[nodiscard]] TermOrder term_order(const Contraction& contraction);
 
-/// One output while its products arrive: the running A_t of the current term and the exact Acc of the finished ones.
+inline constexpr std::size_t kMaxCodeTerms = 4;
+
+/// One output while its products arrive: the running A_t (of the current group, or of all terms of a code) and the exact Acc of the
+/// finished ones.
 struct OutputAccumulator {
-    std::int64_t term_sum = 0, chunk_sum = 0;
+    std::array<std::int64_t, kMaxCodeTerms> term_sum{}, chunk_sum{};
     std::int64_t accumulator = 0;
     std::int64_t overflows = 0;
     int chunk_count = 0;
@@ -29,7 +69,7 @@ struct OutputAccumulator {
 
 /// Adds positions [begin, end) of one output; a term that ends here is flushed: Acc += m_t * 2^x_t * A_t.
 ///
-/// Integer   A_t += (codes[k] - z_t) * weights[k], exact, or narrowed as contraction.accumulator says
+/// Integer   A_t += (codes[k] - z_t) * weights[k], or the factors of a coded operand; exact, or narrowed as contraction.accumulator says
 /// Shapes    codes [K] in channel order; weights: the output's row [K]
 /// Limits    positions arrive in ascending order without gaps; the result does not depend on how [0, K) is cut
 void accumulate(const Contraction& contraction, const TermOrder& order, std::span<const std::int32_t> codes, std::span<const std::int32_t> weights,
@@ -37,26 +77,10 @@ void accumulate(const Contraction& contraction, const TermOrder& order, std::spa
 
 /// One output of a product of two values: a sum per term (residue of a log operand).
 struct ProductAccumulator {
-    std::array<std::int64_t, 4> term_sum{}, chunk_sum{};
+    std::array<std::int64_t, kMaxCodeTerms> term_sum{}, chunk_sum{};
     std::int64_t overflows = 0;
     int chunk_count = 0;
 };
-
-/// What a left code contributes: `factor` in term `term`.
-struct Decoded {
-    std::int64_t factor = 0;
-    int term = 0;
-};
-/// Whether a left code can occur: a log code beyond the last level that is not the zero code does not.
-[[nodiscard]] inline bool occurs(const Product& product, std::int32_t code) noexcept {
-    return product.log_tau == 0 || code == product.zero_code || code / product.log_tau <= product.shift_cap;
-}
-/// Log operand: c = tau*e + f -> 2^(E - e) in term f; the zero code -> 0. Otherwise q - z. Of codes that occur.
-[[nodiscard]] inline Decoded decode_left(const Product& product, std::int32_t code) noexcept {
-    if (product.log_tau == 0) return {code - product.left_zero_point, 0};
-    if (code == product.zero_code) return {0, 0};
-    return {std::int64_t{1} << (product.shift_cap - code / product.log_tau), code % product.log_tau};
-}
 
 /// Adds products k in [begin, end): left[k] decoded, right[k * right_stride] - z.
 void accumulate(const Product& product, std::span<const std::int32_t> left, const std::int32_t* right, std::int64_t right_stride, std::int64_t begin,

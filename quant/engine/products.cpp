@@ -22,6 +22,30 @@ OperandRange range_of(std::span<const std::int32_t> values) {
     return {lo, hi};
 }
 
+/// Bits [shift, shift + 8) of every code's factor in one term, by code.
+struct BytePlane {
+    std::vector<std::int32_t> bytes;
+    int shift = 0;
+};
+
+/// The planes of a term that are not empty: what unsigned byte products take.
+std::vector<BytePlane> byte_planes(const OperandCode& form, int term) {
+    std::vector<std::int64_t> factors(std::size_t{1} << form.bits, 0);
+    for (std::int32_t code = 0; code < 1 << form.bits; ++code) {
+        if (!occurs(form, code)) continue;
+        for (const auto& contribution : decode(form, code)) {
+            if (contribution.term == term) factors[static_cast<std::size_t>(code)] += contribution.factor;
+        }
+    }
+    std::vector<BytePlane> planes;
+    for (int shift = 0; shift < 32; shift += 8) {
+        BytePlane plane{.shift = shift};
+        for (const auto factor : factors) plane.bytes.push_back(static_cast<std::int32_t>((factor >> shift) & 255));
+        if (std::ranges::any_of(plane.bytes, [](auto byte) { return byte != 0; })) planes.push_back(std::move(plane));
+    }
+    return planes;
+}
+
 /// One output at a time by the definition: narrowed accumulators, and constants too wide for the fast paths.
 std::vector<std::int64_t> by_definition(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t& overflows) {
     const auto order = term_order(form);
@@ -77,6 +101,21 @@ std::vector<std::int64_t> by_terms(const Contraction& form, std::span<const std:
     return acc;
 }
 
+/// A coded operand: per term and byte plane, the factors times the weights.
+std::vector<std::int64_t> by_factors(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
+    std::vector<std::int64_t> acc(static_cast<std::size_t>(num_rows * form.num_outputs), 0), sums(acc.size());
+    std::vector<std::int32_t> left(codes.size());
+    for (std::size_t t = 0; t < form.terms.size(); ++t) {
+        const auto& term = form.terms[t];
+        for (const auto& [bytes, shift] : byte_planes(form.code, static_cast<int>(t))) {
+            for (std::size_t i = 0; i < codes.size(); ++i) left[i] = bytes[static_cast<std::size_t>(codes[i])];
+            multiply({.m = num_rows, .n = form.num_outputs, .k = form.depth}, left, range_of(left), form.weights, range_of(form.weights), sums, path);
+            for (std::size_t i = 0; i < acc.size(); ++i) acc[i] += (sums[i] * term.multiplier) << (term.exponent + shift);
+        }
+    }
+    return acc;
+}
+
 /// Many terms: constants folded into the weights, exact in double precision or 64-bit integers.
 std::vector<std::int64_t> by_folding(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
     const auto depth = static_cast<std::size_t>(form.depth);
@@ -103,6 +142,7 @@ bool folds_into_int32(const Contraction& form) {
 std::vector<std::int64_t> accumulate_rows(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path,
                                           std::int64_t& overflows) {
     if (form.accumulator.overflow != AccumulatorOverflow::exact) return by_definition(form, codes, num_rows, overflows);
+    if (form.code.kind != OperandKind::uniform) return by_factors(form, codes, num_rows, path);
     if (form.terms.size() <= kMaxSeparateTerms) return by_terms(form, codes, num_rows, path);
     if (form.accumulator_bits <= kDoubleBits && folds_into_int32(form)) return by_folding(form, codes, num_rows, path);
     return by_definition(form, codes, num_rows, overflows);
@@ -156,17 +196,16 @@ class ProductRunner {
     std::vector<std::int64_t> run() {
         centre_right();
         std::vector<std::int64_t> acc(static_cast<std::size_t>(shape_.batch * shape_.m * shape_.n), 0);
-        if (form_.log_tau == 0) {
+        if (form_.code.kind == OperandKind::uniform) {
             codes(acc);
         } else {
-            for (int f = 0; f < form_.log_tau; ++f) residue(f, acc);
+            for (int f = 0; f < form_.code.num_terms(); ++f) residue(f, acc);
         }
         return acc;
     }
 
   private:
     static constexpr std::int32_t kHalfByte = 128;
-    static constexpr std::size_t kMaxLogCodes = 256;
 
     /// Right codes of up to 8 bits as signed bytes r - 128; wider ones relative to their zero point.
     void centre_right() {
@@ -211,19 +250,13 @@ class ProductRunner {
         }
     }
 
-    /// The positions of residue f, in byte planes of the shifted operand 2^(E - e).
+    /// The factors of term f, in byte planes.
     void residue(int f, std::vector<std::int64_t>& acc) {
         const auto& term = form_.terms[static_cast<std::size_t>(f)];
-        const auto planes = form_.shift_cap / 8 + 1;
-        std::vector<std::int32_t> plane(left_.values().size());
-        for (int p = 0; p < planes; ++p) {
-            std::array<std::int32_t, kMaxLogCodes> byte_of{};
-            for (int code = 0; code < 1 << form_.left_bits; ++code) {
-                if (!occurs(form_, code)) continue;
-                if (const auto decoded = decode_left(form_, code); decoded.term == f) byte_of[static_cast<std::size_t>(code)] = (decoded.factor >> (8 * p)) & 255;
-            }
-            for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = byte_of[static_cast<std::size_t>(left_[i])];
-            add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, 8 * p, acc);
+        for (const auto& [bytes, shift] : byte_planes(form_.code, f)) {
+            std::vector<std::int32_t> plane(left_.values().size());
+            for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = bytes[static_cast<std::size_t>(left_[i])];
+            add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, shift, acc);
         }
     }
 
@@ -266,9 +299,12 @@ auto row_divisor(const Product& form) {
     std::vector<std::uint64_t> contribution;
     if (form.row_normalised && form.left_bits <= kMaxTableBits) {
         for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) {
-            const auto [factor, term] = occurs(form, code) ? decode_left(form, code) : Decoded{};
-            const auto& constant = form.terms[static_cast<std::size_t>(term)];
-            contribution.push_back((static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent);
+            std::uint64_t sum = 0;
+            for (const auto& [factor, term] : occurs(form.code, code) ? decode_left(form, code) : Contributions{}) {
+                const auto& constant = form.terms[static_cast<std::size_t>(term)];
+                sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
+            }
+            contribution.push_back(sum);
         }
     }
     return [&form, contribution = std::move(contribution)](std::span<const std::int32_t> row) {

@@ -107,7 +107,9 @@ void PeArrayUnit::sample_toggles(const Command& command, const ProductUse& use, 
         const auto i = static_cast<std::size_t>(k);
         bool zero = false;
         if (product) {
-            zero = quant::decode_left(*product, codes[i]).factor == 0;
+            zero = quant::decode_left(*product, codes[i])[0].factor == 0;
+        } else if (contraction->code.kind != quant::OperandKind::uniform) {
+            zero = quant::decode(contraction->code, codes[i])[0].factor == 0;
         } else {
             const auto term = contraction->term_of.empty() ? 0 : static_cast<std::size_t>(contraction->term_of[i]);
             zero = codes[i] == contraction->terms[term].zero_point;

@@ -160,9 +160,10 @@ struct Checker {
         if (left.kind == FormatKind::probability && left.tau > 0) {
             const bool zero = settings.softmax.zero_code == quant::ZeroCode::reuse_top;
             const auto largest = static_cast<int>((oracle::log_levels(left.bits, left.tau, settings.softmax.shift_cap, zero) - 1) / left.tau);
-            CHECK(form.log_tau == left.tau);
-            CHECK(form.shift_cap == largest);
-            CHECK(form.zero_code == (zero ? (1 << left.bits) - 1 : -1));
+            CHECK(form.code.kind == quant::OperandKind::logarithmic);
+            CHECK(form.code.tau == left.tau);
+            CHECK(form.code.shift_cap == largest);
+            CHECK(form.code.zero_code == (zero ? (1 << left.bits) - 1 : -1));
             width = oracle::product_width(0, format(in(1)).bits, false, depth, largest);
             accumulator = width + (left.tau > 1 ? settings.rescale.term_bits : 0);
             REQUIRE(form.terms.size() == static_cast<std::size_t>(left.tau));

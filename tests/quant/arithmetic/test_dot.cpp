@@ -133,22 +133,27 @@ TEST_CASE("every code of every log format decodes to 2^(E-e) in its residue, the
             for (int bits = 2; bits <= std::min(8, oracle::useful_bits(tau, cap)); ++bits) {
                 for (const bool zero : {true, false}) {
                     const auto levels = oracle::log_levels(bits, tau, cap, zero);
-                    quant::Product form{.log_tau = tau, .shift_cap = static_cast<int>((levels - 1) / tau), .zero_code = zero ? (1 << bits) - 1 : -1};
+                    const quant::OperandCode form{.kind = quant::OperandKind::logarithmic,
+                                                  .bits = bits,
+                                                  .tau = tau,
+                                                  .shift_cap = static_cast<int>((levels - 1) / tau),
+                                                  .zero_code = zero ? (1 << bits) - 1 : -1};
                     INFO("tau " << tau << " cap " << cap << " bits " << bits);
                     REQUIRE((levels - 1) / tau <= cap);
                     for (std::int32_t code = 0; code < levels; ++code) {
-                        const auto decoded = quant::decode_left(form, code);
+                        const auto [decoded, nothing] = quant::decode(form, code);
+                        REQUIRE(nothing.factor == 0);
                         REQUIRE(decoded.term == code % tau);
                         // 2^E 2^-(c/tau) = factor * 2^-(f/tau)
                         REQUIRE(oracle::Big(decoded.factor) * oracle::power_of_two(code / tau) == oracle::power_of_two(form.shift_cap));
                     }
-                    if (zero) REQUIRE(quant::decode_left(form, (1 << bits) - 1).factor == 0);
+                    if (zero) REQUIRE(quant::decode(form, (1 << bits) - 1)[0].factor == 0);
                 }
             }
         }
     }
     const quant::Product uniform{.left_bits = 8, .left_zero_point = 100};
-    for (std::int32_t code = 0; code < 256; ++code) REQUIRE(quant::decode_left(uniform, code).factor == code - 100);
+    for (std::int32_t code = 0; code < 256; ++code) REQUIRE(quant::decode_left(uniform, code)[0].factor == code - 100);
 }
 
 TEST_CASE("the useful width of a log code is where one more bit adds no level", "[exhaustive][mutation]") {

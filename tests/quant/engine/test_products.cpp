@@ -35,12 +35,14 @@ void use_probabilities(quant::Product& form, std::int64_t depth, const LogCode* 
     int accumulator = quant::product_width(form.left_bits, form.right_bits, false, depth, 0);
     if (log) {
         form.left_bits = log->bits;
-        form.log_tau = log->tau;
-        form.shift_cap = static_cast<int>((oracle::log_levels(log->bits, log->tau, log->cap, log->zero) - 1) / log->tau);
-        form.zero_code = log->zero ? (1 << log->bits) - 1 : -1;
+        form.code = {.kind = quant::OperandKind::logarithmic,
+                     .bits = log->bits,
+                     .tau = log->tau,
+                     .shift_cap = static_cast<int>((oracle::log_levels(log->bits, log->tau, log->cap, log->zero) - 1) / log->tau),
+                     .zero_code = log->zero ? (1 << log->bits) - 1 : -1};
         form.terms.clear();
         for (auto m : oracle::residue_constants(log->tau)) form.terms.push_back({.multiplier = static_cast<std::uint32_t>(m)});
-        accumulator = quant::product_width(0, form.right_bits, false, depth, form.shift_cap) + (log->tau > 1 ? 16 : 0);
+        accumulator = quant::product_width(0, form.right_bits, false, depth, form.code.shift_cap) + (log->tau > 1 ? 16 : 0);
     }
     form.product_bits = form.accumulator_bits = accumulator;
     form.rescale.operand_shift = std::max(form.rescale.operand_shift, accumulator - 32);
@@ -60,7 +62,7 @@ models::IntTensor probabilities(Random& random, Pattern pattern, models::Shape s
     const auto levels = oracle::log_levels(log->bits, log->tau, log->cap, log->zero);
     auto codes = tensor(random, pattern, std::move(shape), 0, log->zero ? levels : levels - 1);
     for (auto& code : codes.values()) {
-        if (code == levels) code = form.zero_code;
+        if (code == levels) code = form.code.zero_code;
     }
     return codes;
 }
@@ -178,7 +180,7 @@ TEST_CASE("a row whose probabilities are all zero gives the code of the real 0",
     auto form = make_product(random, 4, 8, 13, false, Scaling::ordinary);
     use_probabilities(form, 13, &log, true);
     form.rescale.lo = 0, form.rescale.hi = 255, form.rescale.zero_point = {77};
-    const models::IntTensor left(models::Shape{1, 1, 13}, std::vector<std::int32_t>(13, form.zero_code));
+    const models::IntTensor left(models::Shape{1, 1, 13}, std::vector<std::int32_t>(13, form.code.zero_code));
     const auto out = check_node({models::MatMul{}, form, {left, tensor(random, Pattern::random, {1, 13, 5}, 0, 255)}, {}});
     for (auto word : out.values()) CHECK(word == 77);
 }
