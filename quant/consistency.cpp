@@ -20,6 +20,7 @@ using models::ValueId;
 namespace {
 
 constexpr int kWordBits = 63, kMaxStoredBits = 32, kMaxCodeBits = 16, kMaxRescaleShift = 40, kTermBits = 16, kMaxExponent = 62;
+constexpr int kMaxHybridShift = 15;
 constexpr std::size_t kMaxProblems = 20;
 
 /// Checks one node's operation against its operator, the shapes around it and the plan.
@@ -57,7 +58,7 @@ class Checker {
         [[nodiscard]] bool contains(std::int64_t v) const { return v >= lo && v <= hi; }
     };
     [[nodiscard]] static Range words_of(const Format& f) {
-        const bool is_unsigned = f.kind == FormatKind::code || f.kind == FormatKind::probability || f.kind == FormatKind::pixel;
+        const bool is_unsigned = f.kind == FormatKind::code || f.kind == FormatKind::hybrid || f.kind == FormatKind::probability || f.kind == FormatKind::pixel;
         return is_unsigned ? Range{0, (std::int64_t{1} << f.bits) - 1} : Range{signed_min(f.bits), signed_max(f.bits)};
     }
     template <class T>
@@ -76,7 +77,7 @@ class Checker {
         const auto found = quantized_.plan.formats.find(value.name);
         if (found == quantized_.plan.formats.end()) return refuse("no format");
         const auto& f = found->second;
-        const bool code = f.kind == FormatKind::code || f.kind == FormatKind::probability;
+        const bool code = f.kind == FormatKind::code || f.kind == FormatKind::hybrid || f.kind == FormatKind::probability;
         if (f.kind < FormatKind::pixel || f.kind > FormatKind::coordinate || f.bits < 1 || f.bits > (code ? kMaxCodeBits : kMaxStoredBits)) {
             return refuse("a format of unknown kind or width");
         }
@@ -92,6 +93,15 @@ class Checker {
         const auto meaning = quantized_.meanings.find(value.name);
         if (meaning == quantized_.meanings.end()) return refuse("no scale");
         const auto& real = meaning->second;
+        if (f.kind == FormatKind::hybrid) {
+            const int codes = 1 << f.bits;
+            const bool levels = f.bits <= 8 && f.log_levels >= 1 && f.log_levels < codes && f.shift_cap >= 0 && f.shift_cap < f.log_levels && f.shift_cap <= kMaxHybridShift &&
+                                f.alignment >= -1 && f.alignment <= kMaxHybridShift;
+            if (!levels || !has(real.values, codes) || real.scale.size() != 2 || real.zero_point.size() != 2 || !real.group_of.empty()) {
+                refuse("hybrid codes out of range");
+            }
+            return;
+        }
         const auto groups = static_cast<std::int64_t>(real.scale.size());
         if (groups == 0 || real.zero_point.size() != real.scale.size() || !all_in(real.group_of, {0, groups - 1}) ||
             (real.group_of.empty() ? groups != 1 : !has(real.group_of, channels))) {
@@ -137,11 +147,18 @@ class Checker {
                     "a weight is wider than its bits")) {
             return;
         }
-        expect(form.code.kind == OperandKind::uniform, "its operand is decoded by another format");
         const auto groups = static_cast<std::int64_t>(form.terms.size());
-        expect(form.term_of.empty() ? groups == 1 : has(form.term_of, depth) && all_in(form.term_of, {0, groups - 1}), "its positions name unknown terms");
+        const auto& operand = input(0);
+        const bool hybrid = operand.kind == FormatKind::hybrid;
+        const OperandCode wanted = hybrid ? OperandCode{.kind = OperandKind::hybrid, .bits = operand.bits, .shift_cap = operand.shift_cap,
+                                                        .log_levels = operand.log_levels, .alignment = operand.alignment}
+                                          : OperandCode{};
+        if (!expect(form.code == wanted, "its operand is decoded by another format")) return;
+        expect(form.term_of.empty() ? groups == form.code.num_terms() : has(form.term_of, depth) && all_in(form.term_of, {0, groups - 1}), "its positions name unknown terms");
         terms(form.terms, form.product_bits, form.accumulator_bits);
-        const auto least = product_width(input(0).bits, form.weight_bits, form.weight_symmetric, depth, 0);
+        ContractionPlan least_plan{.right_bits = form.weight_bits, .depth = depth};
+        if (hybrid) plan_hybrid(operand, form.weight_symmetric, kTermBits, least_plan);
+        const auto least = hybrid ? least_plan.product_bits : product_width(operand.bits, form.weight_bits, form.weight_symmetric, depth, 0);
         expect(form.product_bits >= least, fmt::format("sums of {} bits, {} are needed", form.product_bits, least));
         for (const auto& term : form.terms) expect(words_of(input(0)).contains(term.zero_point), "a zero point lies outside its operand's format");
         accumulator(form.accumulator);

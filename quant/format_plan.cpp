@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -26,6 +27,7 @@ namespace {
 
 constexpr int kPixelBits = 8, kWideScoreBits = 32, kCoordinateBits = 24, kResizedBits = 22;
 constexpr int kWordBits = 63;
+constexpr int kMaxHybridBits = 8, kHybridTableBits = 10;
 
 int ceil_log2(std::int64_t v) noexcept { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 
@@ -143,6 +145,7 @@ class Planner {
         }
         if (!is_contraction(user.op)) return std::nullopt;
         Format format{.kind = FormatKind::code, .bits = bits_of(user).activation_bits};
+        if (is_hidden_input(user, value) && format.bits <= kMaxHybridBits) return hybrid_format(format.bits);
         const auto groups = groups_of(user);
         if (groups == 1) return format;
         if (std::holds_alternative<models::MatMul>(user.op) || !written_per_channel(value)) {
@@ -152,6 +155,21 @@ class Planner {
             return format;
         }
         format.group_sizes = even_groups(user, graph_.channels(value), groups);
+        return format;
+    }
+
+    /// The hidden layer of an MLP where it is coded log-uniformly: written by a table, read by lin2 alone.
+    [[nodiscard]] bool is_hidden_input(const Node& user, ValueId value) const {
+        if (settings_.mlp_hidden_scheme != HiddenScheme::hluq || !ends_with_layer(user.name, {"lin2"})) return false;
+        const auto* producer = graph_.producer(value);
+        return producer && (std::holds_alternative<models::Gelu>(producer->op) || std::holds_alternative<models::Relu>(producer->op));
+    }
+
+    /// Until calibration has chosen, half of the codes are logarithmic.
+    [[nodiscard]] Format hybrid_format(int bits) const {
+        Format format{.kind = FormatKind::hybrid, .bits = bits};
+        set_log_levels(format, static_cast<int>(std::ldexp(settings_.hluq.beta.value_or(0.5), bits)), settings_.hluq.shift_cap);
+        if (settings_.hluq.aligned) format.alignment = format.shift_cap;
         return format;
     }
 
@@ -176,6 +194,9 @@ class Planner {
     /// The table of GELU or ReLU is addressed by its input code: wider inputs where the output codes are finer.
     int table_input_bits(const Node& node) const {
         if (settings_.gelu_input_bits > 0) return settings_.gelu_input_bits;
+        for (auto user : graph_.consumers(node.output)) {
+            if (is_hidden_input(graph_.node(user), node.output) && bits_of(graph_.node(user)).activation_bits <= kMaxHybridBits) return kHybridTableBits;
+        }
         int output_bits = settings_.activation_bits;
         for (auto member : classes_.members(classes_.root(node.output))) {
             for (auto user : graph_.consumers(member)) {
@@ -214,6 +235,10 @@ class Planner {
         const auto weights = [&](std::int64_t channels, std::int64_t positions) {
             const Format format = left();
             ContractionPlan plan{.left_bits = format.bits, .right_bits = bits.weight_bits, .depth = channels * positions};
+            if (format.kind == FormatKind::hybrid) {
+                plan_hybrid(format, settings_.weight_symmetric, settings_.rescale.term_bits, plan);
+                return check_width(node, std::move(plan));
+            }
             for (auto size : format.group_sizes) plan.term_sizes.push_back(size * positions);
             finish(node, std::move(plan), settings_.weight_symmetric);
         };
@@ -230,26 +255,31 @@ class Planner {
     }
 
     void plan_product(const Node& node) {
-        bool log = false;
         const auto& left = plan_.format(graph_.value(node.inputs[0]).name);
         const auto& right = plan_.format(graph_.value(node.inputs[1]).name);
         ContractionPlan plan{.left_bits = left.bits, .right_bits = right.bits, .depth = graph_.value(node.inputs[0]).shape[2]};
         if (left.kind == FormatKind::probability && left.tau > 0) {
-            log = true;
+            plan.left = OperandKind::logarithmic;
             plan.shift = left.shift_cap;
             plan.term_sizes.assign(left.tau > 1 ? static_cast<std::size_t>(left.tau) : 0, plan.depth);
         }
-        finish(node, std::move(plan), false, log);
+        finish(node, std::move(plan), false);
     }
 
-    /// `log`: the left operand is a power of two, its shift may be 0 throughout.
-    void finish(const Node& node, ContractionPlan plan, bool right_is_symmetric, bool log = false) {
-        plan.product_bits = product_width(log ? 0 : plan.left_bits, plan.right_bits, right_is_symmetric, plan.depth, plan.shift);
+    void finish(const Node& node, ContractionPlan plan, bool right_symmetric) {
+        const bool log = plan.left == OperandKind::logarithmic;
+        plan.factor_bits = log ? 0 : plan.left_bits;
+        plan.right_symmetric = right_symmetric;
+        plan.product_bits = product_width(plan.factor_bits, plan.right_bits, right_symmetric, plan.depth, plan.shift);
         plan.accumulator_bits = plan.product_bits;
         if (plan.term_sizes.size() > 1) {
             // Residue constants of a log operand lie in [1/2, 1]: no exponents there.
             plan.accumulator_bits += settings_.rescale.term_bits + (log ? 0 : max_term_exponent(plan.product_bits, settings_.rescale.term_bits));
         }
+        check_width(node, std::move(plan));
+    }
+
+    void check_width(const Node& node, ContractionPlan plan) {
         if (plan.accumulator_bits > kWordBits) {
             problems_.push_back(fmt::format("{}: {} x {} bits over {} products need a {}-bit accumulator; at most {} are supported", node.name,
                                             plan.left_bits, plan.right_bits, plan.depth, plan.accumulator_bits, kWordBits));
@@ -284,6 +314,32 @@ const ContractionPlan& FormatPlan::contraction(std::string_view node) const {
 }
 
 FormatPlan make_plan(const Graph& graph, const Settings& settings) { return Planner(graph, settings).make(); }
+
+void set_log_levels(Format& format, int log_levels, int shift_cap) noexcept {
+    format.log_levels = std::clamp(log_levels, 1, (1 << format.bits) - 1);
+    format.shift_cap = std::min(format.log_levels - 1, shift_cap);
+}
+
+void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, ContractionPlan& plan) noexcept {
+    const int steps = (1 << format.bits) - format.log_levels - 1;
+    plan.left = OperandKind::hybrid;
+    plan.right_symmetric = symmetric_weights;
+    if (format.alignment >= 0) {
+        plan.factor_bits = ceil_log2((std::int64_t{1} << format.shift_cap) + (std::int64_t{steps} << format.alignment) + 1);
+        plan.shift = 0;
+        plan.term_sizes.clear();
+        plan.product_bits = product_width(plan.factor_bits, plan.right_bits, symmetric_weights, plan.depth, 0);
+        plan.accumulator_bits = plan.product_bits;
+        return;
+    }
+    plan.factor_bits = std::max(ceil_log2(steps + 1), 1);
+    plan.shift = format.shift_cap;
+    plan.term_sizes.assign(2, plan.depth);
+    plan.product_bits = std::max(product_width(0, plan.right_bits, symmetric_weights, plan.depth, format.shift_cap),
+                                 product_width(plan.factor_bits, plan.right_bits, symmetric_weights, plan.depth, 0));
+    // One bit more than a partition of k needs: a uniform step enters both sums.
+    plan.accumulator_bits = plan.product_bits + term_bits + max_term_exponent(plan.product_bits + 1, term_bits) + 1;
+}
 
 int useful_log_bits(int tau, int shift_cap) noexcept { return ceil_log2(shift_cap * tau + tau + 1); }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/graph/sam.hpp"
+#include "quant/operations.hpp"
 #include "quant/settings.hpp"
 
 namespace prelude::quant {
@@ -20,6 +21,7 @@ enum class FormatKind {
     fixed,        ///< signed fixed point, value = q * 2^-f: residual stream, embeddings, logits
     score,        ///< signed fixed point in log2 units: attention scores
     probability,  ///< softmax output code: uniform, or logarithmic of base 2^(1/tau)
+    hybrid,       ///< log levels and uniform steps side by side: the MLP's hidden layer
     coordinate,   ///< prompt coordinate x + 1/2 in 2^-8 pixel, or a label
 };
 
@@ -28,7 +30,9 @@ struct Format {
     int bits = 16;                            ///< stored width; codes and probabilities unsigned, fixed and score signed
     std::vector<std::int64_t> group_sizes{};  ///< code: channels per group; empty = one group; as many entries as channels = per channel
     int tau = 0;                              ///< probability: 1, 2, 4; 0 = uniform
-    int shift_cap = 0;                        ///< probability, logarithmic: largest shift
+    int shift_cap = 0;                        ///< probability, logarithmic, and hybrid: largest shift
+    int log_levels = 0;                       ///< hybrid: codes below are powers of two, the rest uniform steps
+    int alignment = -1;                       ///< hybrid: a step is 2^alignment of the smallest power; -1: not aligned
     ScaleMode scale = ScaleMode::row;         ///< probability
     [[nodiscard]] std::int64_t num_groups() const noexcept { return group_sizes.empty() ? 1 : static_cast<std::int64_t>(group_sizes.size()); }
     friend bool operator==(const Format&, const Format&) = default;
@@ -38,8 +42,11 @@ struct Format {
 struct ContractionPlan {
     int left_bits = 8, right_bits = 8;  ///< activation and weight, or left and right operand
     std::int64_t depth = 0;             ///< products per output (K)
-    std::vector<std::int64_t> term_sizes{};  ///< positions of k per term; one entry = one term; residue terms of a log operand all have K
-    int shift = 0;                      ///< largest left shift of a product (log operand)
+    std::vector<std::int64_t> term_sizes{};  ///< positions of k per term; one entry = one term; terms of a log or hybrid operand all have K
+    OperandKind left = OperandKind::uniform;  ///< how the left operand enters
+    int factor_bits = 8;                ///< width of what is multiplied: the left code, a hybrid step or aligned factor; logarithmic: 0
+    int shift = 0;                      ///< largest left shift of a product (log levels)
+    bool right_symmetric = true;        ///< the right operand has no zero point
     int product_bits = 0;               ///< width of A_t
     int accumulator_bits = 0;           ///< width of Acc
     friend bool operator==(const ContractionPlan&, const ContractionPlan&) = default;
@@ -68,6 +75,15 @@ class SettingsError final : public models::InputError {
 
 /// Linear, convolutions and products of two values: what the PE array executes.
 [[nodiscard]] bool is_contraction(const models::Operator& op) noexcept;
+
+/// Gives a hybrid format `log_levels` powers of two (at least 1, at most all codes but one) and its largest shift.
+void set_log_levels(Format& format, int log_levels, int shift_cap) noexcept;
+
+/// Terms and widths of a layer that reads a hybrid operand.
+///
+/// Meaning   two sums over all of K: A_log with factors up to 2^E, A_uni with steps j; aligned: one with factors up to 2^E + j 2^alignment
+/// Limits    an accumulator wider than 63 bits is the caller's to refuse
+void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, ContractionPlan& plan) noexcept;
 
 /// Useful maximum of the code width of a logarithmic probability: ceil(log2(cap * tau + tau + 1)).
 [[nodiscard]] int useful_log_bits(int tau, int shift_cap) noexcept;

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "models/overloaded.hpp"
 #include "quant/arithmetic/rescale.hpp"
@@ -24,6 +26,7 @@ constexpr int kNormalisedFraction = 20;  ///< most fraction bits of a row-normal
 constexpr int kMaxComparedBits = 8;      ///< wider probabilities are multiplied, not compared with thresholds
 constexpr int kSegments = 256;
 constexpr int kDirectTableBits = 10;
+constexpr int kMaxHybridInputBits = 12;
 constexpr int kSegmentGuard = 8;
 constexpr double kLog2E = std::numbers::log2e;
 constexpr std::array<double, 3> kPixelMean{123.675, 116.28, 103.53}, kPixelDeviation{58.395, 57.12, 57.375};
@@ -90,24 +93,38 @@ class Lowering {
                                           std::size_t outputs_per_channel = 1) {
         const auto& plan = target_.plan.contraction(node.name);
         const auto& in = meaning(node.inputs[0]);
-        const bool pixels = format(node.inputs[0]).kind == FormatKind::pixel;
+        const auto& operand = format(node.inputs[0]);
+        const bool pixels = operand.kind == FormatKind::pixel, hybrid = operand.kind == FormatKind::hybrid;
         Contraction form{.num_outputs = weights.num_outputs, .depth = plan.depth, .weights = weights.codes, .weight_bits = plan.right_bits,
                          .weight_symmetric = settings_.weight_symmetric, .product_bits = plan.product_bits, .accumulator_bits = plan.accumulator_bits,
                          .accumulator = accumulator()};
-        const auto constants = term_constants(pixels ? std::vector<double>{1.0} : in.scale, plan.product_bits);
+        if (hybrid) {
+            form.code = {.kind = OperandKind::hybrid, .bits = operand.bits, .shift_cap = operand.shift_cap, .log_levels = operand.log_levels,
+                         .alignment = operand.alignment};
+        }
+        const bool one_scale = hybrid && operand.alignment >= 0;
+        const auto constants = term_constants(pixels ? std::vector<double>{1.0} : one_scale ? std::vector<double>{in.scale[0]} : in.scale,
+                                              hybrid ? plan.product_bits + 1 : plan.product_bits);
         for (std::size_t g = 0; g < constants.terms.size(); ++g) {
             form.terms.push_back(constants.terms[g]);
             form.terms.back().zero_point = pixels ? 0 : in.zero_point[g];
         }
-        if (form.terms.size() > 1) {
+        if (form.terms.size() > 1 && !hybrid) {
             for (std::size_t k = 0; k < static_cast<std::size_t>(plan.depth); ++k) form.term_of.push_back(in.group_of[k / repeat]);
         }
         const auto outputs = static_cast<std::size_t>(weights.num_outputs) / outputs_per_channel;
         form.rescale = rescale_to(
             node.output, outputs, operand_shift(plan.accumulator_bits, settings_),
             [&](std::size_t o) { return constants.unit * weights.scale[o * outputs_per_channel]; },
-            [&](std::size_t o) { return bias.empty() ? 0.0 : static_cast<double>(bias[o]); });
+            [&](std::size_t o) { return (bias.empty() ? 0.0 : static_cast<double>(bias[o])) + in.offset * row_sum(weights, o); });
         return form;
+    }
+
+    /// Sum of an output's weights as they were quantized: what the constant part of a hybrid operand is multiplied with.
+    [[nodiscard]] static double row_sum(const QuantizedWeights& weights, std::size_t output) {
+        const auto depth = weights.codes.size() / static_cast<std::size_t>(weights.num_outputs);
+        const auto row = std::span(weights.codes).subspan(output * depth, depth);
+        return weights.scale[output] * static_cast<double>(std::accumulate(row.begin(), row.end(), std::int64_t{0}));
     }
 
     struct TermConstants {
@@ -279,6 +296,13 @@ class Lowering {
         const auto &in = format(node.inputs[0]), &out = format(node.output);
         const auto &from = meaning(node.inputs[0]), &to = meaning(node.output);
         TableOp form{.input_bits = in.bits, .lo = 0, .hi = (1 << out.bits) - 1};
+        if (out.kind == FormatKind::hybrid) {
+            if (in.bits > kMaxHybridInputBits) {
+                throw SettingsError(fmt::format("hybrid codes come from a table of at most {} input bits, quant.gelu_input_bits asks for {}", kMaxHybridInputBits, in.bits));
+            }
+            for (int code = 0; code < 1 << in.bits; ++code) form.table.push_back(hybrid_code(out, to, function((code - from.zero_point[0]) * from.scale[0])));
+            return form;
+        }
         const auto image = [&](double code) { return to.zero_point[0] + function((code - from.zero_point[0]) * from.scale[0]) / to.scale[0]; };
         if (in.bits <= kDirectTableBits) {
             for (int code = 0; code < 1 << in.bits; ++code) {
@@ -292,13 +316,25 @@ class Lowering {
         return form;
     }
 
+    /// The code of a real number; a tie goes to the lower code.
+    [[nodiscard]] static std::int32_t hybrid_code(const Format& form, const Meaning& meaning, double x) {
+        const double y = x - meaning.offset, log_scale = std::ldexp(meaning.scale[0], form.shift_cap);
+        const auto half_down = [](double v) { return std::ceil(v - 0.5); };
+        if (y > log_scale) {
+            const double step = std::clamp(half_down((y - log_scale) / meaning.scale[1]), 0.0, static_cast<double>((1 << form.bits) - 1 - form.log_levels));
+            return step == 0 ? 0 : form.log_levels + static_cast<std::int32_t>(step);  // the lowest step is the highest power
+        }
+        const double shift = y > 0 ? half_down(-std::log2(y / log_scale)) : std::numeric_limits<double>::infinity();
+        return shift > form.shift_cap ? form.log_levels : static_cast<std::int32_t>(shift);
+    }
+
     Operation lower(const Node& node, const models::Gelu&) {
         return table(node, [](double x) { return 0.5 * x * (1.0 + std::erf(x * std::numbers::sqrt2 / 2)); });
     }
     /// Codes too wide for a direct table: a requantization that clamps at the code of 0, exact at the kink.
     Operation lower(const Node& node, const models::Relu&) {
         const auto &from = meaning(node.inputs[0]), &to = meaning(node.output);
-        if (format(node.inputs[0]).bits <= kDirectTableBits) return table(node, [](double x) { return std::max(x, 0.0); });
+        if (format(node.inputs[0]).bits <= kDirectTableBits || format(node.output).kind == FormatKind::hybrid) return table(node, [](double x) { return std::max(x, 0.0); });
         const auto scale = from.scale[0];
         auto form = rescale_to(node.output, static_cast<std::size_t>(graph_.channels(node.output)), 0, [&](std::size_t) { return scale; },
                                [](std::size_t) { return 0.0; });
@@ -390,7 +426,7 @@ class Lowering {
 QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, const models::Weights& weights, const Settings& settings,
                         const Ranges& ranges) {
     QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
-    settle_scales(graph, settings, ranges, target);
+    settle_scales(graph, weights, settings, ranges, target);
     Lowering(graph, weights, settings, target).run();
     return target;
 }

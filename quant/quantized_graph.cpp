@@ -20,6 +20,10 @@ models::Tensor QuantizedGraph::dequantize(std::string_view name, const IntTensor
     const auto channels = words.shape().rank() == 0 ? 1 : words.shape()[channel_axis];
     models::Tensor values(words.shape());
     for (std::int64_t i = 0; i < words.num_elements(); ++i) {
+        if (!meaning.values.empty()) {
+            values[static_cast<std::size_t>(i)] = static_cast<float>(meaning.values[static_cast<std::size_t>(words[static_cast<std::size_t>(i)])]);
+            continue;
+        }
         const auto g = meaning.group_of.empty() ? 0 : static_cast<std::size_t>(meaning.group_of[static_cast<std::size_t>(i / inner % channels)]);
         values[static_cast<std::size_t>(i)] = static_cast<float>(meaning.scale[g] * (words[static_cast<std::size_t>(i)] - meaning.zero_point[g]));
     }

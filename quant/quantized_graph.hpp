@@ -19,6 +19,9 @@ struct Meaning {
     std::vector<double> scale{1.0};
     std::vector<std::int32_t> zero_point{0};
     std::vector<std::int32_t> group_of{};  ///< per channel; empty = one group
+    /// Hybrid codes: the value of every code. Then scale[0] is the smallest power of two, scale[1] the uniform step, `offset` the value of the zero code.
+    std::vector<double> values{};
+    double offset = 0;
 };
 
 struct QuantizedGraph {

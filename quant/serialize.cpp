@@ -192,10 +192,11 @@ models::SamConfig config_of(const json& object) {
 json plan_json(const FormatPlan& plan) {
     json formats = json::object(), contractions = json::object();
     for (const auto& [name, f] : plan.formats) {
-        formats[name] = {static_cast<int>(f.kind), f.bits, f.group_sizes, f.tau, f.shift_cap, static_cast<int>(f.scale)};
+        formats[name] = {static_cast<int>(f.kind), f.bits, f.group_sizes, f.tau, f.shift_cap, static_cast<int>(f.scale), f.log_levels, f.alignment};
     }
     for (const auto& [name, c] : plan.contractions) {
-        contractions[name] = {c.left_bits, c.right_bits, c.depth, c.term_sizes, c.shift, c.product_bits, c.accumulator_bits};
+        contractions[name] = {c.left_bits, c.right_bits, c.depth, c.term_sizes, static_cast<int>(c.left), c.factor_bits, c.shift, c.right_symmetric,
+                                c.product_bits, c.accumulator_bits};
     }
     return {{"formats", formats}, {"contractions", contractions}, {"assumed", plan.assumed}};
 }
@@ -204,11 +205,12 @@ FormatPlan plan_of(const json& object) {
     FormatPlan plan;
     for (const auto& [name, f] : object.at("formats").items()) {
         plan.formats[name] = Format{.kind = static_cast<FormatKind>(f.at(0).get<int>()), .bits = f.at(1), .group_sizes = f.at(2), .tau = f.at(3),
-                                    .shift_cap = f.at(4), .scale = static_cast<ScaleMode>(f.at(5).get<int>())};
+                                    .shift_cap = f.at(4), .log_levels = f.at(6), .alignment = f.at(7), .scale = static_cast<ScaleMode>(f.at(5).get<int>())};
     }
     for (const auto& [name, c] : object.at("contractions").items()) {
-        plan.contractions[name] = ContractionPlan{.left_bits = c.at(0), .right_bits = c.at(1), .depth = c.at(2), .term_sizes = c.at(3), .shift = c.at(4),
-                                                  .product_bits = c.at(5), .accumulator_bits = c.at(6)};
+        plan.contractions[name] = ContractionPlan{.left_bits = c.at(0), .right_bits = c.at(1), .depth = c.at(2), .term_sizes = c.at(3),
+                                                  .left = static_cast<OperandKind>(c.at(4).get<int>()), .factor_bits = c.at(5), .shift = c.at(6),
+                                                  .right_symmetric = c.at(7), .product_bits = c.at(8), .accumulator_bits = c.at(9)};
     }
     plan.assumed = object.at("assumed");
     return plan;
@@ -224,7 +226,7 @@ void save(const QuantizedGraph& graph, const std::filesystem::path& path) {
         Saver saver(writer, object, name + "/");
         std::visit([&](const auto& op) { fields(saver, op, static_cast<const std::remove_cvref_t<decltype(op)>*>(nullptr)); }, operation);
     }
-    for (const auto& [name, meaning] : graph.meanings) meanings[name] = {meaning.scale, meaning.zero_point, meaning.group_of};
+    for (const auto& [name, meaning] : graph.meanings) meanings[name] = {meaning.scale, meaning.zero_point, meaning.group_of, meaning.values, meaning.offset};
     const json header{{"config", config_json(graph.config)}, {"plan", plan_json(graph.plan)}, {"operations", operations}, {"meanings", meanings},
                       {"method", graph.settings.method}, {"warnings", graph.warnings}};
     models::write_safetensors(path, writer.tensors(), {{"format", std::string(kFormat)}, {"graph", header.dump()}});
@@ -250,7 +252,7 @@ QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload
         graph.plan = plan_of(header.at("plan"));
         graph.settings.method = header.at("method");
         graph.warnings = header.at("warnings").get<std::vector<std::string>>();
-        for (const auto& [name, m] : header.at("meanings").items()) graph.meanings[name] = Meaning{m.at(0), m.at(1), m.at(2)};
+        for (const auto& [name, m] : header.at("meanings").items()) graph.meanings[name] = Meaning{m.at(0), m.at(1), m.at(2), m.at(3), m.at(4)};
         for (const auto& [name, object] : header.at("operations").items()) {
             const auto kind = object.at("operation").get<std::string>();
             const auto index = std::ranges::find(kOperationNames, kind) - kOperationNames.begin();

@@ -35,6 +35,17 @@ struct SoftmaxSettings {
     friend bool operator==(const SoftmaxSettings&, const SoftmaxSettings&) = default;
 };
 
+/// Codes of the MLP's hidden layer, the input of lin2.
+enum class HiddenScheme { uniform, hluq };
+
+struct HybridSettings {
+    std::optional<double> alpha;  ///< logarithmic share of the range; empty: searched
+    std::optional<double> beta;   ///< logarithmic share of the codes: 1/8, 1/4, 1/2; empty: searched
+    int shift_cap = 15;
+    bool aligned = false;         ///< the uniform step is a power of two of the smallest logarithmic level: one sum instead of two
+    friend bool operator==(const HybridSettings&, const HybridSettings&) = default;
+};
+
 struct CalibrationSettings {
     Observer observer = Observer::min_max;
     int num_images = 16;
@@ -91,6 +102,8 @@ struct Settings {
     AccumulatorSettings accumulator;
     RescaleSettings rescale;
     SoftmaxSettings softmax;
+    HiddenScheme mlp_hidden_scheme = HiddenScheme::uniform;
+    HybridSettings hluq;
     CalibrationSettings calibration;
     std::vector<LayerOverride> layers;
     friend bool operator==(const Settings&, const Settings&) = default;

@@ -25,8 +25,8 @@ Bounds bounds(const Hardware& hardware, const models::Graph& graph, const Progra
     double compute = 0;
     for (const auto& use : program.products) {
         const auto macs = models::num_macs(graph, graph.node(use.node));
-        compute += static_cast<double>(macs) * num_passes(pe, use.form, use.swap) /
-                   static_cast<double>(outputs * positions_per_cycle(pe, use.form, use.swap));
+        compute += static_cast<double>(macs) / static_cast<double>(outputs) *
+                   streams(pe, use.form, use.swap).combine([](const Stream& s) { return s.passes / static_cast<double>(s.positions); });
     }
     result.compute = static_cast<Cycle>(std::ceil(compute));
 

@@ -22,6 +22,8 @@ enum class Dataflow { output_stationary, weight_stationary, automatic };
 enum class AttentionFusion { unfused, fused_row, automatic };
 
 /// How wide two operands of a product are, either way round: the narrowest class that holds both.
+inline constexpr int kMaxPortBits = 16;  ///< widest operand a multiplier takes at once; wider ones pass in parts
+
 enum class OperandClass : std::uint8_t { w4a4, w4a8, w8a8, w4a16, w16a16 };
 inline constexpr std::size_t kNumOperandClasses = 5;
 inline constexpr std::array<const char*, kNumOperandClasses> kOperandClassNames{"w4a4", "w4a8", "w8a8", "w4a16", "w16a16"};

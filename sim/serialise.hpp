@@ -103,7 +103,7 @@ class Archive {
     void field(SegmentStats& s) {
         (*this)(s.name, s.kind, s.nodes, s.part, s.block, s.mapping, s.reused, s.repeats, s.m, s.k, s.n, s.batch, s.left_bits, s.right_bits,
                 s.cycles, s.bounds, s.roofline_cycles, s.macs, s.dram, s.bytes_produced, s.compulsory_bytes, s.weight_bytes, s.units,
-                s.buffers, s.operations, s.toggles, s.shift_cycles, s.overflows);
+                s.buffers, s.operations, s.toggles, s.shift_cycles, s.shift_only_cycles, s.overflows);
     }
 
     std::string bytes_;

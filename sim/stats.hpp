@@ -116,7 +116,8 @@ struct SegmentStats {
     std::array<BufferStats, kNumBuffers> buffers{};
     std::map<OperationKey, std::int64_t> operations{};
     ToggleStats toggles{};
-    Cycle shift_cycles = 0;      ///< busy cycles of the array in which shift-add lanes work instead of its multipliers
+    Cycle shift_cycles = 0;       ///< busy cycles of the array in which shift-add lanes work
+    Cycle shift_only_cycles = 0;  ///< of these, its multipliers rest
     std::int64_t overflows = 0;  ///< narrowed accumulators, functional mode
 };
 

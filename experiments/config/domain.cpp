@@ -232,8 +232,9 @@ std::optional<Value> Domain::read(const Node& node, std::vector<Refusal>& refusa
         }
         case Kind::real: {
             if (is_word) {
-                if (const auto word = read_word(node, refusals)) return static_cast<double>(*word);
-                return std::nullopt;
+                const auto word = read_word(node, refusals);
+                if (!word) return std::nullopt;
+                return *word == kUnset ? Value(kUnset) : Value(static_cast<double>(*word));
             }
             const auto number = is_plain_scalar(node) ? parse_number<double>(node.text) : std::nullopt;
             if (number && std::isfinite(*number) && *number >= low_ && *number <= high_) return *number;

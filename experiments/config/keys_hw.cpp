@@ -25,7 +25,7 @@ void declare_array_keys(std::vector<Key>& keys) {
                           .unit = "positions per output and cycle",
                           .sentence = "Shift-add lanes in LUTs beside the DSP slices, for log-coded operands; 0: the slices' multipliers shift. Arrays of LUT "
                                       "multipliers have one at every multiplier.",
-                          .source = "sim/mapping/pe_timing.hpp, num_passes",
+                          .source = "sim/mapping/pe_timing.hpp, streams",
                           .affects = Affects::hardware,
                           .effective = {"hw.pe.multiplier is dsp", multiplies_in_slices}},
                          [](auto& s) -> auto& { return s.hw.pe.shift_lanes; }));

@@ -15,6 +15,9 @@ bool is_integer(const Settings& s) {
 bool has_log_codes(const Settings& s) {
     return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log;
 }
+bool has_hybrid_codes(const Settings& s) {
+    return is_integer(s) && s.quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+}
 bool has_narrow_accumulator(const Settings& s) {
     return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact;
 }
@@ -27,6 +30,7 @@ bool calibrates_on_training(const Settings& s) {
 
 const Condition kInteger = {"quant.datatype is int", is_integer};
 const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
+const Condition kHybrid = {"quant.mlp_hidden_scheme is hluq", has_hybrid_codes};
 const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
 
 constexpr std::string_view kWidths = "a code has 2 to 8 bits, or 16 to study what the datapath alone costs; docs/numerics.md section 1";
@@ -347,35 +351,55 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                     .affects = Affects::numeric,
                     .effective = kInteger,
                     .fixed = "table"});
-    keys.push_back({.path = "quant.mlp_hidden_scheme",
-                    .domain = Domain::choice({{"uniform", 0}, later("hluq")}),
-                    .sentence = "Codes entering lin2: equal steps, or the hybrid log-uniform code.",
-                    .affects = Affects::numeric,
-                    .effective = kInteger,
-                    .fixed = "uniform"});
+}
+
+void declare_hybrid_keys(std::vector<Key>& keys) {
+    keys.push_back(field({.path = "quant.mlp_hidden_scheme",
+                          .domain = Domain::choice({{"uniform", 0}, {"hluq", 1}}),
+                          .sentence = "Codes entering lin2, of encoder and decoder: equal steps, or the hybrid log-uniform code (16-bit codes stay uniform).",
+                          .because = "hluq helps at 4 bits and below; at 6 and more its coarse top costs more than its fine bottom gains",
+                          .source = "AHCQ-SAM, hybrid log-uniform quantization; docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.mlp_hidden_scheme; }));
     keys.push_back({.path = "quant.hluq.variant",
-                    .domain = Domain::choice({{"intended", 0}, {"reference", 1}}),
-                    .sentence = "The code as the paper means it, or as the published code computes it.",
+                    .domain = Domain::choice({{"intended", 0}, later("reference")}),
+                    .sentence = "The code as the paper means it, or as the published code computes it (quant.mode: compat).",
                     .affects = Affects::numeric,
+                    .effective = kHybrid,
                     .fixed = "intended"});
-    keys.push_back({.path = "quant.hluq.alpha",
-                    .domain = Domain::reals(0.01, 0.99, {{"search", 0}}),
-                    .unit = "fraction of the range",
-                    .sentence = "Where the logarithmic part of the code ends.",
-                    .affects = Affects::numeric,
-                    .fixed = "search"});
-    keys.push_back({.path = "quant.hluq.beta",
-                    .domain = Domain::reals(0.125, 0.5, {{"search", 0}}),
-                    .unit = "fraction of the codes",
-                    .sentence = "Share of the codes that are logarithmic.",
-                    .affects = Affects::numeric,
-                    .fixed = "search"});
-    keys.push_back({.path = "quant.hluq.shift_cap",
-                    .domain = Domain::integers({{1, 20}}),
-                    .unit = "positions",
-                    .sentence = "Largest shift of the logarithmic part.",
-                    .affects = Affects::numeric,
-                    .fixed = "15"});
+    keys.push_back(field({.path = "quant.hluq.alpha",
+                          .domain = Domain::reals(0.01, 0.99, {{"search", kUnset}}),
+                          .unit = "fraction of the range",
+                          .sentence = "Share of the range below the largest power of two; search: the published candidates, judged by the output of lin2.",
+                          .source = "quant/calibration/hybrid_search.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kHybrid},
+                         [](auto& s) -> auto& { return s.quant.hluq.alpha; }));
+    keys.push_back(field({.path = "quant.hluq.beta",
+                          .domain = Domain::reals(0.125, 0.5, {{"search", kUnset}}),
+                          .unit = "fraction of the codes",
+                          .sentence = "Share of the codes that are powers of two, at least one code.",
+                          .source = "quant/calibration/hybrid_search.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kHybrid},
+                         [](auto& s) -> auto& { return s.quant.hluq.beta; }));
+    keys.push_back(field({.path = "quant.hluq.shift_cap",
+                          .domain = Domain::integers({{1, 15}}),
+                          .unit = "positions",
+                          .sentence = "Largest shift of the powers; smaller values encode as zero.",
+                          .because = "every position widens the accumulator by a bit",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kHybrid},
+                         [](auto& s) -> auto& { return s.quant.hluq.shift_cap; }));
+    keys.push_back(field({.path = "quant.hluq.aligned",
+                          .domain = Domain::boolean(),
+                          .sentence = "Rounds the uniform step to a power of two of the smallest power: one sum and one wider product instead of two sums.",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kHybrid},
+                         [](auto& s) -> auto& { return s.quant.hluq.aligned; }));
 }
 
 }  // namespace
@@ -387,6 +411,7 @@ void declare_quant_keys(std::vector<Key>& keys) {
     declare_calibration_keys(keys);
     declare_sum_keys(keys);
     declare_nonlinear_keys(keys);
+    declare_hybrid_keys(keys);
 }
 
 }  // namespace prelude::experiments

@@ -50,6 +50,7 @@ void members(auto&& s, Visit&& visit) {
     visit("zero_codes", s.toggles.zero_codes);
     visit("codes", s.toggles.codes);
     visit("shift_cycles", s.shift_cycles);
+    visit("shift_only_cycles", s.shift_only_cycles);
     visit("overflows", s.overflows);
 }
 

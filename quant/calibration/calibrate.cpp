@@ -5,10 +5,18 @@
 
 namespace prelude::quant {
 
+std::set<std::string, std::less<>> hidden_layers(const models::Graph& graph) {
+    std::set<std::string, std::less<>> names;
+    for (const auto& node : graph.nodes()) {
+        if (std::holds_alternative<models::Linear>(node.op) && node.name.ends_with(".lin2")) names.insert(graph.value(node.inputs[0]).name);
+    }
+    return names;
+}
+
 Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const CalibrationSettings& settings) {
-    RangeObserver observer(settings.observer);
     // Value ids are the same for every workload of points and boxes: one graph names them all.
     const auto& graph = predictor.executor({}).graph();
+    RangeObserver observer(settings.observer, hidden_layers(graph));
     std::vector<models::Value> values(graph.values().begin(), graph.values().end());
     const auto hook = [&](const models::Node*, models::ValueId id, models::Tensor& tensor) { observer.observe(values[static_cast<std::size_t>(id)], tensor); };
     for (int index = 0; index < set.size(); ++index) {
@@ -28,6 +36,10 @@ void save_ranges(const Ranges& ranges, const std::filesystem::path& path) {
         auto& words = ends.emplace_back();
         for (const auto& channel : value.channels) words.push_back(channel.lo), words.push_back(channel.hi);
         tensors.push_back(models::to_write<double>(name, models::Shape{static_cast<std::int64_t>(value.channels.size()), 2}, words));
+        if (!value.rows.empty()) {
+            const auto columns = static_cast<std::int64_t>(value.channels.size());
+            tensors.push_back(models::to_write<float>(name + "#rows", models::Shape{static_cast<std::int64_t>(value.rows.size()) / columns, columns}, value.rows));
+        }
         if (!value.sample.empty()) {
             tensors.push_back(models::to_write<float>(name + "#sample", models::Shape{static_cast<std::int64_t>(value.sample.size())}, value.sample));
         }
@@ -43,10 +55,14 @@ Ranges load_ranges(const std::filesystem::path& path) {
     }
     Ranges ranges;
     for (const auto& [name, tensor] : file.tensors()) {
-        if (name.ends_with("#sample")) continue;
+        if (name.ends_with("#sample") || name.ends_with("#rows")) continue;
         const auto words = file.view<double>(name);
         auto& value = ranges[name];
         for (std::size_t i = 0; i + 1 < words.size(); i += 2) value.channels.push_back({words[i], words[i + 1]});
+        if (file.contains(name + "#rows")) {
+            const auto rows = file.view<float>(name + "#rows");
+            value.rows.assign(rows.begin(), rows.end());
+        }
         if (file.contains(name + "#sample")) {
             const auto sample = file.view<float>(name + "#sample");
             value.sample.assign(sample.begin(), sample.end());

@@ -9,7 +9,10 @@
 
 namespace prelude::quant {
 
-/// Runs the FP32 model over a set and collects the range of every value.
+/// Names of the values that enter a lin2: the hidden layers of the MLPs.
+[[nodiscard]] std::set<std::string, std::less<>> hidden_layers(const models::Graph& graph);
+
+/// Runs the FP32 model over a set and collects the range of every value, and a sample of rows of the hidden layers.
 ///
 /// Meaning   each picture is encoded once and asked for every one of its prompts; the observer closes a picture after its prompts
 [[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const CalibrationSettings& settings);

@@ -8,7 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "quant/calibration/observer.hpp"
 #include "quant/fake/nonlinear.hpp"
+#include "quant/settings.hpp"
 
 namespace prelude::quant {
 
@@ -30,5 +32,15 @@ inline constexpr std::array<HybridCandidate, 9> kHybridCandidates{{{0.1F, 0.125F
 /// Source    AHCPTQ: the range is the running mean up to this batch; losses are averaged over batches, the first smallest wins
 [[nodiscard]] std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& layer, std::span<const float> inputs, float lo, float hi, int bits,
                                                                          fake::HybridVariant variant);
+
+/// What the search settles: shares as scales and counts.
+struct HybridChoice {
+    double log_scale = 0, uniform_scale = 0;
+    int log_levels = 0;
+};
+
+/// Meaning   the candidates that agree with `settings` (alpha, beta given or open), judged on the sampled rows; without rows the first
+/// Contract  scales belong to the intended quantizer; the range is lo .. hi with 0 inside
+[[nodiscard]] HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits, const HybridSettings& settings);
 
 }  // namespace prelude::quant

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct Range {
 struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
     std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
+    std::vector<float> rows;      ///< a sample of whole rows [R, C]: of the inputs that a search judges by a layer's output
     [[nodiscard]] Range whole() const noexcept;
 };
 
@@ -39,7 +41,8 @@ using Ranges = std::map<std::string, ValueRanges, std::less<>>;
 ///  - the result depends on the order of pictures only in rounding, and is the same for equal input.
 class RangeObserver {
   public:
-    explicit RangeObserver(Observer kind) : kind_(kind) {}
+    /// `row_values`: names of the values whose rows are sampled too.
+    explicit RangeObserver(Observer kind, std::set<std::string, std::less<>> row_values = {}) : kind_(kind), row_values_(std::move(row_values)) {}
 
     void observe(const models::Value& value, const models::Tensor& tensor);
     void end_image();
@@ -49,11 +52,12 @@ class RangeObserver {
   private:
     struct Record {
         std::vector<Range> image, total;
-        std::vector<float> sample;
+        std::vector<float> sample, rows;
         std::int64_t num_images = 0;
         bool touched = false;
     };
     Observer kind_;
+    std::set<std::string, std::less<>> row_values_;
     std::map<std::string, Record, std::less<>> records_;
 };
 

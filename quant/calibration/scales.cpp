@@ -10,6 +10,7 @@
 
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/calibration/grouping.hpp"
+#include "quant/calibration/hybrid_search.hpp"
 #include "quant/calibration/range_search.hpp"
 #include "quant/value_classes.hpp"
 
@@ -21,7 +22,7 @@ using models::ValueId;
 
 namespace {
 
-constexpr int kMaxFraction = 30, kMinFraction = -8;
+constexpr int kMaxFraction = 30, kMinFraction = -8, kMaxAlignment = 15;
 
 /// Most fraction bits f with bound * 2^f <= 2^(bits-1) - 1.
 int fraction_for(double bound, int bits) {
@@ -34,8 +35,8 @@ int fraction_for(double bound, int bits) {
 
 class Settler {
   public:
-    Settler(const Graph& graph, const Settings& settings, const Ranges& ranges, QuantizedGraph& target)
-        : graph_(graph), settings_(settings), ranges_(ranges), target_(target), classes_(graph) {}
+    Settler(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target)
+        : graph_(graph), weights_(weights), settings_(settings), ranges_(ranges), target_(target), classes_(graph) {}
 
     void run() {
         for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
@@ -71,6 +72,7 @@ class Settler {
             case FormatKind::coordinate: return share(root, Meaning{});
             case FormatKind::probability: return share(root, probability(root));
             case FormatKind::code: return settle_codes(root);
+            case FormatKind::hybrid: return settle_hybrid(root);
             case FormatKind::score: return share(root, power_of_two(score_fraction(root)));
             case FormatKind::fixed: return share(root, power_of_two(fixed_fraction(root)));
         }
@@ -148,6 +150,44 @@ class Settler {
         }
     }
 
+    /// The layer that reads a hidden layer, by whose output a candidate is judged.
+    [[nodiscard]] const Node& reader(ValueId root) const {
+        for (auto member : classes_.members(root)) {
+            for (auto user : graph_.consumers(member)) {
+                if (is_contraction(graph_.node(user).op)) return graph_.node(user);
+            }
+        }
+        models::check(false, "a hidden layer nobody reads");
+        std::abort();
+    }
+
+    void settle_hybrid(ValueId root) {
+        const auto& name = graph_.value(root).name;
+        const auto found = ranges_.find(name);
+        if (found == ranges_.end()) return unseen_.push_back(name);
+        const auto range = found->second.whole();
+        const auto& layer = reader(root);
+        const auto& op = std::get<models::Linear>(layer.op);
+        auto form = target_.plan.format(name);
+        const HybridChoice choice = choose_hybrid({.outputs = op.out_features, .depth = op.in_features, .weight = weights_.values(op.weight)},
+                                                  found->second.rows, range, form.bits, settings_.hluq);
+        set_log_levels(form, choice.log_levels, settings_.hluq.shift_cap);
+        double log_scale = choice.log_scale, step = choice.uniform_scale;
+        if (settings_.hluq.aligned) {
+            form.alignment = std::clamp(static_cast<int>(std::nearbyint(std::log2(step / log_scale))) + form.shift_cap, 0, kMaxAlignment);
+            step = std::ldexp(log_scale, form.alignment - form.shift_cap);
+        }
+        Meaning meaning{.scale = {std::ldexp(log_scale, -form.shift_cap), step}, .zero_point = {0, 0}, .offset = range.lo};
+        for (int code = 0; code < 1 << form.bits; ++code) {
+            const int j = code - form.log_levels;
+            const double value = j > 0 ? log_scale + j * step : j == 0 || code > form.shift_cap ? 0.0 : std::ldexp(log_scale, -code);
+            meaning.values.push_back(range.lo + value);
+        }
+        share(root, meaning);
+        for (auto member : classes_.members(root)) target_.plan.formats.find(graph_.value(member).name)->second = form;
+        plan_hybrid(form, settings_.weight_symmetric, settings_.rescale.term_bits, target_.plan.contractions.find(layer.name)->second);
+    }
+
     void record_terms(const Node& user, const std::vector<std::int64_t>& sizes) {
         const auto found = target_.plan.contractions.find(user.name);
         if (found == target_.plan.contractions.end() || found->second.term_sizes.empty()) return;
@@ -181,6 +221,7 @@ class Settler {
     }
 
     const Graph& graph_;
+    const models::Weights& weights_;
     const Settings& settings_;
     const Ranges& ranges_;
     QuantizedGraph& target_;
@@ -190,8 +231,8 @@ class Settler {
 
 }  // namespace
 
-void settle_scales(const Graph& graph, const Settings& settings, const Ranges& ranges, QuantizedGraph& target) {
-    Settler(graph, settings, ranges, target).run();
+void settle_scales(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target) {
+    Settler(graph, weights, settings, ranges, target).run();
 }
 
 }  // namespace prelude::quant

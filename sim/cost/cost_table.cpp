@@ -135,7 +135,7 @@ const Figure& CostTable::at(std::string_view term, std::string_view kind) const 
 
 const Figure& CostTable::mac_per_dsp(std::string_view dsp_generation, int weight_bits, int activation_bits) const {
     const auto [narrow, wide] = std::minmax(weight_bits, activation_bits);
-    models::check(narrow >= 1 && wide <= 16, fmt::format("no DSP packing for {} x {} bits", weight_bits, activation_bits));
+    models::check(narrow >= 1 && wide <= kMaxPortBits, fmt::format("no DSP packing for {} x {} bits", weight_bits, activation_bits));
     const auto* operands = kOperandClassNames[static_cast<std::size_t>(operand_class(weight_bits, activation_bits))];
     return at(fmt::format("dsp.mac_per_cycle.{}.{}", dsp_generation, operands));
 }

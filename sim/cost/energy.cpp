@@ -69,9 +69,8 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
         return energy;
     };
     SegmentEnergy energy;
-    const auto shifting = static_cast<double>(stats.shift_cycles);
-    energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - shifting);
-    energy.pe_array.add(logic(kShiftLanes, shifting));
+    energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - static_cast<double>(stats.shift_only_cycles));
+    energy.pe_array.add(logic(kShiftLanes, static_cast<double>(stats.shift_cycles)));
     energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
     energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));
     energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit)));

@@ -25,7 +25,7 @@ struct FormatNeeds {
     int log_shift = 0;        ///< largest shift of a log operand
     int residues = 1;         ///< most residue terms
     int log_right_bits = 0;
-    bool grouped = false;
+    bool scaled_terms = false;  ///< groups, residues, or the two sums of a hybrid code
     int stream_bits = 16;
 };
 
@@ -36,10 +36,9 @@ FormatNeeds needs_of(const quant::FormatPlan& plan) {
         if (contraction.shift > 0) {
             needs.log_shift = std::max(needs.log_shift, contraction.shift);
             needs.log_right_bits = std::max(needs.log_right_bits, contraction.right_bits);
-            needs.residues = std::max(needs.residues, static_cast<int>(contraction.term_sizes.size()));
-        } else {
-            needs.grouped |= contraction.term_sizes.size() > 1;
         }
+        if (contraction.left == quant::OperandKind::logarithmic) needs.residues = std::max(needs.residues, static_cast<int>(contraction.term_sizes.size()));
+        needs.scaled_terms |= contraction.term_sizes.size() > 1;
     }
     return needs;
 }
@@ -111,7 +110,7 @@ class Estimator {
         const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
                                      : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
         pe.lut.add(cost("zero_point.lut_per_bit"), sums);
-        if (needs_.grouped || needs_.residues > 1) {  // A_t * m_t on the way out, a lane beside each of the post unit
+        if (needs_.scaled_terms) {  // A_t * m_t on the way out, a lane beside each of the post unit
             const auto lanes = static_cast<double>(shape.post_lanes());
             pe.dsp.add(cost("rescale.dsp"), lanes);
             pe.lut.add(cost("rescale.lut"), lanes);

@@ -18,7 +18,7 @@ Cycle PeArrayUnit::execute(const Command& command) {
     auto end = access(command.left, false, busy.left_reads * use.form.left_bits, &left);
     end = std::max(end, access(command.right, false, busy.right_reads * use.form.right_bits, &right));
     const auto sum_bits = run_.plan->contraction(run_.graph->node(use.node).name).accumulator_bits;
-    const auto outputs = command.rows.size() * command.cols.size() * use.form.num_residues;
+    const auto outputs = command.rows.size() * command.cols.size() * use.form.num_sums();
     const auto writes = std::max<std::int64_t>(busy.sum_rounds, 1), reads = writes - (command.first ? 1 : 0);
     if (reads > 0) end = std::max(end, access(command.target, false, reads * outputs * sum_bits));
     end = std::max(end, access(command.target, true, writes * outputs * sum_bits, &sums));
@@ -42,8 +42,12 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
     macs.useful += useful;
     macs.padding += busy.slots - macs_here;
     macs.idle += busy.idle_slots;
-    if (use.form.left_is_log && run_.hardware->pe.shift_lanes > 0) run_.stats->shift_cycles += busy.cycles;
-    run_.count(use.form.left_is_log ? "shift" : "multiply", use.form.left_bits, use.form.right_bits, macs_here);
+    if (use.form.left_is_log && run_.hardware->pe.shift_lanes > 0) {
+        run_.stats->shift_cycles += busy.cycles;
+        if (!use.form.has_steps) run_.stats->shift_only_cycles += busy.cycles;
+    }
+    if (use.form.left_is_log) run_.count("shift", use.form.log_shift + 1, use.form.right_bits, macs_here);
+    if (!use.form.left_is_log || use.form.has_steps) run_.count("multiply", use.form.left_bits, use.form.right_bits, macs_here);
     if (use.form.prescaled) run_.count("prescale", use.form.left_bits, 16, command.rows.size() * command.depth.size());
     if (busy.flushes > 0) run_.count("flush", run_.plan->contraction(run_.graph->node(use.node).name).product_bits, 16, busy.flushes);
 }

@@ -26,7 +26,7 @@ Cycle PostUnit::rescale(const Command& command) {
     const auto& segment = program().segment;
     const auto words = command.rows.size() * command.cols.size();
     const auto& plan = run_.plan->contraction(run_.graph->node(use.node).name);
-    auto cycles = post_cycles(run_.hardware->pe, use.swap, command.rows.size(), command.cols.size()) * use.form.num_residues;
+    auto cycles = post_cycles(run_.hardware->pe, use.swap, command.rows.size(), command.cols.size()) * use.form.num_sums();
     auto latency = kLatency;
     run_.count("rescale", plan.accumulator_bits, 17, words);
     const bool scores = segment.kind == SegmentKind::attention && command.product == 0;
@@ -43,7 +43,7 @@ Cycle PostUnit::rescale(const Command& command) {
         }
     }
     Tile *sums = nullptr, *extra = nullptr, *output = nullptr;
-    auto end = access(command.left, false, words * use.form.num_residues * plan.accumulator_bits, &sums);
+    auto end = access(command.left, false, words * use.form.num_sums() * plan.accumulator_bits, &sums);
     if (command.extra.index >= 0) {
         const bool relative = segment.relative >= 0;
         if (relative) run_.count("relative_add", 32, output_bits, 2 * words);

@@ -64,8 +64,8 @@ class KeyWriter {
         const auto found = plan_.contractions.find(node.name);
         if (found == plan_.contractions.end()) return;
         const auto& c = found->second;
-        key_ += fmt::format(" {}x{} [{}] {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), c.shift, c.product_bits,
-                            c.accumulator_bits);
+        key_ += fmt::format(" {}x{} [{}] {} {} {} {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), static_cast<int>(c.left),
+                            c.factor_bits, c.shift, c.right_symmetric, c.product_bits, c.accumulator_bits);
     }
 
     /// A value by order of appearance, so that equal blocks have equal keys; the movement that leads to it in full.
@@ -109,16 +109,17 @@ int softmax_passes(const quant::Format& probabilities) noexcept {
 
 ProductForm product_form(const BuildContext& context, const models::Node& node) {
     const auto& plan = context.plan.contraction(node.name);
-    ProductForm form{.left_bits = plan.left_bits, .right_bits = plan.right_bits};
+    const bool has_terms_of_k = plan.left == quant::OperandKind::uniform;  // those of a code are sums over all of K
+    ProductForm form{.left_bits = plan.left == quant::OperandKind::hybrid ? plan.factor_bits : plan.left_bits, .right_bits = plan.right_bits};
     const bool relative = std::holds_alternative<models::RelativePosition>(node.op);
     const auto& left = context.plan.format(context.graph.value(node.inputs[relative ? 1 : 0]).name);
-    form.left_is_log = plan.shift > 0;
+    form.left_is_log = plan.left == quant::OperandKind::logarithmic || (!has_terms_of_k && !plan.term_sizes.empty());
+    form.has_steps = form.left_is_log && plan.left == quant::OperandKind::hybrid;
     form.log_shift = plan.shift;
     form.left_zero_point = left.kind == quant::FormatKind::code;
-    form.right_zero_point =
-        plan.product_bits != quant::product_width(form.left_is_log ? 0 : plan.left_bits, plan.right_bits, true, plan.depth, plan.shift);
-    if (form.left_is_log) {
-        form.num_residues = std::max<int>(1, static_cast<int>(plan.term_sizes.size()));
+    form.right_zero_point = !plan.right_symmetric;
+    if (!has_terms_of_k) {
+        if (!form.has_steps) form.num_residues = std::max<int>(1, static_cast<int>(plan.term_sizes.size()));
     } else if (plan.term_sizes.size() > 1) {
         std::int64_t taps = 1;
         if (const auto* conv = std::get_if<models::Conv>(&node.op)) taps = conv->kernel * conv->kernel;

@@ -59,11 +59,11 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
     int widest_left = 2, widest_right = 2;
     for (const auto& [name, contraction] : plan.contractions) {
         hardware.sum_bits = std::max(hardware.sum_bits, contraction.accumulator_bits);
-        if (contraction.shift == 0) widest_left = std::max(widest_left, contraction.left_bits);
+        widest_left = std::max(widest_left, contraction.factor_bits);
         widest_right = std::max(widest_right, contraction.right_bits);
     }
-    if (pe.activation_bits == 0) pe.activation_bits = widest_left;
-    if (pe.weight_bits == 0) pe.weight_bits = widest_right;
+    if (pe.activation_bits == 0) pe.activation_bits = std::min(widest_left, kMaxPortBits);
+    if (pe.weight_bits == 0) pe.weight_bits = std::min(widest_right, kMaxPortBits);
 
     hardware.weight_bits = design.buffers.weight_kib * kBitsPerKib;
     hardware.activation_bits = design.buffers.activation_kib * kBitsPerKib;

@@ -146,7 +146,7 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
     const auto weight_capacity = usable(hardware.weight_bits), activation_capacity = usable(hardware.activation_bits),
                sum_capacity = usable(hardware.partial_sum_bits);
     const std::int64_t bits_per_output =
-        std::int64_t{shape.accumulator_bits} * shape.form.num_residues + shape.output_bits + shape.residual_bits;
+        std::int64_t{shape.accumulator_bits} * shape.form.num_sums() + shape.output_bits + shape.residual_bits;
 
     Mapping best{.infeasible = "no tile fits"};
     std::int64_t best_cycles = 0;
@@ -225,7 +225,7 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
                 fits_scores = true;
                 const bool whole = keys == shape.keys;
                 const auto outputs = std::max(keys * shape.scores_accumulator_bits,
-                                              shape.head_dim * shape.weighted_accumulator_bits * shape.weighted.num_residues);
+                                              shape.head_dim * shape.weighted_accumulator_bits * shape.weighted.num_sums());
                 if (slots * rows * (outputs + shape.head_dim * shape.output_bits) > hardware.partial_sum_bits) continue;
                 if (slots * rows * shape.head_dim * shape.scores.left_bits > hardware.activation_bits) continue;
                 const auto key_bits = keys * shape.head_dim * (shape.scores.right_bits + shape.weighted.right_bits);

@@ -3,7 +3,9 @@
 
 // How long the PE array is occupied by a tile: the one formula the mapper estimates with and the simulated array obeys.
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sim/design.hpp"
@@ -25,13 +27,16 @@ struct PeShape {
 
 /// One kind of product on the array.
 struct ProductForm {
-    int left_bits = 8, right_bits = 8;
+    int left_bits = 8, right_bits = 8;  ///< left: hybrid: of a step, or of the whole factor where steps are aligned
     bool left_is_log = false;      ///< the left operand is 2^(E - e)
+    bool has_steps = false;        ///< hybrid: beside 2^(E - e), a step of left_bits that is multiplied into a sum of its own
     int log_shift = 0;             ///< its largest shift E
-    int num_residues = 1;          ///< sums per output that drain together (fractional log base)
+    int num_residues = 1;          ///< sums of powers per output (fractional log base)
     bool prescaled = false;        ///< per-channel groups: the left operand enters multiplied by its 16-bit constant, 16 bits wider, no flushes
     bool left_zero_point = true, right_zero_point = false;
     std::vector<std::int64_t> term_ends{};  ///< ascending, last = K; one entry = one term
+    /// Sums per output that drain together.
+    [[nodiscard]] constexpr int num_sums() const noexcept { return num_residues + (has_steps ? 1 : 0); }
     friend bool operator==(const ProductForm&, const ProductForm&) = default;
 };
 
@@ -39,7 +44,20 @@ struct ProductForm {
 [[nodiscard]] int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept;
 [[nodiscard]] int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept;
 
-/// Passes over K an operand pair needs: ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
+/// How an operand pair goes through the array: positions of K an output takes per cycle, how often K passes, into how many sums.
+struct Stream {
+    std::int64_t positions = 1;
+    int passes = 1, sums = 1;
+};
+
+/// The streams of an operand pair.
+///
+/// Uniform   positions = depth * fusion, passes = ceil(left / activation port) * ceil(right / weight port); `swap` exchanges the ports.
+///           fusion, products one multiplier makes per cycle of this operand pair:
+///             packed   DSP slices hold more products of narrow operands: r(operands) / r(ports), rounded down; 1 in LUT arrays
+///             fused    LUT multipliers split into power-of-two narrower ones; DSP slices as packed
+///             fixed    1
+///           r: PeShape::packing
 ///
 /// A log-coded operand 2^(E - e - f/tau) is not multiplied: its partner v is shifted by E - e, and one sum per residue f is kept. The array
 /// has one of two shifters:
@@ -50,17 +68,23 @@ struct ProductForm {
 ///             that width. A slice built for r(ports) products a cycle makes r(E + 1, v) of them: ceil(r(ports) / r(E + 1, v)) passes
 ///             where that is less, more products (fusion) where it is more; beyond 16 bits the one-hot word comes in parts. There is one
 ///             adder tree, so residues take turns: tau passes, in which codes of other residues enter as zero
+/// A hybrid operand is such a power and a uniform step: two streams, side by side where the array has shift-add lanes, one after the other
+/// where the slices shift. Aligned steps are one uniform operand.
 /// Source    the multiplier as a shifter: Xilinx UG579; PTQ4SAM and AHCPTQ shift in logic
-[[nodiscard]] int num_passes(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
-/// Products one multiplier of the array makes per cycle of this operand pair.
-///
-///   packed   DSP slices hold more products of narrow operands: r(operands) / r(ports), rounded down; 1 in LUT arrays
-///   fused    LUT multipliers split into power-of-two narrower ones; DSP slices as packed
-///   fixed    1
-/// r: PeShape::packing
-[[nodiscard]] int fusion(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
-/// Positions of K an output takes per cycle and pass: depth * fusion, or the shift-add lanes.
-[[nodiscard]] std::int64_t positions_per_cycle(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
+struct Streams {
+    Stream first;
+    std::optional<Stream> second;
+    bool side_by_side = false;
+    /// Cycles of what takes `cycles(stream)` in each.
+    template <class Cycles>
+    [[nodiscard]] constexpr auto combine(Cycles cycles) const noexcept {
+        const auto one = cycles(first);
+        if (!second) return one;
+        const auto other = cycles(*second);
+        return side_by_side ? std::max(one, other) : one + other;
+    }
+};
+[[nodiscard]] Streams streams(const PeShape& pe, const ProductForm& form, bool swap) noexcept;
 
 struct PeOccupancy {
     std::int64_t cycles = 0;                       ///< the array is taken
@@ -75,15 +99,15 @@ struct PeOccupancy {
 
 /// Occupancy of `rows` x `cols` outputs over positions [begin, end) of K.
 ///
-/// p = positions_per_cycle(), d = drain_rows, one sub-tile has R x C outputs.
+/// A stream has p positions, n passes and s sums; d = drain_rows, one sub-tile has R x C outputs. Streams combine by their sum, or by the larger side by side.
 /// Output stationary (operands stream past R x C accumulators):
 ///   cycles = sum over sub-tiles, over terms t that meet [begin, end):
-///            max( passes * ceil(k_t / p), ceil(used_rows / d) * residues ) + correction                              (1)
+///            max( n * ceil(k_t / p), ceil(used_rows / d) * s ) + correction                                          (1)
 ///   every term is padded to p. Accumulators are doubled: the sums of one sub-tile leave, d rows of C a cycle, while the next one streams,
 ///   so a product of short K is bound by its drain. correction = 1 where zero points are taken out by row and column sums
 ///   (`zero_point: correct`).
 /// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer):
-///   cycles = ceil(cols / C) * sum_t ceil(k_t / p) * (max(passes * ceil(rows / R), ceil(rows / d)) * residues + 1)   (2)
+///   cycles = ceil(cols / C) * sum_t ceil(k_t / p) * (max(n * ceil(rows / R), ceil(rows / d) * s) + 1)               (2)
 ///   sums are read and written back d rows of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)

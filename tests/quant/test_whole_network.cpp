@@ -100,6 +100,19 @@ TEST_CASE("a minute network equals the oracle at every value under every kind of
         settings.gelu_input_bits = 12;
         check_every_value(model, settings);
     }
+    for (const bool aligned : {false, true}) {
+        for (const int bits : {3, 4, 6, 8}) {
+            DYNAMIC_SECTION("hidden layers log-uniform, " << bits << " bits, aligned " << aligned) {
+                auto settings = w4a4();
+                settings.weight_bits = settings.activation_bits = bits;
+                settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
+                settings.hluq.aligned = aligned;
+                if (bits == 3) settings.accumulator = {.bits = 14, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 5};
+                if (bits == 6) settings.hluq.beta = 0.5;
+                check_every_value(model, settings);
+            }
+        }
+    }
     SECTION("narrow saturating accumulators") {
         auto settings = w4a4();
         settings.accumulator = {.bits = 12, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 16};

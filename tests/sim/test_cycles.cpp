@@ -84,19 +84,19 @@ TEST_CASE("An output-stationary tile takes the closed form of its sub-tiles", "[
 
 TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]") {
     const PeShape pe{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4};
-    CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 4}, false) == 2);
-    CHECK(num_passes(pe, {.left_bits = 8, .right_bits = 8}, false) == 4);
-    CHECK(num_passes(pe, {.left_bits = 4, .right_bits = 4, .prescaled = true}, false) == 6);  // 4 + 1 + 16 bits
+    CHECK(streams(pe, {.left_bits = 8, .right_bits = 4}, false).first.passes == 2);
+    CHECK(streams(pe, {.left_bits = 8, .right_bits = 8}, false).first.passes == 4);
+    CHECK(streams(pe, {.left_bits = 4, .right_bits = 4, .prescaled = true}, false).first.passes == 6);  // 4 + 1 + 16 bits
     const PeShape fused{.rows = 4, .cols = 4, .depth = 4, .precision = PePrecision::fused, .multiplier = Multiplier::lut};
-    CHECK(fusion(fused, {.left_bits = 4, .right_bits = 4}, false) == 4);
-    CHECK(fusion(fused, {.left_bits = 4, .right_bits = 8}, false) == 2);
-    CHECK(fusion(fused, {.left_bits = 6, .right_bits = 6}, false) == 1);
+    CHECK(streams(fused, {.left_bits = 4, .right_bits = 4}, false).first.positions == 4 * 4);
+    CHECK(streams(fused, {.left_bits = 4, .right_bits = 8}, false).first.positions == 4 * 2);
+    CHECK(streams(fused, {.left_bits = 6, .right_bits = 6}, false).first.positions == 4 * 1);
     // DSP slices: as many more as their packing says.
     const PeShape packed{.rows = 4, .cols = 4, .depth = 4, .packing = kTwoAtEightBits};
-    CHECK(fusion(packed, {.left_bits = 4, .right_bits = 4}, false) == 2);
-    CHECK(fusion(packed, {.left_bits = 4, .right_bits = 8}, false) == 1);
+    CHECK(streams(packed, {.left_bits = 4, .right_bits = 4}, false).first.positions == 4 * 2);
+    CHECK(streams(packed, {.left_bits = 4, .right_bits = 8}, false).first.positions == 4 * 1);
     const PeShape unpacked{.rows = 4, .cols = 4, .depth = 4};
-    CHECK(fusion(unpacked, {.left_bits = 4, .right_bits = 4}, false) == 1);
+    CHECK(streams(unpacked, {.left_bits = 4, .right_bits = 4}, false).first.positions == 4 * 1);
 }
 
 TEST_CASE("A log operand is shifted by slices as their packing allows, or by shift-add lanes in one pass", "[sim]") {
@@ -105,23 +105,23 @@ TEST_CASE("A log operand is shifted by slices as their packing allows, or by shi
         return ProductForm{.left_bits = 4, .right_bits = right_bits, .left_is_log = true, .log_shift = log_shift, .num_residues = residues};
     };
     // One hot in 16 bits: with 4 bits two products a slice as at the ports, with 8 bits one, so two passes.
-    CHECK(num_passes(slices, code(4, 15), false) == 1);
-    CHECK(num_passes(slices, code(8, 15), false) == 2);
+    CHECK(streams(slices, code(4, 15), false).first.passes == 1);
+    CHECK(streams(slices, code(8, 15), false).first.passes == 2);
     // Beyond 16 bits in parts; residues take turns.
-    CHECK(num_passes(slices, code(8, 20), false) == 4);
-    CHECK(num_passes(slices, code(8, 15, 4), false) == 8);
+    CHECK(streams(slices, code(8, 20), false).first.passes == 4);
+    CHECK(streams(slices, code(8, 15, 4), false).first.passes == 8);
     // One hot in 4 bits: four products where the ports hold two.
-    CHECK(num_passes(slices, code(4, 3), false) == 1);
-    CHECK(fusion(slices, code(4, 3), false) == 2);
-    CHECK(positions_per_cycle(slices, code(4, 3), false) == 8);
+    CHECK(streams(slices, code(4, 3), false).first.passes == 1);
+    CHECK(streams(slices, code(4, 3), false).first.positions == 4 * 2);
+    CHECK(streams(slices, code(4, 3), false).first.positions == 8);
     // A right operand wider than its port enters in two halves.
     const PeShape narrow{.rows = 4, .cols = 4, .depth = 4, .weight_bits = 4, .activation_bits = 4, .packing = kTwoAtEightBits};
-    CHECK(num_passes(narrow, code(8, 15), false) == 2 * 2);
+    CHECK(streams(narrow, code(8, 15), false).first.passes == 2 * 2);
 
     auto shifters = slices;
     shifters.shift_lanes = 3;
-    CHECK(num_passes(shifters, code(8, 20, 4), false) == 1);
-    CHECK(positions_per_cycle(shifters, code(8, 20, 4), false) == 3);
+    CHECK(streams(shifters, code(8, 20, 4), false).first.passes == 1);
+    CHECK(streams(shifters, code(8, 20, 4), false).first.positions == 3);
     // 10 positions in 4 steps of 3; four rows of sums of two residues drain in 8 cycles.
     auto form = code(8, 15);
     form.left_zero_point = false;
@@ -130,6 +130,27 @@ TEST_CASE("A log operand is shifted by slices as their packing allows, or by shi
     CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 10).cycles == 8);
     shifters.drain_rows = 2;
     CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 10).cycles == 4);
+}
+
+TEST_CASE("A hybrid operand is a power and a step: one stream after the other in slices, side by side with shift-add lanes", "[sim]") {
+    const PeShape slices{.rows = 4, .cols = 4, .depth = 4, .packing = kTwoAtEightBits};
+    // Four bits, eight levels: shifts up to 7, one hot in 8 bits; steps of 3 bits.
+    const ProductForm form{.left_bits = 3, .right_bits = 8, .left_is_log = true, .has_steps = true, .log_shift = 7, .left_zero_point = false};
+    CHECK(form.num_sums() == 2);
+    CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 40).cycles == 10 + 10);
+    CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 8).cycles == 4 * 2);  // four rows of two sums leave
+    CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 40).flushes == 2 * 4 * 4);
+    // Held weights: the powers' blocks, then the steps': four rows and one cycle to switch each.
+    CHECK(pe_occupancy(slices, form, true, false, 4, 4, 0, 40).cycles == 10 * (4 + 1) + 10 * (4 + 1));
+    auto narrow = form;
+    narrow.right_bits = 4;  // steps of 3 bits by 4 pack twice as densely, one hot in 8 bits by 4 does not
+    CHECK(pe_occupancy(slices, narrow, false, false, 4, 4, 0, 40).cycles == 10 + 5);
+
+    auto shifters = slices;
+    shifters.shift_lanes = 3;
+    CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 40).cycles == 14);
+    shifters.shift_lanes = 8;
+    CHECK(pe_occupancy(shifters, form, false, false, 4, 4, 0, 40).cycles == 10);
 }
 
 TEST_CASE("Halving the DRAM bandwidth doubles a DRAM-bound layer and leaves a compute-bound one alone", "[sim]") {

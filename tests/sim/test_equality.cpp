@@ -81,7 +81,7 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
 
 TEST_CASE("Rare number types have the words of the engine in a whole network on a picture that is not square", "[sim]") {
     quant::Settings settings;
-    const auto rare = GENERATE(range(0, 5));
+    const auto rare = GENERATE(range(0, 7));
     switch (rare) {
         case 0:  // isolation: probabilities too wide to compare, multiplied instead
             settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
@@ -94,6 +94,14 @@ TEST_CASE("Rare number types have the words of the engine in a whole network on 
             settings.softmax = {.log_base = quant::LogBase::fourth_root_two, .scale = quant::ScaleMode::tensor, .zero_code = quant::ZeroCode::saturate};
             settings.weight_symmetric = settings.weight_per_channel = false;
             break;
+        case 4:
+        case 5:
+            settings.weight_bits = settings.activation_bits = 4;
+            settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
+            settings.hluq = {.beta = 0.5, .shift_cap = 5, .aligned = rare == 5};
+            settings.weight_symmetric = false;
+            settings.accumulator = {.bits = 16, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 7};
+            break;
         default:
             settings.residual_bits = 20, settings.score_bits = 12, settings.edge_bits = 2;
             settings.softmax = {.log_base = quant::LogBase::two, .scale = quant::ScaleMode::one};
@@ -102,6 +110,8 @@ TEST_CASE("Rare number types have the words of the engine in a whole network on 
     const models::SamWorkload workload{.num_prompt_tokens = 3, .input_height = 27, .input_width = 40, .original_height = 31, .original_width = 47};
     const auto network = randomise(models::build_sam(config, workload), config, settings, 17);
     INFO("case " << rare);
+    const auto is_hybrid = [](const auto& entry) { return entry.second.kind == quant::FormatKind::hybrid; };
+    CHECK(std::ranges::any_of(network.quantized.plan.formats, is_hybrid) == (settings.mlp_hidden_scheme == quant::HiddenScheme::hluq));
     CHECK(differences(network, small_design()) == std::vector<std::string>{});
 }
 
@@ -109,6 +119,7 @@ TEST_CASE("No hardware choice changes a word", "[sim]") {
     const auto config = tiny_config();
     quant::Settings settings;
     settings.weight_bits = 4, settings.activation_bits = 6, settings.groups = 0;
+    settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
     const auto network = randomise(models::build_sam(config), config, settings, 5);
     const auto reference = small_design();
     std::vector<Design> designs;

@@ -11,19 +11,23 @@ using namespace prelude::tests;
 
 namespace {
 
-quant::Settings settings_of(int bits) {
+enum class Recipe { w8a8, w4a4, w4a4_hybrid };
+
+quant::Settings settings_of(Recipe recipe) {
     quant::Settings settings;
-    settings.weight_bits = settings.activation_bits = bits;
-    if (bits == 4) settings.groups = 4, settings.softmax.log_base = quant::LogBase::sqrt_two;
+    if (recipe == Recipe::w8a8) return settings;
+    settings.weight_bits = settings.activation_bits = 4;
+    settings.groups = 4, settings.softmax.log_base = quant::LogBase::sqrt_two;
+    if (recipe == Recipe::w4a4_hybrid) settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
     return settings;
 }
 
 }  // namespace
 
 TEST_CASE("The trained sam_nano has one set of words: datapath, engine on both product paths, oracle", "[sim][equality]") {
-    const int bits = GENERATE(8, 4);
+    const auto recipe = GENERATE(Recipe::w8a8, Recipe::w4a4, Recipe::w4a4_hybrid);
     const auto model = trained_nano(3);
-    const auto quantized = model.quantize(settings_of(bits));
+    const auto quantized = model.quantize(settings_of(recipe));
 
     sim::Design design;
     design.device.dsp_generation = "dsp48e2";
@@ -45,7 +49,7 @@ TEST_CASE("The trained sam_nano has one set of words: datapath, engine on both p
     std::int64_t num_words = 0;
     for (const auto id : wanted) {
         const auto& words = expected.at(id).words;
-        INFO("W" << bits << "A" << bits << " " << model.graph.value(id).name);
+        INFO("recipe " << static_cast<int>(recipe) << " " << model.graph.value(id).name);
         CHECK(first_difference(words, fast.at(id).values()) == "");
         CHECK(first_difference(words, exact.at(id).values()) == "");
         CHECK(first_difference(words, functional.outputs.at(id).values()) == "");

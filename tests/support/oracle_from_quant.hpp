@@ -33,8 +33,15 @@ template <class T>
     return {kind, accumulator.bits, accumulator.chunk};
 }
 [[nodiscard]] inline oracle::Contraction to_oracle(const quant::Contraction& form) {
-    return {form.num_outputs,         form.depth, widen(form.weights), to_oracle(form.terms), widen(form.term_of), to_oracle(form.accumulator),
-            to_oracle(form.rescale)};
+    const bool hybrid = form.code.kind == quant::OperandKind::hybrid;
+    return {.num_outputs = form.num_outputs,
+            .depth = form.depth,
+            .weights = widen(form.weights),
+            .hybrid = hybrid ? oracle::HybridCode{form.code.log_levels, form.code.shift_cap, form.code.alignment} : oracle::HybridCode{},
+            .terms = to_oracle(form.terms),
+            .term_of = widen(form.term_of),
+            .narrowing = to_oracle(form.accumulator),
+            .output = to_oracle(form.rescale)};
 }
 [[nodiscard]] inline oracle::Patches to_oracle(const quant::PatchEmbedding& form) {
     return {to_oracle(form.contraction), oracle::Words(form.mean_q8.begin(), form.mean_q8.end()), form.patch};

@@ -15,6 +15,7 @@
 #include "models/reference/executor.hpp"
 #include "models/data/sample.hpp"
 #include "models/predictor.hpp"
+#include "quant/calibration/calibrate.hpp"
 #include "quant/engine/engine.hpp"
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
@@ -37,7 +38,7 @@ struct CalibratedModel {
     /// Runs the FP32 walk over the inputs, keeps every value and calibrates on them.
     void calibrate(const models::ReferenceExecutor::Values& given) {
         std::vector<models::ValueId> wanted{id(models::sam_values::kMasks), id(models::sam_values::kIou)};
-        quant::RangeObserver observer(quant::Observer::min_max);
+        quant::RangeObserver observer(quant::Observer::min_max, quant::hidden_layers(graph));
         const models::ReferenceExecutor executor(graph, weights);
         (void)executor.run(given, wanted, [&](const models::Node*, models::ValueId value, models::Tensor& tensor) {
             observer.observe(graph.value(value), tensor);

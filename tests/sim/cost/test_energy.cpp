@@ -35,7 +35,7 @@ SegmentStats busy(Cycle array, Cycle shifting) {
     SegmentStats stats;
     stats.cycles = 50;
     stats.units[static_cast<std::size_t>(UnitId::pe_array)].busy_cycles = array;
-    stats.shift_cycles = shifting;
+    stats.shift_cycles = stats.shift_only_cycles = shifting;
     return stats;
 }
 

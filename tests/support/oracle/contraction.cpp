@@ -41,6 +41,16 @@ Word rescale(const Output& output, std::size_t channel, const Big& acc) {
     return to_word(clamp(rescale_open(output, channel, acc) + output.zero.at(channel), output.lo, output.hi));
 }
 
+Word HybridCode::factor(std::size_t term, Word code) const {
+    const bool is_step = code >= log_levels;
+    const Word step = is_step ? code - log_levels : 0;
+    if (is_step && step == 0) return 0;  // the zero code
+    const Word top = to_word(power_of_two(largest_shift));
+    if (term == 1) return step;
+    if (!is_step) return code > largest_shift ? 0 : to_word(power_of_two(largest_shift - static_cast<int>(code)));
+    return alignment < 0 ? top : top + step * to_word(power_of_two(alignment));
+}
+
 Big accumulate(const Contraction& form, const Word* codes, std::int64_t output, Overflows& overflows) {
     const Word* weights = form.weights.data() + output * form.depth;
     Big acc = 0;
@@ -49,7 +59,8 @@ Big accumulate(const Contraction& form, const Word* codes, std::int64_t output, 
         std::int64_t count = 0;
         for (std::int64_t k = 0; k < form.depth; ++k) {
             if (!form.term_of.empty() && form.term_of[static_cast<std::size_t>(k)] != static_cast<Word>(t)) continue;
-            sum.add((codes[k] - form.terms[t].zero) * weights[k]);
+            const Word factor = form.hybrid.log_levels > 0 ? form.hybrid.factor(t, codes[k]) : codes[k] - form.terms[t].zero;
+            sum.add(factor * weights[k]);
             if (++count % form.narrowing.chunk == 0) sum.narrow();
         }
         if (count % form.narrowing.chunk != 0) sum.narrow();

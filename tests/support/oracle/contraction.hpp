@@ -29,10 +29,19 @@ struct Narrowing {
     int chunk = 64;
 };
 
+/// A log-uniform operand: codes below `log_levels` are powers of two, the others steps.
+struct HybridCode {
+    Word log_levels = 0;  ///< 0: the operand is q - z
+    int largest_shift = 0;
+    int alignment = -1;   ///< -1: steps have a sum of their own
+    [[nodiscard]] Word factor(std::size_t term, Word code) const;
+};
+
 /// Weights are constants: linear, convolution, transposed convolution.
 struct Contraction {
     std::int64_t num_outputs = 0, depth = 0;
     Words weights;     ///< [N, K], centred
+    HybridCode hybrid;
     std::vector<Term> terms;
     Words term_of;     ///< [K]; empty: all in term 0
     Narrowing narrowing;
