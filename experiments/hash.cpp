@@ -11,7 +11,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace prelude::experiments {
@@ -70,17 +70,26 @@ std::string sha256_of_path(const fs::path& path) {
     return hash.finish();
 }
 
+std::string remembered_as(std::string_view what, const std::string& state, const std::function<std::string()>& compute) {
+    static std::map<std::pair<std::string, std::string>, std::string> known;
+    const auto key = std::pair(std::string(what), state);
+    const auto found = known.find(key);
+    return found != known.end() ? found->second : known[key] = compute();
+}
+
 std::string remembered(std::string_view what, const fs::path& file, const std::function<std::string()>& compute) {
-    static std::map<std::tuple<std::string, fs::path, std::uintmax_t, fs::file_time_type>, std::string> known;
     std::error_code failure;
-    if (!fs::is_regular_file(file, failure)) return compute();
+    const auto stamp = fs::is_regular_file(file, failure) ? stamp_of(file) : std::string{};
+    return stamp.empty() ? compute() : remembered_as(what, stamp, compute);
+}
+
+std::string stamp_of(const fs::path& file) {
+    std::error_code failure;
     const auto size = fs::file_size(file, failure);
-    if (failure) return compute();
+    if (failure) return {};
     const auto changed = fs::last_write_time(file, failure);
-    if (failure) return compute();
-    const std::tuple state{std::string(what), file, size, changed};
-    const auto found = known.find(state);
-    return found != known.end() ? found->second : known[state] = compute();
+    if (failure) return {};
+    return fmt::format("{} {} {}\n", file.string(), size, changed.time_since_epoch().count());
 }
 
 }  // namespace prelude::experiments

@@ -21,5 +21,10 @@ namespace prelude::experiments {
 /// of a sweep asks. Of a folder, whose time tells little, it is computed anew.
 /// Contract   one `compute` for a `what`; not for concurrent use; not for files that have to be checked (store/cache.hpp)
 [[nodiscard]] std::string remembered(std::string_view what, const std::filesystem::path& file, const std::function<std::string()>& compute);
+/// The same for what is told by a text of its own.
+[[nodiscard]] std::string remembered_as(std::string_view what, const std::string& state, const std::function<std::string()>& compute);
+
+/// Name, size and time of last change of a file: whether it is worth reading again in this process. Empty when it is not there.
+[[nodiscard]] std::string stamp_of(const std::filesystem::path& file);
 
 }  // namespace prelude::experiments

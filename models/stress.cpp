@@ -31,7 +31,7 @@ class Workbench {
 
     void add_tails() {
         for (std::int64_t block = 0; block < config_.depth; ++block) add_tails(fmt::format("image_encoder.blocks.{}.", block));
-        config_.mlp_width += kTailDirections * kUnitsOfDirection;
+        config_.mlp_width += added_mlp_width(settings_);
     }
 
     void condition_values() {
@@ -155,6 +155,14 @@ class Workbench {
 };
 
 }  // namespace
+
+bool changes_weights(const StressSettings& settings) noexcept {
+    return settings != StressSettings{.seed = settings.seed};
+}
+
+std::int64_t added_mlp_width(const StressSettings& settings) noexcept {
+    return settings.gelu_tail > 0 ? kTailDirections * kUnitsOfDirection : 0;
+}
 
 StressedModel stress(const SamConfig& config, const Weights& weights, const StressSettings& settings) {
     check(settings.channel_spread >= 1 && settings.condition >= 1 && settings.bimodal >= 0 && settings.gelu_tail >= 0, "stress: a strength out of range");

@@ -27,8 +27,14 @@ struct StressSettings {
     friend bool operator==(const StressSettings&, const StressSettings&) = default;
 };
 
+/// Whether anything but the seed differs from the defaults.
+[[nodiscard]] bool changes_weights(const StressSettings& settings) noexcept;
+
+/// Hidden units that join each encoder MLP.
+[[nodiscard]] std::int64_t added_mlp_width(const StressSettings& settings) noexcept;
+
 struct StressedModel {
-    SamConfig config;  ///< mlp_width is 8 larger with `gelu_tail`
+    SamConfig config;  ///< mlp_width is larger by added_mlp_width()
     Weights weights;
 };
 

@@ -2,22 +2,59 @@
 // The keys of `model`, `data` and `workload`: which network, on which pictures, and what one row executes.
 #include "experiments/config/field.hpp"
 
+#include <algorithm>
+
 namespace prelude::experiments {
 
 namespace {
 
 const std::vector<Word> kAuto = {{"auto", kUnset}};
 
+bool has_kind(const Settings& s, DataKind kind) {
+    return std::ranges::find(s.data.kinds, kind) != s.data.kinds.end();
+}
+bool uses_coco(const Settings& s) {
+    return has_kind(s, DataKind::coco);
+}
+bool uses_masks(const Settings& s) {
+    return has_kind(s, DataKind::masks);
+}
 bool uses_files(const Settings& s) {
-    for (const auto kind : s.data.kinds)
-        if (kind == DataKind::coco) return true;
-    return false;
+    return uses_coco(s) || uses_masks(s);
+}
+bool generates(const Settings& s) {
+    return has_kind(s, DataKind::phantom) || has_kind(s, DataKind::scene);
+}
+bool is_stressed(const Settings& s) {
+    return models::changes_weights(s.model.stress);
 }
 
-bool generates(const Settings& s) {
-    for (const auto kind : s.data.kinds)
-        if (kind != DataKind::coco) return true;
-    return false;
+void declare_stress_keys(std::vector<Key>& keys) {
+    const auto strength = [&](std::string_view path, double low, double high, std::vector<Word> words, std::string_view unit, std::string_view sentence,
+                              auto access) {
+        keys.push_back(field({.path = path,
+                              .domain = Domain::reals(low, high, std::move(words)),
+                              .unit = unit,
+                              .sentence = sentence,
+                              .because = "float outputs stay as they are up to rounding: what one tensor gains its neighbour takes back",
+                              .source = "models/stress.hpp",
+                              .affects = Affects::numeric},
+                             access));
+    };
+    strength("model.stress.channel_spread", 1, 10'000, {}, "largest / smallest", "Spread of the channels of the encoder's norms.",
+             [](auto& s) -> auto& { return s.model.stress.channel_spread; });
+    strength("model.stress.bimodal", 0, 100, {{"false", 0}, {"true", 3}}, "deviations", "How far the decoder's token-to-image keys move apart, channel by channel.",
+             [](auto& s) -> auto& { return s.model.stress.bimodal; });
+    strength("model.stress.condition", 1, 10'000, {}, "largest / smallest singular value", "Condition number put between values and output projection.",
+             [](auto& s) -> auto& { return s.model.stress.condition; });
+    strength("model.stress.gelu_tail", 0, 1'000, {}, "deviations", "Reach of hidden units that join each encoder MLP and add up to nothing.",
+             [](auto& s) -> auto& { return s.model.stress.gelu_tail; });
+    keys.push_back(field({.path = "model.stress.seed",
+                          .domain = Domain::integers({{0, std::numeric_limits<std::int64_t>::max()}}),
+                          .sentence = "Seed of the stress.",
+                          .affects = Affects::numeric,
+                          .effective = {"another key of model.stress is set", is_stressed}},
+                         [](auto& s) -> auto& { return s.model.stress.seed; }));
 }
 
 void declare_config_keys(std::vector<Key>& keys) {
@@ -102,17 +139,13 @@ void declare_model_keys(std::vector<Key>& keys) {
                     .sentence = "File of the layer list when model.kind is layers.",
                     .affects = Affects::numeric,
                     .fixed = "none"});
-    keys.push_back({.path = "model.stress",
-                    .domain = Domain::choice({{"none", 0}}),
-                    .sentence = "Synthetic outliers and other stress put on the weights.",
-                    .affects = Affects::numeric,
-                    .fixed = "none"});
+    declare_stress_keys(keys);
     declare_config_keys(keys);
 
     keys.push_back(field({.path = "data.kind",
-                          .domain = Domain::choices({{"phantom", 0}, {"scene", 1}, {"coco", 2}, later("masks")}),
+                          .domain = Domain::choices({{"phantom", 0}, {"scene", 1}, {"coco", 2}, {"masks", 3}}),
                           .sentence = "Pictures that accuracy is measured on: generated CT-like phantoms, generated natural-like "
-                                      "scenes, or a data set in COCO format.",
+                                      "scenes, a data set in COCO format, or a folder of pictures with their masks.",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.data.kinds; }));
     keys.push_back(field({.path = "data.split",
@@ -123,17 +156,32 @@ void declare_model_keys(std::vector<Key>& keys) {
                          [](auto& s) -> auto& { return s.data.split; }));
     keys.push_back(field({.path = "data.path",
                           .domain = Domain::path({{"none", 0}}, true),
-                          .sentence = "COCO-format annotation file, or the folder that holds it as `instances.json`; pictures lie beside it or in `images/` beside it.",
+                          .sentence = "coco: annotation file, or the folder that holds it as `instances.json`; pictures lie beside it or in `images/` beside it. "
+                                      "masks: the folder that holds `images/` and `masks/`.",
                           .because = "a relative path is looked up from the working directory, then beside the configuration file",
                           .affects = Affects::numeric,
-                          .effective = {"data.kind has coco", uses_files}},
+                          .effective = {"data.kind has coco or masks", uses_files}},
                          [](auto& s) -> auto& { return s.data.path; }));
+    keys.push_back(field({.path = "data.masks.form",
+                          .domain = Domain::choice({{"automatic", 0}, {"binary", 1}, {"labels", 2}}),
+                          .sentence = "binary: a mask file is one object; labels: every value is one; automatic: labels where there are several values.",
+                          .source = "models/data/mask_folder.hpp",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has masks", uses_masks}},
+                         [](auto& s) -> auto& { return s.data.masks.form; }));
+    keys.push_back(field({.path = "data.masks.void_labels",
+                          .domain = Domain::integer_list({1, (std::int64_t{1} << 32) - 1}),
+                          .unit = "label values",
+                          .sentence = "Values of a map of labels that are no object, such as 255 for borders.",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has masks", uses_masks}},
+                         [](auto& s) -> auto& { return s.data.masks.void_labels; }));
     keys.push_back(field({.path = "data.boxes",
                           .domain = Domain::path({{"annotations", 0}}),
                           .sentence = "Where box prompts come from: the annotations, or a detector's file in COCO's result format.",
                           .because = "a detection is a prompt for the annotation its box overlaps most, by at least a half; others are left out",
                           .affects = Affects::numeric,
-                          .effective = {"data.kind has coco", uses_files}},
+                          .effective = {"data.kind has coco", uses_coco}},
                          [](auto& s) -> auto& { return s.data.boxes; }));
     keys.push_back(field({.path = "data.num_images",
                           .domain = Domain::integers({{1, 100'000}}),

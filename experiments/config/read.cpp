@@ -412,8 +412,11 @@ class Reader {
                        std::string(find_key("quant.softmax.bits")->because));
         }
         const auto& kinds = settings.data.kinds;
-        if (std::find(kinds.begin(), kinds.end(), DataKind::coco) != kinds.end() && settings.data.path.empty())
-            refuse("data.kind", "coco needs data.path", "data.path: FILE or FOLDER", "the data set is not part of this project");
+        const auto has = [&](DataKind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
+        if ((has(DataKind::coco) || has(DataKind::masks)) && settings.data.path.empty())
+            refuse("data.kind", fmt::format("{} needs data.path", has(DataKind::coco) ? "coco" : "masks"), "data.path: FILE or FOLDER",
+                   "the data set is not part of this project");
+        if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
         // With a checkpoint its tensors have a say; its reader checks the sizes then.
         if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings.model, refuse, settings);
     }

@@ -4,7 +4,9 @@
 // Everything the configuration keys of one design point resolve to: plain values with their defaults.
 // The key table (keys.hpp) documents each and is the only way in from text.
 
+#include "models/data/mask_folder.hpp"
 #include "models/graph/sam_config.hpp"
+#include "models/stress.hpp"
 #include "quant/settings.hpp"
 #include "sim/design.hpp"
 
@@ -35,18 +37,20 @@ struct ModelSettings {
     std::string preset = "sam_nano";  ///< sam_nano | sam_vit_b | sam_vit_l | sam_vit_h | custom
     std::string checkpoint;           ///< path; "": the weights shipped with the preset, else shapes only; "none": shapes only
     ModelConfig config;
+    models::StressSettings stress;
     friend bool operator==(const ModelSettings&, const ModelSettings&) = default;
 };
 
-enum class DataKind { phantom, scene, coco };
+enum class DataKind { phantom, scene, coco, masks };
 enum class DataSplit { train, dev, test };
 enum class PromptKind { box, point };
 
 struct DataSettings {
     std::vector<DataKind> kinds{DataKind::phantom, DataKind::scene};
     DataSplit split = DataSplit::test;
-    std::string path;   ///< COCO-format data set
+    std::string path;   ///< COCO-format data set, or folder of pictures and masks
     std::string boxes;  ///< detections in COCO's result format; "": the annotations' boxes
+    models::MaskReading masks;
     int num_images = 16;
     int prompts_per_image = 4;
     std::vector<PromptKind> prompts{PromptKind::box, PromptKind::point};

@@ -4,6 +4,8 @@
 #include "experiments/hash.hpp"
 #include "models/checkpoint/sam_checkpoint.hpp"
 #include "models/data/coco.hpp"
+#include "models/data/mask_folder.hpp"
+#include "models/stress.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +50,18 @@ models::PromptSchedule schedule_of(const DataSettings& data) {
     return schedule;
 }
 
-models::DataKind generated(DataKind kind) { return kind == DataKind::phantom ? models::DataKind::phantom : models::DataKind::scene; }
+bool uses(const DataSettings& data, DataKind kind) { return std::ranges::find(data.kinds, kind) != data.kinds.end(); }
+
+/// Generated pictures like those of a kind.
+std::vector<models::DataKind> generated(DataKind kind) {
+    switch (kind) {
+        case DataKind::phantom: return {models::DataKind::phantom};
+        case DataKind::scene:
+        case DataKind::coco: return {models::DataKind::scene};
+        case DataKind::masks: return {models::DataKind::phantom, models::DataKind::scene};
+    }
+    return {};
+}
 
 fs::path annotation_file(const std::string& path) { return fs::is_directory(path) ? fs::path(path) / "instances.json" : fs::path(path); }
 
@@ -57,6 +70,42 @@ std::unique_ptr<models::EvaluationSet> coco_set(const DataSettings& data, int nu
     std::optional<std::vector<models::CocoBox>> boxes;
     if (!data.boxes.empty()) boxes = models::read_coco_boxes(data.boxes, annotated);
     return std::make_unique<models::CocoSet>(std::move(annotated), boxes, num_images, schedule_of(data));
+}
+
+std::unique_ptr<models::EvaluationSet> mask_set(const DataSettings& data, int num_images) {
+    return std::make_unique<models::MaskFolderSet>(models::read_mask_folder(data.path), data.masks, num_images, schedule_of(data));
+}
+
+std::string size_text(std::string_view name, const fs::path& file) {
+    std::error_code failure;
+    const auto size = fs::file_size(file, failure);
+    return fmt::format("{} {}\n", name, failure ? 0 : size);
+}
+
+std::string content_of_annotations(const fs::path& file) {
+    return remembered("coco", file, [&] {
+        const auto data = models::read_coco(file);
+        auto text = sha256_of_path(file) + "\n";
+        for (const auto& image : data.images) text += size_text(image.file_name, models::picture_path(data, image));
+        return sha256(text);
+    });
+}
+
+std::string content_of_folder(const fs::path& path) {
+    const auto folder = models::read_mask_folder(path);
+    std::string state;
+    for (const auto& picture : folder.pictures) {
+        state += stamp_of(picture.picture);
+        for (const auto& mask : picture.masks) state += stamp_of(mask);
+    }
+    return remembered_as("masks", state, [&] {
+        std::string text;
+        for (const auto& picture : folder.pictures) {
+            text += size_text(picture.name, picture.picture);
+            for (const auto& mask : picture.masks) text += fmt::format("{} {}\n", mask.lexically_relative(folder.folder).generic_string(), sha256_of_path(mask));
+        }
+        return sha256(text);
+    });
 }
 
 std::unique_ptr<models::EvaluationSet> generated_pictures(const DataSettings& data, std::vector<models::DataKind> kinds, models::Split split, std::uint64_t seed,
@@ -77,13 +126,19 @@ LoadedModel load_model(const ModelSettings& model) {
     const auto path = checkpoint_path(model);
     if (path.empty()) return {.config = model_config(model), .weights = std::nullopt};
     auto checkpoint = models::open_sam(path, given_sizes(model));
-    return {.config = checkpoint.config, .weights = std::move(checkpoint.weights)};
+    if (!models::changes_weights(model.stress)) return {.config = checkpoint.config, .weights = std::move(checkpoint.weights)};
+    auto stressed = models::stress(checkpoint.config, checkpoint.weights, model.stress);
+    return {.config = stressed.config, .weights = std::move(stressed.weights)};
 }
 
 models::SamConfig model_config(const ModelSettings& model) {
-    if (const auto path = checkpoint_path(model); !path.empty()) return models::open_sam(path, given_sizes(model)).config;
     auto config = models::sam_preset(model.preset).value_or(models::SamConfig{});
-    model.config.apply(config);
+    if (const auto path = checkpoint_path(model); !path.empty()) {
+        config = models::open_sam(path, given_sizes(model)).config;
+    } else {
+        model.config.apply(config);
+    }
+    config.mlp_width += models::added_mlp_width(model.stress);
     return config;
 }
 
@@ -97,8 +152,10 @@ std::unique_ptr<models::EvaluationSet> evaluation_set(const DataSettings& data, 
         const auto kind = data.kinds[static_cast<std::size_t>(k)];
         if (kind == DataKind::coco) {
             sets.push_back(coco_set(data, share));
+        } else if (kind == DataKind::masks) {
+            sets.push_back(mask_set(data, share));
         } else {
-            kinds.push_back(generated(kind));
+            kinds.push_back(generated(kind).front());
             sets.push_back(generated_pictures(data, {kinds.back()}, split_of(data.split), data.seed, share, size));
         }
     }
@@ -110,23 +167,15 @@ std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings,
     const auto& calibration = settings.quant.calibration;
     if (calibration.on_evaluated_images) return evaluation_set(settings.data, config);
     std::vector<models::DataKind> kinds;
-    for (const auto kind : settings.data.kinds)
-        if (std::ranges::find(kinds, generated(kind)) == kinds.end()) kinds.push_back(generated(kind));
+    for (const auto kind : settings.data.kinds) {
+        for (const auto like : generated(kind))
+            if (std::ranges::find(kinds, like) == kinds.end()) kinds.push_back(like);
+    }
     return generated_pictures(settings.data, std::move(kinds), models::Split::train, calibration.seed, calibration.num_images, static_cast<int>(config.image_size));
 }
 
-std::string content_of_data(const std::string& path) {
-    const auto file = annotation_file(path);
-    return remembered("coco", file, [&] {
-        const auto data = models::read_coco(file);
-        auto text = sha256_of_path(file) + "\n";
-        for (const auto& image : data.images) {
-            std::error_code failure;
-            const auto size = fs::file_size(models::picture_path(data, image), failure);
-            text += fmt::format("{} {}\n", image.file_name, failure ? 0 : size);
-        }
-        return sha256(text);
-    });
+std::string content_of_data(const DataSettings& data) {
+    return uses(data, DataKind::masks) ? content_of_folder(data.path) : content_of_annotations(annotation_file(data.path));
 }
 
 }  // namespace prelude::experiments

@@ -31,13 +31,13 @@ struct LoadedModel {
 /// Throws    DataError listing what is wrong with the file or its pictures
 [[nodiscard]] std::unique_ptr<models::EvaluationSet> evaluation_set(const DataSettings& data, const models::SamConfig& config);
 
-/// The pictures calibration looks at: the training split, or the evaluated pictures themselves. A COCO file has no training split
-/// of its own: generated scenes stand in, so that no evaluated picture is seen unless asked for.
+/// The pictures calibration looks at: the training split, or the evaluated pictures themselves. A COCO file or a folder of masks
+/// has no training split of its own: generated scenes, for masks phantoms too, stand in, so that no evaluated picture is seen unless asked for.
 [[nodiscard]] std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings, const models::SamConfig& config);
 
-/// What a key of a cached result says of a COCO data set: the SHA-256 of the annotation file's bytes and of its pictures' names and sizes
-/// (not of their bytes: a picture replaced by one of equal length is not noticed).
-/// Throws    DataError for a broken annotation file
-[[nodiscard]] std::string content_of_data(const std::string& path);
+/// What a key of a cached result says of the data set at data.path: the SHA-256 of the bytes of the annotation file or the masks, and of
+/// the pictures' names and sizes (not of their bytes: a picture replaced by one of equal length is not noticed).
+/// Throws    DataError for a broken annotation file or folder
+[[nodiscard]] std::string content_of_data(const DataSettings& data);
 
 }  // namespace prelude::experiments

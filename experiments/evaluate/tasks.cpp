@@ -27,7 +27,7 @@ std::string content_of_file(const std::string& path) {
 
 /// Paths by what is there; of a COCO file the pictures it names are part.
 ContentOf content_of(const Settings& settings) {
-    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(path) : content_of_file(path); };
+    return [&data = settings.data](const std::string& path) { return path == data.path ? content_of_data(data) : content_of_file(path); };
 }
 
 std::string text_of(const Settings& settings, std::initializer_list<std::string_view> sections) {

@@ -189,6 +189,12 @@ MaskFolderSet::MaskFolderSet(MaskFolder folder, MaskReading reading, int num_ima
     problems.throw_if_any();
 }
 
+std::vector<std::string> MaskFolderSet::left_out() const {
+    if (skipped_.without_mask + skipped_.empty == 0) return {};
+    return {fmt::format("{} left out: pictures without a mask file {}, whose masks are empty {}", folder_.folder.filename().string(),
+                        skipped_.without_mask, skipped_.empty)};
+}
+
 EvaluationImage MaskFolderSet::image(int index) const {
     const auto& picture = folder_.pictures[shown_[static_cast<std::size_t>(index)]];
     EvaluationImage result{.name = picture.name, .image = read_image(picture.picture), .prompts = {}};

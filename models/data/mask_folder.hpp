@@ -29,6 +29,7 @@ enum class MaskForm {
 struct MaskReading {
     MaskForm form = MaskForm::automatic;
     std::vector<std::uint32_t> void_labels{};  ///< values that are no object, such as the border of objects; not for `binary`
+    friend bool operator==(const MaskReading&, const MaskReading&) = default;
 };
 
 /// What is in a mask file.
@@ -83,6 +84,7 @@ class MaskFolderSet final : public EvaluationSet {
 
     [[nodiscard]] int size() const noexcept override { return static_cast<int>(shown_.size()); }
     [[nodiscard]] EvaluationImage image(int index) const override;
+    [[nodiscard]] std::vector<std::string> left_out() const override;
     [[nodiscard]] const MaskFolderSkipped& skipped() const noexcept { return skipped_; }
 
   private:

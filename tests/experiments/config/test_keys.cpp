@@ -85,6 +85,8 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "64",
                                             "0.25",
                                             "hluq",
+                                            "masks",
+                                            "labels",
                                             "auto",
                                             "none",
                                             "scene",
@@ -176,7 +178,6 @@ TEST_CASE("What a later version will do is refused by name") {
         return refusals[0].found;
     };
     CHECK(refusal("quant.method", "ptq4sam") == "ptq4sam is not available in this version");
-    CHECK(refusal("data.kind", "[phantom, masks]") == "masks is not available in this version");
     CHECK(refusal("quant.softmax.scheme", "lnq") == "lnq is not available in this version");
     CHECK(refusal("quant.acnr", "true") == "true is not available in this version");
     CHECK(refusal("hw.attention", "fused_recompute") == "fused_recompute is not available in this version");
@@ -252,13 +253,18 @@ TEST_CASE("Every key of the contract is in the table") {
     // The keys scripts rely on.
     for (const std::string_view path : {"model.preset",
                                         "model.checkpoint",
-                                        "model.stress",
+                                        "model.stress.channel_spread",
+                                        "model.stress.bimodal",
+                                        "model.stress.condition",
+                                        "model.stress.gelu_tail",
                                         "model.kind",
                                         "model.path",
                                         "data.kind",
                                         "data.split",
                                         "data.path",
                                         "data.boxes",
+                                        "data.masks.form",
+                                        "data.masks.void_labels",
                                         "data.num_images",
                                         "data.prompts_per_image",
                                         "data.prompts",

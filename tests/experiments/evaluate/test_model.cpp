@@ -14,6 +14,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -50,6 +51,48 @@ std::vector<std::string> names_of(const models::EvaluationSet& set) {
 }
 
 }  // namespace
+
+TEST_CASE("A folder of masks gives its objects, and another mask is other data") {
+    const testing::TemporaryFolder folder;
+    fs::create_directories(folder / "images");
+    fs::create_directories(folder / "masks");
+    models::Image picture{.width = 8, .height = 6, .rgb = std::vector<std::uint8_t>(144, 0)};
+    models::write_png(folder / "images/a.png", picture);
+    models::write_png(folder / "images/b.png", picture);
+    const auto draw = [&](std::uint8_t value) {  // a row of one label, a row of another
+        for (std::size_t i = 0; i < 24; ++i) picture.rgb[48 + i] = 1, picture.rgb[96 + i] = value;
+        models::write_png(folder / "masks/a.png", picture);
+    };
+    draw(2);
+    auto settings = read_configuration_text("model: {checkpoint: none}\ndata: {kind: [masks, phantom], num_images: 4, prompts: [box], path: " + folder.path().string() + "}\n",
+                                            "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs").base;
+    const auto config = model_config(settings.model);
+    const auto set = evaluation_set(settings.data, config);
+    CHECK(set->size() == 3);  // one picture has masks, two are drawn
+    CHECK(set->image(0).name == "a");
+    CHECK(set->image(0).prompts.size() == 2);
+    CHECK(set->left_out().size() == 1);  // b, which has none
+    const auto labels = content_of_data(settings.data);
+    CHECK(content_of_data(settings.data) == labels);
+    draw(3);
+    CHECK(content_of_data(settings.data) != labels);
+    settings.data.masks.void_labels = {3};
+    CHECK(evaluation_set(settings.data, config)->image(0).prompts.size() == 1);
+    CHECK(calibration_set(settings, config)->size() == settings.quant.calibration.num_images);
+}
+
+TEST_CASE("A stressed model has other weights and, with long tails, a wider MLP, of which every graph knows") {
+    auto settings = read_configuration_text("model: {preset: sam_nano, stress: {gelu_tail: 10, bimodal: true}}\n", "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs").base;
+    CHECK(settings.model.stress.bimodal == 3);
+    const auto plain = load_model({});
+    const auto stressed = load_model(settings.model);
+    CHECK(stressed.config.mlp_width == plain.config.mlp_width + 8);
+    CHECK(model_config(settings.model).mlp_width == stressed.config.mlp_width);
+    settings.model.checkpoint = "none";
+    CHECK(model_config(settings.model).mlp_width == stressed.config.mlp_width);
+    const std::string keys = "mask_decoder.transformer.layers.0.cross_attn_token_to_image.k_proj.bias";
+    CHECK_FALSE(std::ranges::equal(stressed.weights->values(keys), plain.weights->values(keys)));
+}
 
 TEST_CASE("A COCO data set is found by its file or its folder and gives what it has") {
     const DataFolder data;
@@ -92,16 +135,17 @@ TEST_CASE("Calibration for photographs looks at generated scenes of the training
 TEST_CASE("The content of a data set changes with its annotations and with the size of a picture") {
     const DataFolder data;
     const auto file = (data.folder / "instances.json").string();
-    const auto before = content_of_data(file);
-    CHECK(content_of_data(data.folder.path().string()) == before);
+    const auto content_of = [](const std::string& path) { return content_of_data({.kinds = {DataKind::coco}, .path = path}); };
+    const auto before = content_of(file);
+    CHECK(content_of(data.folder.path().string()) == before);
     testing::write_file(data.folder / "instances.json", testing::read_file(file) + "\n");
-    const auto changed = content_of_data(file);
+    const auto changed = content_of(file);
     CHECK(changed != before);
     testing::write_file(data.folder / "images/2.png", testing::read_file(data.folder / "images/2.png") + "more");
     testing::write_file(data.folder / "instances.json", testing::read_file(file) + "\n");
-    CHECK(content_of_data(file) != changed);
+    CHECK(content_of(file) != changed);
     testing::write_file(data.folder / "instances.json", "{}");
-    CHECK_THROWS_AS(content_of_data(file), models::DataError);
+    CHECK_THROWS_AS(content_of(file), models::DataError);
 }
 
 TEST_CASE("What a data set leaves out stands in the warnings of a row") {
