@@ -11,8 +11,8 @@
 #include "models/overloaded.hpp"
 #include "quant/arithmetic/rescale.hpp"
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/calibration/layer_weights.hpp"
 #include "quant/calibration/scales.hpp"
-#include "quant/calibration/weights.hpp"
 
 namespace prelude::quant {
 
@@ -34,8 +34,9 @@ constexpr std::array<double, 3> kPixelMean{123.675, 116.28, 103.53}, kPixelDevia
 /// Lowers node by node; the scales of all values are settled before (ValueScales).
 class Lowering {
   public:
-    Lowering(const Graph& graph, const models::Weights& weights, const Settings& settings, QuantizedGraph& target)
-        : graph_(graph), weights_(weights), settings_(settings), target_(target) {}
+    Lowering(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges,
+             QuantizedGraph& target)
+        : graph_(graph), weights_(weights), settings_(settings), ranges_(ranges), target_(target) {}
 
     void run() {
         for (const auto& node : graph_.nodes()) {
@@ -88,9 +89,9 @@ class Lowering {
         return tensor.empty() ? std::span<const float>{} : weights_.values(tensor);
     }
 
-    /// The common part of linear, convolution and transposed convolution. `repeat`: positions of k per channel.
-    [[nodiscard]] Contraction contraction(const Node& node, const QuantizedWeights& weights, std::span<const float> bias, std::size_t repeat,
-                                          std::size_t outputs_per_channel = 1) {
+    /// The common part of linear, convolution and transposed convolution; values [N, K].
+    [[nodiscard]] Contraction contraction(const Node& node, std::span<const float> values, const std::string& bias_name, const LayerShape& shape) {
+        const auto [weights, bias] = layer_codes(graph_, node, values, optional_values(bias_name), shape, settings_, ranges_, target_);
         const auto& plan = target_.plan.contraction(node.name);
         const auto& in = meaning(node.inputs[0]);
         const auto& operand = format(node.inputs[0]);
@@ -110,13 +111,13 @@ class Lowering {
             form.terms.back().zero_point = pixels ? 0 : in.zero_point[g];
         }
         if (form.terms.size() > 1 && !hybrid) {
-            for (std::size_t k = 0; k < static_cast<std::size_t>(plan.depth); ++k) form.term_of.push_back(in.group_of[k / repeat]);
+            for (std::size_t k = 0; k < static_cast<std::size_t>(plan.depth); ++k) form.term_of.push_back(in.group_of[k / shape.taps]);
         }
-        const auto outputs = static_cast<std::size_t>(weights.num_outputs) / outputs_per_channel;
+        const auto outputs = static_cast<std::size_t>(weights.num_outputs) / shape.shared;
         form.rescale = rescale_to(
             node.output, outputs, operand_shift(plan.accumulator_bits, settings_),
-            [&](std::size_t o) { return constants.unit * weights.scale[o * outputs_per_channel]; },
-            [&](std::size_t o) { return (bias.empty() ? 0.0 : static_cast<double>(bias[o])) + in.offset * row_sum(weights, o); });
+            [&, &codes = weights](std::size_t o) { return constants.unit * codes.scale[o * shape.shared]; },
+            [&, &codes = weights, &real = bias](std::size_t o) { return (real.empty() ? 0.0 : real[o]) + in.offset * row_sum(codes, o); });
         return form;
     }
 
@@ -148,29 +149,22 @@ class Lowering {
     }
 
     Operation lower(const Node& node, const models::Linear& op) {
-        const auto& plan = target_.plan.contraction(node.name);
-        const auto weights = quantize_weights(weights_.values(op.weight), op.out_features, plan.depth, 1, plan.right_bits, settings_);
-        return contraction(node, weights, optional_values(op.bias), 1);
+        return contraction(node, weights_.values(op.weight), op.bias, {.num_outputs = op.out_features});
     }
 
     Operation lower(const Node& node, const models::Conv& op) {
-        const auto& plan = target_.plan.contraction(node.name);
         const auto positions = static_cast<std::size_t>(op.kernel * op.kernel);
+        const LayerShape shape{.num_outputs = op.out_channels, .taps = positions};
         const auto values = weights_.values(op.weight);
-        if (format(node.inputs[0]).kind != FormatKind::pixel) {
-            const auto weights = quantize_weights(values, op.out_channels, plan.depth, 1, plan.right_bits, settings_);
-            return contraction(node, weights, optional_values(op.bias), positions);
-        }
+        if (format(node.inputs[0]).kind != FormatKind::pixel) return contraction(node, values, op.bias, shape);
         std::vector<float> folded(values.begin(), values.end());
         for (std::size_t i = 0; i < folded.size(); ++i) folded[i] = static_cast<float>(folded[i] / kPixelDeviation[i / positions % 3]);
-        const auto weights = quantize_weights(folded, op.out_channels, plan.depth, 1, plan.right_bits, settings_);
-        PatchEmbedding embedding{.contraction = contraction(node, weights, optional_values(op.bias), positions), .patch = op.kernel};
+        PatchEmbedding embedding{.contraction = contraction(node, folded, op.bias, shape), .patch = op.kernel};
         for (std::size_t c = 0; c < 3; ++c) embedding.mean_q8[c] = static_cast<std::int64_t>(std::nearbyint(kPixelMean[c] * 256.0));
         return embedding;
     }
 
     Operation lower(const Node& node, const models::ConvTranspose& op) {
-        const auto& plan = target_.plan.contraction(node.name);
         const auto positions = static_cast<std::size_t>(op.kernel * op.kernel);
         const auto outputs = static_cast<std::size_t>(op.out_channels) * positions, depth = static_cast<std::size_t>(op.in_channels);
         const auto values = weights_.values(op.weight);  // [C, O*k*k]
@@ -178,8 +172,7 @@ class Lowering {
         for (std::size_t k = 0; k < depth; ++k) {
             for (std::size_t n = 0; n < outputs; ++n) turned[n * depth + k] = values[k * outputs + n];
         }
-        const auto weights = quantize_weights(turned, static_cast<std::int64_t>(outputs), plan.depth, positions, plan.right_bits, settings_);
-        return contraction(node, weights, optional_values(op.bias), 1, positions);
+        return contraction(node, turned, op.bias, {.num_outputs = static_cast<std::int64_t>(outputs), .shared = positions});
     }
 
     Operation lower(const Node& node, const models::MatMul& op) {
@@ -233,7 +226,7 @@ class Lowering {
             whole.weight_per_channel = false;
             whole.weight_symmetric = true;
             const auto rows = static_cast<std::int64_t>(values.size()) / op.head_dim;
-            auto quantized = quantize_weights(values, rows, op.head_dim, 1, settings_.rel_pos_bits, whole);
+            auto quantized = round_to_nearest(values, weight_grids(values, rows, op.head_dim, 1, settings_.rel_pos_bits, whole));
             codes = std::move(quantized.codes);
             const int shift = operand_shift(target_.plan.contraction(node.name).accumulator_bits, settings_);
             rescale = rescale_to(node.output, 1, shift, [&](std::size_t) { return real.scale[0] * quantized.scale[0] * kLog2E; },
@@ -300,7 +293,7 @@ class Lowering {
             if (in.bits > kMaxHybridInputBits) {
                 throw SettingsError(fmt::format("hybrid codes come from a table of at most {} input bits, quant.gelu_input_bits asks for {}", kMaxHybridInputBits, in.bits));
             }
-            for (int code = 0; code < 1 << in.bits; ++code) form.table.push_back(hybrid_code(out, to, function((code - from.zero_point[0]) * from.scale[0])));
+            for (int code = 0; code < 1 << in.bits; ++code) form.table.push_back(word_of(out, to, 0, function((code - from.zero_point[0]) * from.scale[0])));
             return form;
         }
         const auto image = [&](double code) { return to.zero_point[0] + function((code - from.zero_point[0]) * from.scale[0]) / to.scale[0]; };
@@ -314,18 +307,6 @@ class Lowering {
         const double step = std::ldexp(1.0, in.bits - 8);
         for (int i = 0; i <= kSegments; ++i) form.table.push_back(static_cast<std::int32_t>(std::nearbyint(std::ldexp(image(i * step), kSegmentGuard))));
         return form;
-    }
-
-    /// The code of a real number; a tie goes to the lower code.
-    [[nodiscard]] static std::int32_t hybrid_code(const Format& form, const Meaning& meaning, double x) {
-        const double y = x - meaning.offset, log_scale = std::ldexp(meaning.scale[0], form.shift_cap);
-        const auto half_down = [](double v) { return std::ceil(v - 0.5); };
-        if (y > log_scale) {
-            const double step = std::clamp(half_down((y - log_scale) / meaning.scale[1]), 0.0, static_cast<double>((1 << form.bits) - 1 - form.log_levels));
-            return step == 0 ? 0 : form.log_levels + static_cast<std::int32_t>(step);  // the lowest step is the highest power
-        }
-        const double shift = y > 0 ? half_down(-std::log2(y / log_scale)) : std::numeric_limits<double>::infinity();
-        return shift > form.shift_cap ? form.log_levels : static_cast<std::int32_t>(shift);
     }
 
     Operation lower(const Node& node, const models::Gelu&) {
@@ -418,6 +399,7 @@ class Lowering {
     const Graph& graph_;
     const models::Weights& weights_;
     const Settings& settings_;
+    const Ranges& ranges_;
     QuantizedGraph& target_;
 };
 
@@ -427,7 +409,7 @@ QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, con
                         const Ranges& ranges) {
     QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
     settle_scales(graph, weights, settings, ranges, target);
-    Lowering(graph, weights, settings, target).run();
+    Lowering(graph, weights, settings, ranges, target).run();
     return target;
 }
 

@@ -24,6 +24,13 @@ struct Meaning {
     double offset = 0;
 };
 
+/// The stored word nearest to a real number, saturated; a tie goes to the even code, of a hybrid format to the lower one.
+///
+/// Limits    code, hybrid, fixed and score formats
+[[nodiscard]] std::int32_t word_of(const Format& form, const Meaning& meaning, std::size_t channel, double x);
+/// The real number a word stands for.
+[[nodiscard]] double value_of(const Meaning& meaning, std::size_t channel, std::int32_t word);
+
 struct QuantizedGraph {
     models::SamConfig config;
     Settings settings;

@@ -35,6 +35,9 @@ struct SoftmaxSettings {
     friend bool operator==(const SoftmaxSettings&, const SoftmaxSettings&) = default;
 };
 
+enum class WeightRounding { nearest, gptq, least_squares };
+enum class WeightRange { extremes, mse };
+
 /// Codes of the MLP's hidden layer, the input of lin2.
 enum class HiddenScheme { uniform, hluq };
 
@@ -93,6 +96,8 @@ struct Settings {
     int groups = 1;
     bool weight_symmetric = true;
     bool weight_per_channel = true;
+    WeightRounding weight_rounding = WeightRounding::nearest;
+    WeightRange weight_range = WeightRange::extremes;
     /// Patch embedding, decoder weights and the decoder tail keep at least this many bits.
     int edge_bits = 8;
     int gelu_input_bits = 0;  ///< 0: 8, or 10 at 8-bit activations

@@ -83,7 +83,7 @@ quant::Ranges ranges_of(const Settings& settings, const LoadedModel& model, cons
         }
     }
     models::Predictor predictor(model.config, *model.weights);
-    auto ranges = quant::calibrate(predictor, *calibration_set(settings, model.config), settings.quant.calibration);
+    auto ranges = quant::calibrate(predictor, *calibration_set(settings, model.config), settings.quant);
     if (!file.empty()) {
         fs::create_directories(file.parent_path());
         write_atomically_with(file, [&](const fs::path& temporary) { quant::save_ranges(ranges, temporary); });

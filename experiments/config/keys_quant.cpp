@@ -160,12 +160,22 @@ void declare_width_keys(std::vector<Key>& keys) {
 }
 
 void declare_weight_keys(std::vector<Key>& keys) {
-    keys.push_back({.path = "quant.weight_rounding",
-                    .domain = Domain::choice({{"nearest", 0}, later("gptq"), later("least_squares")}),
-                    .sentence = "How weights are rounded to codes.",
-                    .affects = Affects::numeric,
-                    .effective = kInteger,
-                    .fixed = "nearest"});
+    keys.push_back(field({.path = "quant.weight_rounding",
+                          .domain = Domain::choice({{"nearest", 0}, {"gptq", 1}, {"least_squares", 2}}),
+                          .sentence = "How weights become codes: each to its nearest; with feedback of errors, so that outputs stay; or so that outputs "
+                                      "stay what the float inputs gave.",
+                          .because = "no gradients: sampled inputs of calibration and one factorisation per layer",
+                          .source = "quant/calibration/rounding.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.weight_rounding; }));
+    keys.push_back(field({.path = "quant.weight_range",
+                          .domain = Domain::choice({{"extremes", 0}, {"mse", 1}}),
+                          .sentence = "What a weight scale covers: the extremes, or the share of them whose codes have the smallest squared error.",
+                          .source = "quant/calibration/weights.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.weight_range; }));
     keys.push_back(field({.path = "quant.weight_symmetric",
                           .domain = Domain::boolean(),
                           .sentence = "Weight codes without a zero point: +-(2^(bits-1) - 1).",

@@ -56,7 +56,8 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     Keys keys;
     keys.reference = key_of(TaskKind::reference, {kFingerprint.models, model, data});
     // Calibration looks at the same kinds of pictures and prompts that are evaluated, from another split.
-    keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train", text_of(settings, {"quant.calibration"})});
+    keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train",
+                                           quant::needs_layer_rows(settings.quant) ? "rows" : "", text_of(settings, {"quant.calibration"})});
     const auto numeric = model + numeric_text(settings, content_of(settings));
     keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
     if (!design) return keys;
@@ -113,7 +114,7 @@ json run_ranges(const Outline& point, const fs::path& cache) {
     const auto model = load_model(point.settings.model);
     models::Predictor predictor(model.config, *model.weights);
     const auto set = calibration_set(point.settings, model.config);
-    quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant.calibration), ranges_file(cache, point.keys.ranges));
+    quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant), ranges_file(cache, point.keys.ranges));
     return {{"num_images", set->size()}};
 }
 

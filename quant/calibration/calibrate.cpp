@@ -5,18 +5,12 @@
 
 namespace prelude::quant {
 
-std::set<std::string, std::less<>> hidden_layers(const models::Graph& graph) {
-    std::set<std::string, std::less<>> names;
-    for (const auto& node : graph.nodes()) {
-        if (std::holds_alternative<models::Linear>(node.op) && node.name.ends_with(".lin2")) names.insert(graph.value(node.inputs[0]).name);
-    }
-    return names;
-}
+bool needs_layer_rows(const Settings& settings) noexcept { return settings.weight_rounding != WeightRounding::nearest; }
 
-Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const CalibrationSettings& settings) {
+Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings) {
     // Value ids are the same for every workload of points and boxes: one graph names them all.
     const auto& graph = predictor.executor({}).graph();
-    RangeObserver observer(settings.observer, hidden_layers(graph));
+    RangeObserver observer(settings.calibration.observer, needs_layer_rows(settings) ? layer_rows(graph) : hidden_layer_rows(graph));
     std::vector<models::Value> values(graph.values().begin(), graph.values().end());
     const auto hook = [&](const models::Node*, models::ValueId id, models::Tensor& tensor) { observer.observe(values[static_cast<std::size_t>(id)], tensor); };
     for (int index = 0; index < set.size(); ++index) {
@@ -25,7 +19,7 @@ Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set,
         for (const auto& prompt : item.prompts) (void)predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
         observer.end_image();
     }
-    return observer.ranges(settings.margin);
+    return observer.ranges(settings.calibration.margin);
 }
 
 void save_ranges(const Ranges& ranges, const std::filesystem::path& path) {
@@ -37,8 +31,8 @@ void save_ranges(const Ranges& ranges, const std::filesystem::path& path) {
         for (const auto& channel : value.channels) words.push_back(channel.lo), words.push_back(channel.hi);
         tensors.push_back(models::to_write<double>(name, models::Shape{static_cast<std::int64_t>(value.channels.size()), 2}, words));
         if (!value.rows.empty()) {
-            const auto columns = static_cast<std::int64_t>(value.channels.size());
-            tensors.push_back(models::to_write<float>(name + "#rows", models::Shape{static_cast<std::int64_t>(value.rows.size()) / columns, columns}, value.rows));
+            const auto count = static_cast<std::int64_t>(value.rows.size()) / value.row_length;
+            tensors.push_back(models::to_write<float>(name + "#rows", models::Shape{count, value.row_length}, value.rows));
         }
         if (!value.sample.empty()) {
             tensors.push_back(models::to_write<float>(name + "#sample", models::Shape{static_cast<std::int64_t>(value.sample.size())}, value.sample));
@@ -62,6 +56,7 @@ Ranges load_ranges(const std::filesystem::path& path) {
         if (file.contains(name + "#rows")) {
             const auto rows = file.view<float>(name + "#rows");
             value.rows.assign(rows.begin(), rows.end());
+            value.row_length = file.tensor(name + "#rows").shape.back();
         }
         if (file.contains(name + "#sample")) {
             const auto sample = file.view<float>(name + "#sample");

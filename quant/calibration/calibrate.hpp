@@ -6,16 +6,17 @@
 #include "models/data/evaluation_set.hpp"
 #include "models/predictor.hpp"
 #include "quant/calibration/observer.hpp"
+#include "quant/settings.hpp"
 
 namespace prelude::quant {
 
-/// Names of the values that enter a lin2: the hidden layers of the MLPs.
-[[nodiscard]] std::set<std::string, std::less<>> hidden_layers(const models::Graph& graph);
+/// Whether the settings need the rows of every layer's input, not of the hidden layers alone.
+[[nodiscard]] bool needs_layer_rows(const Settings& settings) noexcept;
 
-/// Runs the FP32 model over a set and collects the range of every value, and a sample of rows of the hidden layers.
+/// Runs the FP32 model over a set and collects the range of every value, and a sample of the rows that searches need.
 ///
 /// Meaning   each picture is encoded once and asked for every one of its prompts; the observer closes a picture after its prompts
-[[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const CalibrationSettings& settings);
+[[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings);
 
 /// Ranges as a safetensors file (f64 ends, f32 samples), atomic; and back. Throws CheckpointError for a broken file.
 void save_ranges(const Ranges& ranges, const std::filesystem::path& path);

@@ -9,8 +9,8 @@ namespace prelude::quant {
 namespace {
 
 constexpr std::size_t kSamplesPerObservation = 512, kMaxSample = 1u << 15;
-constexpr std::int64_t kRowsPerObservation = 32;
-constexpr std::size_t kMaxRowWords = 1u << 21;  // 8 MB a value
+constexpr std::int64_t kRowsPerObservation = 64;
+constexpr std::size_t kMaxRowWords = 1u << 22;  // 16 MB a value
 
 /// Extremes of every channel of a tensor, real 0 included.
 std::vector<Range> channel_ranges(const models::Value& value, const models::Tensor& tensor) {
@@ -59,14 +59,9 @@ void RangeObserver::observe(const models::Value& value, const models::Tensor& te
     } else {
         for (std::size_t c = 0; c < seen.size(); ++c) record.image[c].include(seen[c]);
     }
-    if (row_values_.contains(value.name)) {
-        const auto rows = tensor.shape().num_rows();
-        const auto step = std::max<std::int64_t>(1, rows / kRowsPerObservation);
-        for (std::int64_t row = step / 2; row < rows; row += step) {
-            const auto words = tensor.row(row);
-            if (record.rows.size() + words.size() > kMaxRowWords) break;
-            record.rows.insert(record.rows.end(), words.begin(), words.end());
-        }
+    if (const auto form = row_forms_.find(value.name); form != row_forms_.end()) {
+        record.row_length = row_length(form->second, tensor.shape());
+        sample_rows(form->second, tensor, kRowsPerObservation, kMaxRowWords, record.rows);
     }
     if (kind_ != Observer::mse) return;
     const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(tensor.num_elements()) / kSamplesPerObservation);
@@ -99,7 +94,7 @@ void RangeObserver::end_image() {
 Ranges RangeObserver::ranges(double margin) const {
     Ranges result;
     for (const auto& [name, record] : records_) {
-        ValueRanges ranges{record.total, record.sample, record.rows};
+        ValueRanges ranges{record.total, record.sample, record.rows, record.row_length};
         for (auto& channel : ranges.channels) channel = {channel.lo * margin, channel.hi * margin};
         result.emplace(name, std::move(ranges));
     }

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "models/graph/graph.hpp"
+#include "quant/calibration/rows.hpp"
 #include "quant/settings.hpp"
 
 namespace prelude::quant {
@@ -26,7 +26,8 @@ struct Range {
 struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
     std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
-    std::vector<float> rows;      ///< a sample of whole rows [R, C]: of the inputs that a search judges by a layer's output
+    std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output
+    std::int64_t row_length = 0;
     [[nodiscard]] Range whole() const noexcept;
 };
 
@@ -41,8 +42,8 @@ using Ranges = std::map<std::string, ValueRanges, std::less<>>;
 ///  - the result depends on the order of pictures only in rounding, and is the same for equal input.
 class RangeObserver {
   public:
-    /// `row_values`: names of the values whose rows are sampled too.
-    explicit RangeObserver(Observer kind, std::set<std::string, std::less<>> row_values = {}) : kind_(kind), row_values_(std::move(row_values)) {}
+    /// `row_forms`: the values whose rows are sampled too.
+    explicit RangeObserver(Observer kind, RowForms row_forms = {}) : kind_(kind), row_forms_(std::move(row_forms)) {}
 
     void observe(const models::Value& value, const models::Tensor& tensor);
     void end_image();
@@ -53,11 +54,11 @@ class RangeObserver {
     struct Record {
         std::vector<Range> image, total;
         std::vector<float> sample, rows;
-        std::int64_t num_images = 0;
+        std::int64_t row_length = 0, num_images = 0;
         bool touched = false;
     };
     Observer kind_;
-    std::set<std::string, std::less<>> row_values_;
+    RowForms row_forms_;
     std::map<std::string, Record, std::less<>> records_;
 };
 

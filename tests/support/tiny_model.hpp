@@ -38,7 +38,7 @@ struct CalibratedModel {
     /// Runs the FP32 walk over the inputs, keeps every value and calibrates on them.
     void calibrate(const models::ReferenceExecutor::Values& given) {
         std::vector<models::ValueId> wanted{id(models::sam_values::kMasks), id(models::sam_values::kIou)};
-        quant::RangeObserver observer(quant::Observer::min_max, quant::hidden_layers(graph));
+        quant::RangeObserver observer(quant::Observer::min_max, quant::layer_rows(graph));
         const models::ReferenceExecutor executor(graph, weights);
         (void)executor.run(given, wanted, [&](const models::Node*, models::ValueId value, models::Tensor& tensor) {
             observer.observe(graph.value(value), tensor);

@@ -68,7 +68,7 @@ TEST_CASE("No hardware key changes a bit: every value of every key gives the wor
     REQUIRE(model.weights);
     const auto set = evaluation_set(settings.data, model.config);
     models::Predictor predictor(model.config, *model.weights);
-    const auto ranges = quant::calibrate(predictor, *set, settings.quant.calibration);
+    const auto ranges = quant::calibrate(predictor, *set, settings.quant);
     const auto quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant, ranges);
     const auto item = set->image(0);
 

@@ -52,7 +52,7 @@ TEST_CASE("Samples carry the FP32 model's masks, and every quantized model's ans
 
     models::Predictor predictor(model.config, *model.weights);
     const auto quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant,
-                                           quant::calibrate(predictor, *set, settings.quant.calibration));
+                                           quant::calibrate(predictor, *set, settings.quant));
     const auto accuracy = quantized_accuracy(model, quantized, *set, answers);
     REQUIRE(accuracy.at("samples").size() == samples.size());
     for (int i = 0; i < 3; ++i) {
