@@ -13,6 +13,7 @@
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/calibration/layer_weights.hpp"
 #include "quant/calibration/scales.hpp"
+#include "quant/calibration/transforms.hpp"
 
 namespace prelude::quant {
 
@@ -408,8 +409,18 @@ class Lowering {
 QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, const models::Weights& weights, const Settings& settings,
                         const Ranges& ranges) {
     QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
-    settle_scales(graph, weights, settings, ranges, target);
-    Lowering(graph, weights, settings, ranges, target).run();
+    const auto lower = [&](const models::Weights& float_weights, const Ranges& seen) {
+        settle_scales(graph, float_weights, settings, seen, target);
+        Lowering(graph, float_weights, settings, seen, target).run();
+    };
+    if (settings.smooth || settings.big) {
+        Observed observed{weights, ranges};
+        if (settings.smooth) smooth_norms(graph, *settings.smooth, observed);
+        if (settings.big) fold_bimodal_keys(graph, observed);
+        lower(observed.weights, observed.ranges);
+    } else {
+        lower(weights, ranges);
+    }
     return target;
 }
 

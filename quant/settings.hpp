@@ -98,6 +98,8 @@ struct Settings {
     bool weight_per_channel = true;
     WeightRounding weight_rounding = WeightRounding::nearest;
     WeightRange weight_range = WeightRange::extremes;
+    bool acnr = false, big = false;
+    std::optional<double> smooth;  ///< SmoothQuant's strength; empty: none
     /// Patch embedding, decoder weights and the decoder tail keep at least this many bits.
     int edge_bits = 8;
     int gelu_input_bits = 0;  ///< 0: 8, or 10 at 8-bit activations

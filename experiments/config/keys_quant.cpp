@@ -198,10 +198,30 @@ void declare_weight_keys(std::vector<Key>& keys) {
                         .effective = kInteger,
                         .fixed = "false"});
     };
-    step("quant.acnr", "Activation-aware reduction of the weights' condition number before they are rounded (AHCQ-SAM).");
-    step("quant.big", "Bimodal integration: sign folding of bimodal key projections (PTQ4SAM).");
+    keys.push_back(field({.path = "quant.acnr",
+                          .domain = Domain::boolean(),
+                          .sentence = "Activation-aware reduction of the weights' condition number before they are rounded (AHCQ-SAM).",
+                          .because = "it changes what a layer computes: published with reconstruction after it, of which least_squares is the gradient-free form",
+                          .source = "quant/calibration/condition_number.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.acnr; }));
+    keys.push_back(field({.path = "quant.big",
+                          .domain = Domain::boolean(),
+                          .sentence = "Bimodal integration: the signs of bimodal keys of the decoder's token-to-image attention go into the projections (PTQ4SAM).",
+                          .source = "quant/calibration/bimodal.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.big; }));
+    keys.push_back(field({.path = "quant.smooth",
+                          .domain = Domain::reals(0, 1, {{"false", kUnset}}),
+                          .unit = "exponent",
+                          .sentence = "How much of the spread of the encoder norms' channels moves into the weights that read them (SmoothQuant).",
+                          .source = "quant/calibration/transforms.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.smooth; }));
     step("quant.reparam", "Scale reparameterization: per-channel LayerNorm outputs folded into a per-tensor scale (RepQ-ViT).");
-    step("quant.smooth", "Migration of activation outliers into the weights (SmoothQuant).");
 }
 
 void declare_calibration_keys(std::vector<Key>& keys) {

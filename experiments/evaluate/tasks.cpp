@@ -57,7 +57,7 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     keys.reference = key_of(TaskKind::reference, {kFingerprint.models, model, data});
     // Calibration looks at the same kinds of pictures and prompts that are evaluated, from another split.
     keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train",
-                                           quant::needs_layer_rows(settings.quant) ? "rows" : "", text_of(settings, {"quant.calibration"})});
+                                           quant::sampled_rows(settings.quant), text_of(settings, {"quant.calibration"})});
     const auto numeric = model + numeric_text(settings, content_of(settings));
     keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
     if (!design) return keys;

@@ -126,6 +126,13 @@ void Weights::insert(std::string name, Tensor tensor) {
     insert_entry(std::move(name), {owner->shape(), ElementType::f32, owner->values(), owner});
 }
 
+void Weights::replace(std::string_view name, Tensor tensor) {
+    const auto found = entries_.find(name);
+    check(found != entries_.end() && found->second.shape == tensor.shape(), "weights: replaced by another shape");
+    auto owner = std::make_shared<const Tensor>(std::move(tensor));
+    found->second = {owner->shape(), ElementType::f32, owner->values(), owner};
+}
+
 void Weights::insert_entry(std::string name, Entry entry) {
     check(entries_.emplace(std::move(name), std::move(entry)).second, "weights: name used twice");
 }

@@ -53,6 +53,8 @@ class Weights final {
 
     /// Adds a tensor; the name must be new (else a programming error).
     void insert(std::string name, Tensor tensor);
+    /// Other values for a tensor of this copy; the shape must be the same (else a programming error).
+    void replace(std::string_view name, Tensor tensor);
 
     [[nodiscard]] const std::string& file() const noexcept { return file_; }  ///< for messages
     [[nodiscard]] const TensorFile::Metadata& metadata() const noexcept { return metadata_; }

@@ -2,15 +2,30 @@
 #include "quant/calibration/calibrate.hpp"
 
 #include "models/checkpoint/safetensors.hpp"
+#include "quant/calibration/transforms.hpp"
 
 namespace prelude::quant {
 
-bool needs_layer_rows(const Settings& settings) noexcept { return settings.weight_rounding != WeightRounding::nearest; }
+namespace {
+
+/// Weights are rounded or conditioned by what sampled inputs of their layer say.
+bool needs_layer_rows(const Settings& settings) noexcept { return settings.weight_rounding != WeightRounding::nearest || settings.acnr; }
+
+}  // namespace
+
+std::string_view sampled_rows(const Settings& settings) noexcept {
+    if (settings.big) return needs_layer_rows(settings) ? "layers, keys" : "keys";
+    return needs_layer_rows(settings) ? "layers" : "";
+}
 
 Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings) {
     // Value ids are the same for every workload of points and boxes: one graph names them all.
     const auto& graph = predictor.executor({}).graph();
-    RangeObserver observer(settings.calibration.observer, needs_layer_rows(settings) ? layer_rows(graph) : hidden_layer_rows(graph));
+    auto rows = needs_layer_rows(settings) ? layer_rows(graph) : hidden_layer_rows(graph);
+    if (settings.big) {
+        for (const auto& keys : token_to_image_keys(graph)) rows.emplace(keys, RowForm{});
+    }
+    RangeObserver observer(settings.calibration.observer, std::move(rows));
     std::vector<models::Value> values(graph.values().begin(), graph.values().end());
     const auto hook = [&](const models::Node*, models::ValueId id, models::Tensor& tensor) { observer.observe(values[static_cast<std::size_t>(id)], tensor); };
     for (int index = 0; index < set.size(); ++index) {
@@ -35,7 +50,9 @@ void save_ranges(const Ranges& ranges, const std::filesystem::path& path) {
             tensors.push_back(models::to_write<float>(name + "#rows", models::Shape{count, value.row_length}, value.rows));
         }
         if (!value.sample.empty()) {
-            tensors.push_back(models::to_write<float>(name + "#sample", models::Shape{static_cast<std::int64_t>(value.sample.size())}, value.sample));
+            const models::Shape shape{static_cast<std::int64_t>(value.sample.size())};
+            tensors.push_back(models::to_write<float>(name + "#sample", shape, value.sample));
+            tensors.push_back(models::to_write<std::int32_t>(name + "#channels", shape, value.sample_channel));
         }
     }
     models::write_safetensors(path, tensors, {{"format", "prelude.ranges/1"}});
@@ -49,7 +66,7 @@ Ranges load_ranges(const std::filesystem::path& path) {
     }
     Ranges ranges;
     for (const auto& [name, tensor] : file.tensors()) {
-        if (name.ends_with("#sample") || name.ends_with("#rows")) continue;
+        if (name.find('#') != std::string::npos) continue;
         const auto words = file.view<double>(name);
         auto& value = ranges[name];
         for (std::size_t i = 0; i + 1 < words.size(); i += 2) value.channels.push_back({words[i], words[i + 1]});
@@ -61,6 +78,8 @@ Ranges load_ranges(const std::filesystem::path& path) {
         if (file.contains(name + "#sample")) {
             const auto sample = file.view<float>(name + "#sample");
             value.sample.assign(sample.begin(), sample.end());
+            const auto channels = file.view<std::int32_t>(name + "#channels");
+            value.sample_channel.assign(channels.begin(), channels.end());
         }
     }
     return ranges;

@@ -10,8 +10,8 @@
 
 namespace prelude::quant {
 
-/// Whether the settings need the rows of every layer's input, not of the hidden layers alone.
-[[nodiscard]] bool needs_layer_rows(const Settings& settings) noexcept;
+/// Which rows calibration samples for these settings beside those of the hidden layers, as a text that differs where they do.
+[[nodiscard]] std::string_view sampled_rows(const Settings& settings) noexcept;
 
 /// Runs the FP32 model over a set and collects the range of every value, and a sample of the rows that searches need.
 ///

@@ -21,8 +21,10 @@ struct LayerShape {
     std::size_t taps = 1;    ///< positions of k per input channel (convolution)
 };
 
-/// Rounds the weights [N, K] of a node as quant.weight_rounding says.
+/// Rounds the weights [N, K] of a node as quant.weight_rounding says, after the reduction of their condition number (quant.acnr).
 ///
+/// Meaning   acnr: linear layers whose input has at most 8 bits; the input's errors are those of its codes on the sampled rows. The target of
+///           least_squares stays the output of the weights as they were
 /// Contract  scales of the node's input are settled; a picture's pixels have no sampled rows: their layer is rounded to nearest
 /// Throws    SettingsError when calibration kept no rows of the input
 [[nodiscard]] LayerCodes layer_codes(const models::Graph& graph, const models::Node& node, std::span<const float> values, std::span<const float> bias,

@@ -64,9 +64,14 @@ void RangeObserver::observe(const models::Value& value, const models::Tensor& te
         sample_rows(form->second, tensor, kRowsPerObservation, kMaxRowWords, record.rows);
     }
     if (kind_ != Observer::mse) return;
+    const auto& shape = tensor.shape();
+    const auto channels = static_cast<std::int64_t>(record.image.size());
+    std::int64_t inner = 1;
+    for (std::size_t axis = value.channel_axis + 1; axis < shape.rank(); ++axis) inner *= shape[axis];
     const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(tensor.num_elements()) / kSamplesPerObservation);
     for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.num_elements()) && record.sample.size() < kMaxSample; i += step) {
         record.sample.push_back(tensor[i]);
+        record.sample_channel.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(i) / inner % channels));
     }
 }
 
@@ -94,7 +99,7 @@ void RangeObserver::end_image() {
 Ranges RangeObserver::ranges(double margin) const {
     Ranges result;
     for (const auto& [name, record] : records_) {
-        ValueRanges ranges{record.total, record.sample, record.rows, record.row_length};
+        ValueRanges ranges{record.total, record.sample, record.sample_channel, record.rows, record.row_length};
         for (auto& channel : ranges.channels) channel = {channel.lo * margin, channel.hi * margin};
         result.emplace(name, std::move(ranges));
     }

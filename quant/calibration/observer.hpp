@@ -26,6 +26,7 @@ struct Range {
 struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
     std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
+    std::vector<std::int32_t> sample_channel;  ///< of each
     std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output
     std::int64_t row_length = 0;
     [[nodiscard]] Range whole() const noexcept;
@@ -54,6 +55,7 @@ class RangeObserver {
     struct Record {
         std::vector<Range> image, total;
         std::vector<float> sample, rows;
+        std::vector<std::int32_t> sample_channel;
         std::int64_t row_length = 0, num_images = 0;
         bool touched = false;
     };

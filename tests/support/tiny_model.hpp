@@ -16,6 +16,7 @@
 #include "models/data/sample.hpp"
 #include "models/predictor.hpp"
 #include "quant/calibration/calibrate.hpp"
+#include "quant/calibration/transforms.hpp"
 #include "quant/engine/engine.hpp"
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
@@ -30,6 +31,7 @@ struct CalibratedModel {
     models::Graph graph{};
     models::ReferenceExecutor::Values reference{};  ///< every value of the FP32 walk
     quant::Ranges ranges{};
+    quant::Observer calibration_observer = quant::Observer::min_max;
     quant::Words words{};                           ///< the integer inputs
 
     [[nodiscard]] models::ValueId id(std::string_view name) const { return *graph.find_value(name); }
@@ -38,7 +40,9 @@ struct CalibratedModel {
     /// Runs the FP32 walk over the inputs, keeps every value and calibrates on them.
     void calibrate(const models::ReferenceExecutor::Values& given) {
         std::vector<models::ValueId> wanted{id(models::sam_values::kMasks), id(models::sam_values::kIou)};
-        quant::RangeObserver observer(quant::Observer::min_max, quant::layer_rows(graph));
+        auto rows = quant::layer_rows(graph);
+        for (const auto& keys : quant::token_to_image_keys(graph)) rows.emplace(keys, quant::RowForm{});
+        quant::RangeObserver observer(calibration_observer, std::move(rows));
         const models::ReferenceExecutor executor(graph, weights);
         (void)executor.run(given, wanted, [&](const models::Node*, models::ValueId value, models::Tensor& tensor) {
             observer.observe(graph.value(value), tensor);

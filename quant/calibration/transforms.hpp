@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Changes of float weights that leave the float outputs as they are and make them easier to quantize. What calibration saw is changed
+// along, exactly, so no picture is walked again.
+
+#include "models/checkpoint/weights.hpp"
+#include "quant/calibration/observer.hpp"
+
+namespace prelude::quant {
+
+/// The model as it is quantized: weights and what was seen of its values.
+struct Observed {
+    models::Weights weights;
+    Ranges ranges;
+};
+
+/// Names of the keys that the decoder's token-to-image attention matches: what fold_bimodal_keys() judges by sampled rows.
+[[nodiscard]] std::vector<std::string> token_to_image_keys(const models::Graph& graph);
+
+/// Bimodal integration (quant/calibration/bimodal.hpp): keys with exactly two peaks get the sign of each channel's mean folded into key and
+/// query projection.
+///
+/// Returns   names of the folded keys
+/// Differs   judged on all sampled rows; the public code looks at the first prompt of the first picture
+/// Throws    SettingsError when calibration kept no rows of the keys
+std::vector<std::string> fold_bimodal_keys(const models::Graph& graph, Observed& observed);
+
+/// SmoothQuant: channel c of each encoder norm is divided by f_c = max|x_c|^a / max|w_c|^(1-a) and the weights that read it multiplied.
+/// Padding of windows is 0 before and after. a = `strength` in 0..1: how much of the activations' spread moves into the weights.
+///
+/// Limits    norms that anything but linear layers reads stay as they are
+/// Source    Xiao, SmoothQuant
+void smooth_norms(const models::Graph& graph, double strength, Observed& observed);
+
+}  // namespace prelude::quant
