@@ -72,7 +72,7 @@ TEST_CASE("Smoothed norms keep the masks, and their ranges are those of a new wa
     }
 }
 
-TEST_CASE("Keys that stress moved apart are found bimodal and folded; the masks and ranges stay true", "[property]") {
+TEST_CASE("Keys that stress moved apart are found bimodal and folded, and the masks and ranges stay true", "[property]") {
     const auto plain = trained_nano(2);
     CHECK(token_to_image_keys(plain.graph).size() == 3);
     const auto stressed = with_weights(plain, models::stress(plain.config, plain.weights, {.bimodal = 6}).weights);
