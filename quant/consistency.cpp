@@ -133,6 +133,15 @@ class Checker {
                "an accumulator of unknown width or overflow");
     }
 
+    /// How the left operand enters the array: what time and resources are made of.
+    void left_operand(const ContractionPlan& wanted) {
+        const auto found = quantized_.plan.contractions.find(node_->name);
+        if (!expect(found != quantized_.plan.contractions.end(), "no plan")) return;
+        const auto& plan = found->second;
+        expect(plan.left == wanted.left && plan.factor_bits == wanted.factor_bits && plan.shift == wanted.shift && plan.right_symmetric == wanted.right_symmetric,
+               "its plan says another left operand than its formats");
+    }
+
     void contraction(const Contraction& form, std::int64_t outputs, std::int64_t depth, std::int64_t channels) {
         const auto plan = quantized_.plan.contractions.find(node_->name);
         expect(plan != quantized_.plan.contractions.end() && plan->second.depth == depth && plan->second.right_bits == form.weight_bits &&
@@ -156,10 +165,11 @@ class Checker {
         if (!expect(form.code == wanted, "its operand is decoded by another format")) return;
         expect(form.term_of.empty() ? groups == form.code.num_terms() : has(form.term_of, depth) && all_in(form.term_of, {0, groups - 1}), "its positions name unknown terms");
         terms(form.terms, form.product_bits, form.accumulator_bits);
-        ContractionPlan least_plan{.right_bits = form.weight_bits, .depth = depth};
-        if (hybrid) plan_hybrid(operand, form.weight_symmetric, kTermBits, least_plan);
-        const auto least = hybrid ? least_plan.product_bits : product_width(operand.bits, form.weight_bits, form.weight_symmetric, depth, 0);
-        expect(form.product_bits >= least, fmt::format("sums of {} bits, {} are needed", form.product_bits, least));
+        ContractionPlan least{.right_bits = form.weight_bits, .depth = depth, .factor_bits = operand.bits, .right_symmetric = form.weight_symmetric,
+                              .product_bits = product_width(operand.bits, form.weight_bits, form.weight_symmetric, depth, 0)};
+        if (hybrid) plan_hybrid(operand, form.weight_symmetric, kTermBits, least);
+        left_operand(least);
+        expect(form.product_bits >= least.product_bits, fmt::format("sums of {} bits, {} are needed", form.product_bits, least.product_bits));
         for (const auto& term : form.terms) expect(words_of(input(0)).contains(term.zero_point), "a zero point lies outside its operand's format");
         accumulator(form.accumulator);
         rescale(form.rescale, channels, words_of(output()));
@@ -203,6 +213,8 @@ class Checker {
                                        code.shift_cap == left.shift_cap && code.zero_code >= -1
                                  : code.kind == OperandKind::uniform;
         if (!expect(decoded, "its left operand is decoded by another format")) return;
+        left_operand({.left = log ? OperandKind::logarithmic : OperandKind::uniform, .factor_bits = log ? 0 : left.bits, .shift = log ? left.shift_cap : 0,
+                      .right_symmetric = false});
         expect(has(form->terms, code.num_terms()), "its terms differ from its residues");
         expect(words_of(left).contains(form->left_zero_point) && words_of(right).contains(form->right_zero_point),
                "a zero point lies outside its operand's format");
@@ -218,6 +230,7 @@ class Checker {
         expect(form->height == op.height && form->width == op.width && form->head_dim == op.head_dim &&
                    has(form->table_height, (2 * op.height - 1) * op.head_dim) && has(form->table_width, (2 * op.width - 1) * op.head_dim),
                "relative position tables of another size");
+        left_operand({.factor_bits = input(1).bits});
         const bool width = form->table_bits >= 1 && form->table_bits <= kMaxCodeBits;
         const Range entries{-(std::int64_t{1} << kMaxCodeBits), std::int64_t{1} << kMaxCodeBits};
         expect(width && all_in(form->table_height, entries) && all_in(form->table_width, entries), "a table entry is wider than its bits");

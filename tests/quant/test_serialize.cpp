@@ -138,6 +138,11 @@ TEST_CASE("A quantized graph that lacks an operation, a format or a scale is ref
     refuse([](auto& g) { g.operations.erase("encoder.block0.lin1"); }, "encoder.block0.lin1: no integers");
     refuse([](auto& g) { g.plan.formats.erase("encoder.block0.lin1.out"); }, "encoder.block0.lin1.out: no format");
     refuse([](auto& g) { g.meanings.erase("encoder.block0.lin1.out"); }, "encoder.block0.lin1.out: no scale");
+    for (const auto change : {+[](quant::ContractionPlan& plan) { plan.factor_bits = 0; }, +[](quant::ContractionPlan& plan) { plan.shift = 3; },
+                              +[](quant::ContractionPlan& plan) { plan.left = quant::OperandKind::hybrid; },
+                              +[](quant::ContractionPlan& plan) { plan.right_symmetric = !plan.right_symmetric; }}) {
+        refuse([&](auto& g) { change(g.plan.contractions.at("encoder.block0.lin1")); }, "encoder.block0.lin1: its plan says another left operand");
+    }
     refuse([](auto& g) { g.operations.at("encoder.block0.lin1") = quant::AddOp{}; }, "encoder.block0.lin1: integers of another operator");
 }
 

@@ -55,7 +55,7 @@ RoundedLayer nearest(const Layer& layer, const std::vector<WeightGrid>& grids) {
 
 }  // namespace
 
-TEST_CASE("Rounding by outputs stays on the grid and keeps the outputs of its sample better than nearest codes do", "[property]") {
+TEST_CASE("Rounding by outputs stays on the grid and keeps the outputs of its sample better than nearest codes do", "[property]][mutation") {
     models::Random random(11);
     Settings settings;
     for (const auto& [outputs, depth, rows] : {std::tuple{13, 17, 300}, std::tuple{5, 31, 40}, std::tuple{3, 29, 11}}) {
@@ -99,7 +99,7 @@ TEST_CASE("Uncorrelated inputs leave nothing to make up for: every rounding is t
     CHECK(rounded.bias_change == std::vector<double>(7, 0.0));
 }
 
-TEST_CASE("Two inputs that are the same leave one rounding error between them, and a constant error of the inputs goes to the bias") {
+TEST_CASE("Two inputs that are the same leave one rounding error between them, and a constant error of the inputs goes to the bias", "[mutation]") {
     const std::vector<float> weights{0.4F, 0.4F, 1.0F};  // 3 bits symmetric: scale 1/3, codes 1.2 and 1.2
     const std::vector<float> real{1, 1, 0, -1, -1, 0, 2, 2, 0, 0, 0, 1};
     Settings settings;
