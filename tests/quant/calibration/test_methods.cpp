@@ -24,7 +24,7 @@ std::vector<float> normals(models::Random& random, std::size_t count, double dev
 
 }  // namespace
 
-TEST_CASE("condition numbers never grow, leading directions stay, sums of squares only rise", "[property]][mutation") {
+TEST_CASE("condition numbers never grow, leading directions stay, sums of squares only rise", "[property][mutation]") {
     models::Random random(1);
     for (const auto& [outputs, depth] : {std::pair{23, 31}, std::pair{31, 23}, std::pair{17, 17}}) {
         const auto weight = normals(random, static_cast<std::size_t>(outputs * depth));

@@ -55,7 +55,7 @@ RoundedLayer nearest(const Layer& layer, const std::vector<WeightGrid>& grids) {
 
 }  // namespace
 
-TEST_CASE("Rounding by outputs stays on the grid and keeps the outputs of its sample better than nearest codes do", "[property]][mutation") {
+TEST_CASE("Rounding by outputs stays on the grid and keeps the outputs of its sample better than nearest codes do", "[property][mutation]") {
     models::Random random(11);
     Settings settings;
     for (const auto& [outputs, depth, rows] : {std::tuple{13, 17, 300}, std::tuple{5, 31, 40}, std::tuple{3, 29, 11}}) {

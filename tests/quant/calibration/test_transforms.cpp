@@ -53,7 +53,7 @@ void check_preserved(const CalibratedModel& before, const Observed& changed) {
 
 }  // namespace
 
-TEST_CASE("Smoothed norms keep the masks, and their ranges are those of a new walk", "[property]][mutation") {
+TEST_CASE("Smoothed norms keep the masks, and their ranges are those of a new walk", "[property][mutation]") {
     auto model = trained_nano(2);
     model.calibration_observer = Observer::mse;
     model.calibrate(inputs_of(model));
@@ -72,7 +72,7 @@ TEST_CASE("Smoothed norms keep the masks, and their ranges are those of a new wa
     }
 }
 
-TEST_CASE("Keys that stress moved apart are found bimodal and folded, and the masks and ranges stay true", "[property]][mutation") {
+TEST_CASE("Keys that stress moved apart are found bimodal and folded, and the masks and ranges stay true", "[property][mutation]") {
     const auto plain = trained_nano(2);
     CHECK(token_to_image_keys(plain.graph).size() == 3);
     const auto stressed = with_weights(plain, models::stress(plain.config, plain.weights, {.bimodal = 6}).weights);
