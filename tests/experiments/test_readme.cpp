@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/support/program.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::testing;
 namespace fs = std::filesystem;

@@ -6,6 +6,7 @@
 #include "models/error.hpp"
 #include "models/metrics.hpp"
 #include "models/predictor.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 

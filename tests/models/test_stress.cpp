@@ -7,6 +7,7 @@
 #include "models/metrics.hpp"
 #include "models/predictor.hpp"
 #include "models/stress.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "tests/paths.hpp"
+
 namespace prelude::testing {
 
 /// The `model` section, in flow style; append further sections.

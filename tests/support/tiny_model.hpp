@@ -21,6 +21,7 @@
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
 #include "tests/support/adversarial.hpp"
+#include "tests/paths.hpp"
 
 namespace prelude::tests {
 

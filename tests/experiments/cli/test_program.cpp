@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/program.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::testing;
 using Catch::Contains;

@@ -4,6 +4,7 @@
 #include "experiments/sweep/grid.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/tiny_configuration.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -5,6 +5,7 @@
 #include "models/metrics.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/tiny_configuration.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,6 +3,7 @@
 // Beside them may stand NAME.set (one --set argument a line) and NAME.arch (a folder used instead of arch_configs).
 #include "experiments/config/configuration.hpp"
 #include "tests/support/expected_text.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/config/canonical.hpp"
 #include "experiments/hash.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

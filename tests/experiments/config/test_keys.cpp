@@ -2,6 +2,7 @@
 #include "experiments/config/keys.hpp"
 #include "experiments/config/methods.hpp"
 #include "tests/support/expected_text.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

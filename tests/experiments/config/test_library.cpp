@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/config/library.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

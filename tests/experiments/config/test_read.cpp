@@ -2,6 +2,7 @@
 #include "experiments/config/canonical.hpp"
 #include "experiments/config/configuration.hpp"
 #include "experiments/sweep/grid.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -6,6 +6,7 @@
 #include "experiments/evaluate/design_point.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "sim/simulate.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude;
 using namespace prelude::experiments;

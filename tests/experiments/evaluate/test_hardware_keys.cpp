@@ -11,6 +11,7 @@
 #include "quant/calibration/calibrate.hpp"
 #include "quant/quantize.hpp"
 #include "tests/support/tiny_configuration.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude;
 using namespace prelude::experiments;

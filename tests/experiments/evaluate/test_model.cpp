@@ -10,6 +10,7 @@
 #include "models/metrics.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/tiny_configuration.hpp"
+#include "tests/paths.hpp"
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>

@@ -7,6 +7,7 @@
 #include "experiments/evaluate/design_point.hpp"
 #include "experiments/evaluate/tasks.hpp"
 #include "experiments/sweep/grid.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude;
 using namespace prelude::experiments;

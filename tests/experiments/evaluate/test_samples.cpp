@@ -12,6 +12,7 @@
 #include "tests/support/tiny_configuration.hpp"
 
 #include "experiments/config/configuration.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude;
 using namespace prelude::experiments;

@@ -10,6 +10,7 @@
 #include "experiments/columns.hpp"
 #include "experiments/store/database.hpp"
 #include "tests/support/program.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::testing;
 using Catch::Contains;

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/paths.hpp"
+
 namespace prelude::models::test {
 
 inline std::filesystem::path data(const std::string& name) {

@@ -10,6 +10,7 @@
 #include "models/error.hpp"
 #include "tests/support/cheap_refusal.hpp"
 #include "tests/support/expected_text.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 namespace fs = std::filesystem;

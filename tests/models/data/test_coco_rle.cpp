@@ -9,6 +9,7 @@
 
 #include "models/data/coco.hpp"
 #include "models/data/random.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 

@@ -11,6 +11,7 @@
 #include "models/error.hpp"
 #include "tests/support/expected_text.hpp"
 #include "tests/models/checkpoint/support.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 namespace fs = std::filesystem;

@@ -5,6 +5,7 @@
 
 #include "models/data/preprocess.hpp"
 #include "models/error.hpp"
+#include "tests/paths.hpp"
 
 using namespace prelude::models;
 
