@@ -13,10 +13,11 @@ namespace prelude::quant {
 
 enum class Datatype { integer, fp16, fp32 };
 enum class Observer { min_max, moving_average, mse };
-enum class SoftmaxScheme { uniform, log };
-enum class LogBase { two, sqrt_two, fourth_root_two };  ///< tau = 1, 2, 4
+enum class SoftmaxScheme { uniform, log, lnq };
+enum class LogBase { two, sqrt_two, fourth_root_two, search };  ///< tau = 1, 2, 4; search: per attention, by the product with V
+enum class SoftmaxForm { shift, lut, bucket };  ///< how companded (lnq) codes enter products: powers minus one, a table of factors, a sum per code
 enum class ScaleMode { row, tensor, one };
-enum class ZeroCode { reuse_top, saturate };
+enum class ZeroCode { reuse_top, saturate, escape };  ///< escape: a value more than b bits tell apart, stored with a bit more
 enum class AccumulatorOverflow { exact, wrap, saturate };
 
 /// tau of base 2^(1/tau).
@@ -27,6 +28,8 @@ enum class AccumulatorOverflow { exact, wrap, saturate };
 struct SoftmaxSettings {
     SoftmaxScheme scheme = SoftmaxScheme::log;
     LogBase log_base = LogBase::sqrt_two;
+    SoftmaxForm form = SoftmaxForm::shift;
+    std::optional<double> alpha;  ///< lnq, lut and bucket: strength of the companding; empty: searched
     std::optional<int> bits;  ///< empty: follows activation_bits, lowered to the useful maximum of the base
     int shift_cap = 15;
     ScaleMode scale = ScaleMode::row;
