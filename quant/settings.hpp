@@ -9,8 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "quant/fake/nonlinear.hpp"
+
 namespace prelude::quant {
 
+enum class Mode { clean, compat };  ///< compat: the published code with its deviations, in float (quant/compat); accuracy only
 enum class Datatype { integer, fp16, fp32 };
 enum class Observer { min_max, moving_average, mse };
 enum class SoftmaxScheme { uniform, log, lnq };
@@ -48,6 +51,7 @@ struct HybridSettings {
     std::optional<double> alpha;  ///< logarithmic share of the range; empty: searched
     std::optional<double> beta;   ///< logarithmic share of the codes: 1/8, 1/4, 1/2; empty: searched
     int shift_cap = 15;
+    fake::HybridVariant variant = fake::HybridVariant::intended;  ///< reference: in compat mode only
     bool aligned = false;         ///< the uniform step is a power of two of the smallest logarithmic level: one sum instead of two
     friend bool operator==(const HybridSettings&, const HybridSettings&) = default;
 };
@@ -92,6 +96,7 @@ struct LayerOverride {
 
 struct Settings {
     std::string method = "custom";
+    Mode mode = Mode::clean;
     Datatype datatype = Datatype::integer;
     int weight_bits = 8;
     int activation_bits = 8;
@@ -117,6 +122,10 @@ struct Settings {
     CalibrationSettings calibration;
     std::vector<LayerOverride> layers;
     friend bool operator==(const Settings&, const Settings&) = default;
+
+    /// Whether the network becomes integers, as the datapath needs them; else accuracy is all there is.
+    [[nodiscard]] bool is_integer() const noexcept { return datatype == Datatype::integer && mode == Mode::clean; }
+    [[nodiscard]] bool is_fake_quantized() const noexcept { return datatype == Datatype::integer && mode == Mode::compat; }
 };
 
 }  // namespace prelude::quant

@@ -11,6 +11,8 @@ namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+}  // namespace
+
 double output_loss(const FloatLayer& layer, std::span<const float> inputs, const fake::Hybrid& form) {
     const Eigen::Map<const Matrix> weight(layer.weight.data(), layer.outputs, layer.depth);
     Matrix error(static_cast<std::int64_t>(inputs.size()) / layer.depth, layer.depth);
@@ -18,8 +20,6 @@ double output_loss(const FloatLayer& layer, std::span<const float> inputs, const
     const Matrix product = error * weight.transpose();
     return product.cast<double>().squaredNorm() / static_cast<double>(product.size());
 }
-
-}  // namespace
 
 std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& layer, std::span<const float> inputs, float lo, float hi, int bits,
                                                            fake::HybridVariant variant) {

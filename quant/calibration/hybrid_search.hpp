@@ -28,7 +28,10 @@ inline constexpr std::array<HybridCandidate, 9> kHybridCandidates{{{0.1F, 0.125F
                                                                    {0.3F, 0.125F}, {0.3F, 0.25F}, {0.3F, 0.5F},
                                                                    {0.5F, 0.125F}, {0.5F, 0.25F}, {0.5F, 0.5F}}};
 
-/// Losses mean |W x^ - W x|^2 of all candidates for one batch of inputs [rows, K] and a range lo .. hi.
+/// Loss mean |W x^ - W x|^2 of a quantizer over inputs [rows, K]. Offsets cancel.
+[[nodiscard]] double output_loss(const FloatLayer& layer, std::span<const float> inputs, const fake::Hybrid& form);
+
+/// Losses of all candidates for one batch of inputs [rows, K] and a range lo .. hi.
 /// Source    AHCPTQ: the range is the running mean up to this batch; losses are averaged over batches, the first smallest wins
 [[nodiscard]] std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& layer, std::span<const float> inputs, float lo, float hi, int bits,
                                                                          fake::HybridVariant variant);

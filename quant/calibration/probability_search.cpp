@@ -39,19 +39,19 @@ void search(const AttentionSample& sample, double lo, double hi, const Make& mak
 
 }  // namespace
 
-CandidateLosses search_log_bases(const AttentionSample& sample, int bits) {
+CandidateLosses search_log_bases(const AttentionSample& sample, int bits, std::span<const int> candidates) {
     const double largest = std::ranges::max(sample.probabilities);
     CandidateLosses found;
-    for (const int tau : kLogBaseCandidates) {
+    for (const int tau : candidates) {
         search(sample, std::min(0.1, 0.01 * largest), largest, [&](float s) { return fake::Logarithmic{.bits = bits, .tau = tau, .scale = s}; }, found);
     }
     return found;
 }
 
-CandidateLosses search_compandings(const AttentionSample& sample, int bits) {
+CandidateLosses search_compandings(const AttentionSample& sample, int bits, std::span<const float> candidates) {
     const double largest = std::ranges::max(sample.probabilities);
     CandidateLosses found;
-    for (const float alpha : kCompandingCandidates) {
+    for (const float alpha : candidates) {
         search(sample, std::max(1e-4, 0.1 * largest), largest,
                [&](float s) { return fake::Companding{.alpha = alpha, .scale = s, .steps = (1 << bits) - 1}; }, found);
     }

@@ -22,15 +22,15 @@ struct CandidateLosses {
     std::vector<double> scales, losses;
 };
 
-/// Candidates tau = 1, 2, 4 of base 2^(1/tau). S minimises the loss over [min(0.1, 0.01 p_max), p_max] (bounded Brent).
+/// Candidates tau of base 2^(1/tau). S minimises the loss over [min(0.1, 0.01 p_max), p_max] (bounded Brent).
 /// Source    AGQ (PTQ4SAM)
-[[nodiscard]] CandidateLosses search_log_bases(const AttentionSample& sample, int bits);
 inline constexpr int kLogBaseCandidates[] = {1, 2, 4};
+[[nodiscard]] CandidateLosses search_log_bases(const AttentionSample& sample, int bits, std::span<const int> candidates = kLogBaseCandidates);
 
 /// Candidates alpha of the companding quantizer with 2^b - 1 steps. S over [max(1e-4, 0.1 p_max), p_max].
 /// Source    LNQ (AHCQ-SAM)
-[[nodiscard]] CandidateLosses search_compandings(const AttentionSample& sample, int bits);
 inline constexpr float kCompandingCandidates[] = {0.001F, 0.1F, 1, 5, 10, 20, 50, 100, 200};
+[[nodiscard]] CandidateLosses search_compandings(const AttentionSample& sample, int bits, std::span<const float> candidates = kCompandingCandidates);
 
 /// Over batches: scales averaged, losses added; the first candidate of the smallest sum wins.
 struct CandidateChoice {

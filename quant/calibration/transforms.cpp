@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -56,6 +57,11 @@ const models::Node& query_of(const models::Graph& graph, const models::Linear& k
     return *found;
 }
 
+/// The projections of keys and of the queries they are matched with.
+std::array<const models::Node*, 2> key_and_query(const models::Graph& graph, const models::Node& keys) {
+    return {&keys, &query_of(graph, *key_projection(keys))};
+}
+
 /// The linear layers that read a class of values; empty if anything else does.
 std::vector<const models::Linear*> readers(const models::Graph& graph, const ValueClasses& classes, models::ValueId root) {
     std::vector<const models::Linear*> found;
@@ -81,6 +87,17 @@ std::vector<std::string> token_to_image_keys(const models::Graph& graph) {
     return names;
 }
 
+void fold_key_signs(const models::Graph& graph, std::string_view keys, std::span<const float> signs, models::Weights& weights) {
+    const auto value = graph.find_value(keys);
+    models::check(value && graph.producer(*value) && key_projection(*graph.producer(*value)), fmt::format("{} are no keys", keys));
+    const std::vector<double> factors(signs.begin(), signs.end());
+    for (const auto* projection : key_and_query(graph, *graph.producer(*value))) {
+        const auto& linear = std::get<models::Linear>(projection->op);
+        scale_tensor(weights, linear.weight, factors, true);
+        if (!linear.bias.empty()) scale_tensor(weights, linear.bias, factors, true);
+    }
+}
+
 std::vector<std::string> fold_bimodal_keys(const models::Graph& graph, Observed& observed) {
     const ValueClasses classes(graph);
     std::vector<std::string> folded;
@@ -93,11 +110,8 @@ std::vector<std::string> fold_bimodal_keys(const models::Graph& graph, Observed&
         if (!is_bimodal(seen->second.rows)) continue;
         const auto signs = channel_signs(seen->second.rows, keys->out_features);
         const std::vector<double> factors(signs.begin(), signs.end());
-        const auto& queries = query_of(graph, *keys);
-        for (const auto* projection : {&node, &queries}) {
-            const auto& linear = std::get<models::Linear>(projection->op);
-            scale_tensor(observed.weights, linear.weight, factors, true);
-            if (!linear.bias.empty()) scale_tensor(observed.weights, linear.bias, factors, true);
+        fold_key_signs(graph, name, signs, observed.weights);
+        for (const auto* projection : key_and_query(graph, node)) {
             // Heads cut the channels into parts: what their ranges were together, the whole now has.
             const auto root = classes.root(projection->output);
             for (auto member : classes.members(root)) {

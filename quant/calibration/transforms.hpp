@@ -4,6 +4,11 @@
 // Changes of float weights that leave the float outputs as they are and make them easier to quantize. What calibration saw is changed
 // along, exactly, so no picture is walked again.
 
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "models/checkpoint/weights.hpp"
 #include "quant/calibration/observer.hpp"
 
@@ -17,6 +22,9 @@ struct Observed {
 
 /// Names of the keys that the decoder's token-to-image attention matches: what fold_bimodal_keys() judges by sampled rows.
 [[nodiscard]] std::vector<std::string> token_to_image_keys(const models::Graph& graph);
+
+/// Multiplies the rows of the projection that makes these keys, and of that of their queries, by the channels' signs: scores stay what they were.
+void fold_key_signs(const models::Graph& graph, std::string_view keys, std::span<const float> signs, models::Weights& weights);
 
 /// Bimodal integration (quant/calibration/bimodal.hpp): keys with exactly two peaks get the sign of each channel's mean folded into key and
 /// query projection.
