@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/calibration/range_search.hpp"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -21,6 +22,22 @@ double bounded_sum(const fake::Affine& form, std::span<const float> values, doub
         for (const float x : values.subspan(begin, std::min(kChunk, values.size() - begin))) {
             sum += std::pow(static_cast<double>(std::abs(form(x) - x)), kLossExponent);
         }
+        if (sum > limit) return std::numeric_limits<double>::infinity();
+    }
+    return sum;
+}
+
+/// The same in float32, eight at a time, |e|^p = exp(p ln |e|): for a search that compares thousands of candidates.
+double bounded_sum_f32(const fake::Affine& form, std::span<const float> values, double limit) {
+    constexpr Eigen::Index kChunk = 64;
+    using Chunk = Eigen::Array<float, Eigen::Dynamic, 1, Eigen::ColMajor, kChunk, 1>;
+    const auto size = static_cast<Eigen::Index>(values.size());
+    double sum = 0;
+    for (Eigen::Index begin = 0; begin < size; begin += kChunk) {
+        const Eigen::Map<const Eigen::ArrayXf> x(values.data() + begin, std::min(kChunk, size - begin));
+        const Chunk code = ((x / form.scale).rint() + form.zero_point).max(form.lowest()).min(form.highest());
+        const Chunk error = ((code - form.zero_point) * form.scale - x).abs();
+        sum += static_cast<double>((error.log() * static_cast<float>(kLossExponent)).exp().sum());
         if (sum > limit) return std::numeric_limits<double>::infinity();
     }
     return sum;
@@ -55,7 +72,7 @@ SearchedRange search_grid(std::span<const float> values, int bits, bool symmetri
     const auto [lo, hi] = extremes_of(values);
     SearchedRange best{.lo = lo, .hi = hi, .loss = std::numeric_limits<double>::infinity()};
     const auto consider = [&](float from, float to) {
-        const double loss = bounded_sum(fake::affine_of_range(from, to, bits, symmetric), values, best.loss);
+        const double loss = bounded_sum_f32(fake::affine_of_range(from, to, bits, symmetric), values, best.loss);
         if (loss < best.loss) best = {.lo = from, .hi = to, .loss = loss};
     };
     const bool shifted = !symmetric && sides == Sides::both;
@@ -85,7 +102,8 @@ SearchedRange search_bounded(std::span<const float> values, int bits, bool symme
         return SearchedRange{.lo = std::max(static_cast<float>(from), lo), .hi = std::min(static_cast<float>(to), hi)};
     };
     const auto loss = [&](double from, double to) {
-        return quantization_loss(fake::affine_of_range(static_cast<float>(from), static_cast<float>(to), bits, symmetric), values);
+        constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+        return bounded_sum_f32(fake::affine_of_range(static_cast<float>(from), static_cast<float>(to), bits, symmetric), values, kNoLimit) / static_cast<double>(values.size());
     };
     const auto finish = [&](SearchedRange range) {
         range.loss = loss(range.lo, range.hi);

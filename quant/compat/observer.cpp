@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/calibration/range_search.hpp"
 #include "quant/calibration/rows.hpp"
 #include "quant/format_plan.hpp"
 
@@ -80,7 +81,7 @@ void Observer::observe_point(std::size_t index, const models::Tensor& tensor) {
         auto& [lo, hi] = record.image[i % channels];
         lo = std::min(lo, tensor[i]), hi = std::max(hi, tensor[i]);
     }
-    if (is_hybrid(point)) {
+    if (is_hybrid(point) || has_searched_range(point)) {
         const auto depth = tensor.shape().back(), rows = tensor.shape().num_rows();
         append_rows(tensor.values(), depth, 0, rows, (tensor.num_elements() + kSearchedWords - 1) / kSearchedWords, record.inputs);
     }
@@ -113,6 +114,11 @@ void Observer::end_image() {
 }
 
 void Observer::end_image(const Point& point, Record& record) const {
+    if (has_searched_range(point)) {
+        const auto best = search_bounded(record.inputs, settings_.activation_bits, false);
+        record.image = {{best.lo, best.hi}};
+        record.inputs.clear();
+    }
     record.ranges.resize(record.image.size());
     for (std::size_t c = 0; c < record.image.size(); ++c) record.ranges[c].add(record.image[c].lo, record.image[c].hi);
     record.image.clear();

@@ -20,8 +20,8 @@ namespace prelude::quant::compat {
 
 /// Settles the quantizer of every point from the values that pass by.
 ///
-/// Meaning   uniform, group: running mean of each picture's extremes; hidden: the running range so far and nine shares per picture, judged by
-///           the output of lin2; probability: base or companding and a scale per picture, judged by the product with V; scales are averaged
+/// Meaning   uniform, group: running mean of each picture's extremes; key: of the ranges that are best for each picture (mean |x^ - x|^2.4);
+///           hidden: the running range so far and nine shares per picture, judged by the output of lin2; probability: base or companding and a scale per picture, judged by the product with V; scales are averaged
 ///           over pictures, losses added, the first smallest wins. Companded codes are searched with 2^b - 1 steps and run with 2^b
 /// Contract
 ///  - observe() sees a picture's encoder once and its decoder once per prompt; the prompts of a picture are one batch. end_image() closes it.
@@ -55,7 +55,7 @@ class Observer final {
     struct Record {
         std::vector<Extremes> image;             ///< of this picture, per channel or in all; empty: not seen
         std::vector<fake::RunningRange> ranges;
-        std::vector<float> inputs;               ///< hidden: of this picture
+        std::vector<float> inputs;               ///< hidden, key: of this picture
         std::vector<double> losses;              ///< hidden: per candidate, over pictures
         std::vector<AttentionBatch> attentions;  ///< probability: of this picture
         std::vector<CandidateLosses> searched;   ///< probability: per batch
@@ -71,6 +71,7 @@ class Observer final {
     [[nodiscard]] bool is_per_channel(const Point& point) const noexcept { return point.kind == PointKind::group && settings_.groups != 1; }
     [[nodiscard]] bool is_hybrid(const Point& point) const noexcept;
     [[nodiscard]] bool is_searched(const Point& point) const noexcept;
+    [[nodiscard]] bool has_searched_range(const Point& point) const noexcept { return point.kind == PointKind::key && settings_.activation_bits <= 8; }
     [[nodiscard]] int probability_bits() const noexcept { return settings_.softmax.bits.value_or(settings_.activation_bits); }
     [[nodiscard]] FloatLayer layer_of(const Point& point) const;
 

@@ -43,7 +43,7 @@ std::vector<Point> quantized_points(const models::Graph& graph) {
             const bool mixes = left != nullptr && std::holds_alternative<models::Softmax>(left->op);
             if (!mixes && !product->transpose_right) continue;  // the masks' products with the upscaled picture
             points.push_back({node.inputs[0], mixes ? PointKind::probability : PointKind::uniform, id});
-            points.push_back({node.inputs[1], PointKind::uniform, id});
+            points.push_back({node.inputs[1], !mixes && node.part == models::Part::decoder ? PointKind::key : PointKind::uniform, id});
         }
     }
     return points;

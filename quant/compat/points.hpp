@@ -16,7 +16,8 @@ enum class PointKind {
     group,        ///< input of qkv, lin1 and the decoder's q, k and v projections: per channel, in groups of channels, or per tensor
     hidden,       ///< input of lin2: hybrid log-uniform or uniform
     probability,  ///< softmax output: uniform, logarithmic or companded
-    uniform,      ///< input of the output projections and the neck's convolutions; q, k and v as they enter their products
+    key,          ///< k of the decoder's attentions: uniform, over a searched range
+    uniform,      ///< input of the output projections and the neck's convolutions; q, v and the encoder's k as they enter their products
 };
 
 /// A value that is quantized before `reader` multiplies it.

@@ -93,7 +93,7 @@ using Finder = std::vector<Case> (*)(Directory&);
 [[nodiscard]] std::vector<Case> find_portable_sam(Directory& directory);
 [[nodiscard]] std::vector<Case> find_quantizers(Directory& directory);
 [[nodiscard]] std::vector<Case> find_coco(Directory& directory);
-[[nodiscard]] std::vector<Case> find_unsupported(Directory& directory);
+[[nodiscard]] std::vector<Case> find_quantized_models(Directory& directory);
 [[nodiscard]] std::vector<Case> find_checkpoints(Directory& directory);
 
 // Helpers of the kinds.

@@ -15,7 +15,7 @@ namespace {
 using namespace prelude::golden;
 
 // In this order: a finder sees the files that those before it left.
-constexpr Finder kFinders[] = {find_sam_models, find_portable_sam, find_coco, find_unsupported, find_quantizers, find_checkpoints};
+constexpr Finder kFinders[] = {find_sam_models, find_portable_sam, find_coco, find_quantized_models, find_quantizers, find_checkpoints};
 
 std::string_view name_of(Status status) {
     switch (status) {
