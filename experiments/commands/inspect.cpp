@@ -259,7 +259,7 @@ std::string print_tiling(const json& tiling, bool all) {
 }  // namespace
 
 json describe(const Settings& settings, const sim::CostTable& costs) {
-    const bool integer = settings.quant.datatype == quant::Datatype::integer;
+    const bool integer = settings.quant.is_integer();
     std::optional<DesignPoint> point;
     if (integer) point = resolve_design(settings, costs);
     const auto config = point ? point->config : model_config(settings.model);

@@ -9,6 +9,7 @@
 #include "models/metrics.hpp"
 #include "models/overlay.hpp"
 #include "quant/calibration/calibrate.hpp"
+#include "quant/compat/calibrate.hpp"
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
 
@@ -141,6 +142,19 @@ void run_quantized(const quant::QuantizedGraph& quantized, const models::Image& 
     if (const auto overflows = predictor.num_overflows(); overflows > 0) outcome.warnings.push_back(fmt::format("{} accumulator overflows", overflows));
 }
 
+void run_fake_quantized(const models::SamConfig& config, const quant::compat::FakeQuantizedModel& fake, const models::Image& image, const std::vector<NamedPrompt>& prompts,
+                        RunOutcome& outcome, const std::vector<models::Tensor>& logits) {
+    quant::compat::Predictor predictor(config, fake);
+    const auto encoded = predictor.encode(image);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        const auto prediction = predictor.predict(encoded, prompts[i].prompt);
+        auto& result = outcome.prompts[i];
+        result.quantized = prediction.mask(0);
+        result.agreement = models::intersection_over_union(result.quantized, result.reference);
+        result.sqnr_db = models::sqnr_db(logits[i].values(), prediction.low_res_logits.values());
+    }
+}
+
 /// Both models' masks and the prompts over the picture, quantized left.
 models::Image overlay_of(const RunCommand& command, const RunOutcome& outcome) {
     std::array<models::Image, 2> sides{outcome.image, outcome.image};
@@ -175,7 +189,7 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
     const auto point = grid.at(0);
     const auto& settings = point.settings;
     RunOutcome outcome;
-    outcome.is_integer = settings.quant.datatype == quant::Datatype::integer;
+    outcome.is_quantized = settings.quant.is_integer() || settings.quant.is_fake_quantized();
     outcome.warnings = point.warnings;
     const auto model = load_model(settings.model);
     if (!model.weights)
@@ -186,7 +200,13 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
 
     Watch watch;
     std::optional<quant::QuantizedGraph> quantized;
-    if (outcome.is_integer) {
+    std::optional<quant::compat::FakeQuantizedModel> fake;
+    if (settings.quant.is_fake_quantized()) {
+        fake = quant::compat::calibrate(model.config, *model.weights, *calibration_set(settings, model.config), settings.quant);
+        outcome.warnings.insert(outcome.warnings.end(), fake->notes.begin(), fake->notes.end());
+        outcome.calibration_s = watch.lap();
+        outcome.latency = "none: compat is fake quantization in float";
+    } else if (settings.quant.is_integer()) {
         const auto tasks = task_set.tasks_of(grid, point.index);
         const auto* ranges = find(tasks, TaskKind::ranges);
         const auto file = ranges == nullptr || cache.empty() ? fs::path() : ranges_file(cache, ranges->key);
@@ -202,6 +222,7 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
     run_reference(model, outcome.image, prompts, outcome, logits);
     outcome.reference_s = watch.lap();
     if (quantized) run_quantized(*quantized, outcome.image, prompts, outcome, logits);
+    if (fake) run_fake_quantized(model.config, *fake, outcome.image, prompts, outcome, logits);
     outcome.quantized_s = watch.lap();
     return outcome;
 }
@@ -225,9 +246,9 @@ int run_image(const RunCommand& command, const TaskSet& task_set) {
     models::write_png(written.back(), overlay_of(command, outcome));
 
     auto text = fmt::format("{}, {} x {} pixels\n", command.image.string(), outcome.image.width, outcome.image.height) + print_outcome(outcome);
-    if (!outcome.is_integer) text += "floating point: the masks are those of the FP32 model\n";
+    if (!outcome.is_quantized) text += "floating point: the masks are those of the FP32 model\n";
     text += fmt::format("latency  {}\n", outcome.latency);
-    text += fmt::format("host     {:.2f} s: calibration {:.2f}, latency {:.2f}, FP32 {:.2f}, integers {:.2f}\n", watch.lap(), outcome.calibration_s, outcome.latency_s,
+    text += fmt::format("host     {:.2f} s: calibration {:.2f}, latency {:.2f}, FP32 {:.2f}, quantized {:.2f}\n", watch.lap(), outcome.calibration_s, outcome.latency_s,
                         outcome.reference_s, outcome.quantized_s);
     text += fmt::format("wrote    {} (left: quantized, right: FP32)\n", fmt::join(written, ", "));
     std::fputs(text.c_str(), stdout);

@@ -70,7 +70,7 @@ Settings normalised(const Settings& settings) {
     if (result.quant.datatype == quant::Datatype::integer) {
         auto& softmax = result.quant.softmax;
         int bits = softmax.bits.value_or(result.quant.activation_bits);
-        if (softmax.scheme == quant::SoftmaxScheme::log)
+        if (softmax.scheme == quant::SoftmaxScheme::log && result.quant.is_integer())
             bits = std::min(bits, quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap));
         softmax.bits = bits;
     }

@@ -9,14 +9,23 @@ namespace {
 using quant::AccumulatorOverflow;
 using quant::SoftmaxScheme;
 
-bool is_integer(const Settings& s) {
+bool is_quantized(const Settings& s) {
     return s.quant.datatype == quant::Datatype::integer;
 }
+bool is_integer(const Settings& s) {
+    return s.quant.is_integer();
+}
 bool has_log_codes(const Settings& s) {
-    return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log;
+    return is_quantized(s) && s.quant.softmax.scheme == SoftmaxScheme::log;
+}
+bool shifts_log_codes(const Settings& s) {
+    return is_integer(s) && has_log_codes(s);
 }
 bool has_hybrid_codes(const Settings& s) {
-    return is_integer(s) && s.quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+    return is_quantized(s) && s.quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+}
+bool shifts_hybrid_codes(const Settings& s) {
+    return is_integer(s) && has_hybrid_codes(s);
 }
 bool has_narrow_accumulator(const Settings& s) {
     return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact;
@@ -25,12 +34,15 @@ bool saturates(const Settings& s) {
     return is_integer(s) && s.quant.accumulator.overflow == AccumulatorOverflow::saturate;
 }
 bool calibrates_on_training(const Settings& s) {
-    return is_integer(s) && !s.quant.calibration.on_evaluated_images;
+    return is_quantized(s) && !s.quant.calibration.on_evaluated_images;
 }
 
-const Condition kInteger = {"quant.datatype is int", is_integer};
+const Condition kQuantized = {"quant.datatype is int", is_quantized};
+const Condition kInteger = {"quant.datatype is int and quant.mode is clean", is_integer};
 const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
+const Condition kIntegerLog = {"quant.softmax.scheme is log and quant.mode is clean", shifts_log_codes};
 const Condition kHybrid = {"quant.mlp_hidden_scheme is hluq", has_hybrid_codes};
+const Condition kIntegerHybrid = {"quant.mlp_hidden_scheme is hluq and quant.mode is clean", shifts_hybrid_codes};
 const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
 
 constexpr std::string_view kWidths = "a code has 2 to 8 bits, or 16 to study what the datapath alone costs; docs/numerics.md section 1";
@@ -51,11 +63,14 @@ void declare_method_keys(std::vector<Key>& keys) {
                           .source = "docs/keys.md, methods",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.quant.method; }));
-    keys.push_back({.path = "quant.mode",
-                    .domain = Domain::choice({{"clean", 0}, later("compat")}),
-                    .sentence = "clean: what fits in hardware; compat: the published reference code with its deviations (accuracy only).",
-                    .affects = Affects::numeric,
-                    .fixed = "clean"});
+    keys.push_back(field({.path = "quant.mode",
+                          .domain = Domain::choice({{"clean", 0}, {"compat", 1}}),
+                          .sentence = "clean: what fits in hardware; compat: the published reference code with its deviations, before training (accuracy only).",
+                          .because = "compat is fake quantization in float: the hardware cells of its rows stay empty",
+                          .source = "quant/compat",
+                          .affects = Affects::numeric,
+                          .effective = kQuantized},
+                         [](auto& s) -> auto& { return s.quant.mode; }));
     keys.push_back(field({.path = "quant.datatype",
                           .domain = Domain::choice({{"int", 0}, {"fp32", 2}, later("fp16")}),
                           .sentence = "int: the integer datapath; fp32: the reference walk, accuracy only, the hardware cells stay empty.",
@@ -78,7 +93,7 @@ void declare_width_keys(std::vector<Key>& keys) {
                           .because = kWidths,
                           .source = "docs/numerics.md section 1",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.weight_bits; }));
     keys.push_back(field({.path = "quant.activation_bits",
                           .domain = Domain::integers({{2, 8}, {16, 16}}),
@@ -87,7 +102,7 @@ void declare_width_keys(std::vector<Key>& keys) {
                           .because = kWidths,
                           .source = "docs/numerics.md section 1",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.activation_bits; }));
     keys.push_back(
         field({.path = "quant.groups",
@@ -98,7 +113,7 @@ void declare_width_keys(std::vector<Key>& keys) {
                .because = "every group flushes its partial sum; a count above a layer's channels is refused with the layers named",
                .source = "AHCPTQ, channel-aware grouping; docs/numerics.md section 2",
                .affects = Affects::numeric,
-               .effective = kInteger},
+               .effective = kQuantized},
               [](auto& s) -> auto& { return s.quant.groups; }));
     keys.push_back({.path = "quant.group_align",
                     .domain = Domain::integers({{1, 1024}}),
@@ -204,14 +219,14 @@ void declare_weight_keys(std::vector<Key>& keys) {
                           .because = "it changes what a layer computes: published with reconstruction after it, of which least_squares is the gradient-free form",
                           .source = "quant/calibration/condition_number.hpp",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.acnr; }));
     keys.push_back(field({.path = "quant.big",
                           .domain = Domain::boolean(),
                           .sentence = "Bimodal integration: the signs of bimodal keys of the decoder's token-to-image attention go into the projections (PTQ4SAM).",
                           .source = "quant/calibration/bimodal.hpp",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.big; }));
     keys.push_back(field({.path = "quant.smooth",
                           .domain = Domain::reals(0, 1, {{"false", kUnset}}),
@@ -258,7 +273,7 @@ void declare_calibration_keys(std::vector<Key>& keys) {
                           .domain = Domain::boolean(),
                           .sentence = "Calibrates on the images that are evaluated: for isolation studies, never for a reported accuracy.",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.calibration.on_evaluated_images; }));
 }
 
@@ -311,7 +326,7 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                .sentence = "Codes of the attention probabilities: equal steps, or powers of a base (shift-add instead of multiply).",
                .source = "PTQ4SAM; docs/numerics.md sections 3 and 4",
                .affects = Affects::numeric,
-               .effective = kInteger},
+               .effective = kQuantized},
               [](auto& s) -> auto& { return s.quant.softmax.scheme; }));
     keys.push_back(field(
         {.path = "quant.softmax.log_base",
@@ -329,13 +344,13 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                .because = "a log code beyond ceil(log2(shift_cap*tau + tau + 1)) bits has values that never occur",
                .source = "docs/numerics.md section 3",
                .affects = Affects::numeric,
-               .effective = kInteger},
+               .effective = kQuantized},
               [](auto& s) -> auto& { return s.quant.softmax.bits; }));
     keys.push_back({.path = "quant.softmax.form",
                     .domain = Domain::choice({{"shift", 0}, later("lut"), later("bucket")}),
                     .sentence = "How hardware multiplies by a log or LNQ code.",
                     .affects = Affects::numeric,
-                    .effective = kLog,
+                    .effective = kIntegerLog,
                     .fixed = "shift"});
     keys.push_back(field({.path = "quant.softmax.shift_cap",
                           .domain = Domain::integers({{1, 20}}),
@@ -344,7 +359,7 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                           .because = "every position widens the accumulator by a bit",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kLog},
+                          .effective = kIntegerLog},
                          [](auto& s) -> auto& { return s.quant.softmax.shift_cap; }));
     keys.push_back(field({.path = "quant.softmax.scale",
                           .domain = Domain::choice({{"row", 0}, {"tensor", 1}, {"one", 2}}),
@@ -367,7 +382,7 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                           .sentence = "How a log code says zero: the top code means it, or nothing does and the smallest power stands in.",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kLog},
+                          .effective = kIntegerLog},
                          [](auto& s) -> auto& { return s.quant.softmax.zero_code; }));
     keys.push_back({.path = "quant.softmax.order",
                     .domain = Domain::choice({{"exact", 0}, later("online(tile)")}),
@@ -390,14 +405,16 @@ void declare_hybrid_keys(std::vector<Key>& keys) {
                           .because = "hluq helps at 4 bits and below; at 6 and more its coarse top costs more than its fine bottom gains",
                           .source = "AHCQ-SAM, hybrid log-uniform quantization; docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kInteger},
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.mlp_hidden_scheme; }));
-    keys.push_back({.path = "quant.hluq.variant",
-                    .domain = Domain::choice({{"intended", 0}, later("reference")}),
-                    .sentence = "The code as the paper means it, or as the published code computes it (quant.mode: compat).",
-                    .affects = Affects::numeric,
-                    .effective = kHybrid,
-                    .fixed = "intended"});
+    keys.push_back(field({.path = "quant.hluq.variant",
+                          .domain = Domain::choice({{"intended", 0}, {"reference", 1}}),
+                          .sentence = "The code as the paper means it, or as the published code computes it (reference: quant.mode compat alone).",
+                          .because = "the published code lets values above its number of logarithmic codes fall to the lowest uniform step",
+                          .source = "quant/fake/nonlinear.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kHybrid},
+                         [](auto& s) -> auto& { return s.quant.hluq.variant; }));
     keys.push_back(field({.path = "quant.hluq.alpha",
                           .domain = Domain::reals(0.01, 0.99, {{"search", kUnset}}),
                           .unit = "fraction of the range",
@@ -421,14 +438,14 @@ void declare_hybrid_keys(std::vector<Key>& keys) {
                           .because = "every position widens the accumulator by a bit",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kHybrid},
+                          .effective = kIntegerHybrid},
                          [](auto& s) -> auto& { return s.quant.hluq.shift_cap; }));
     keys.push_back(field({.path = "quant.hluq.aligned",
                           .domain = Domain::boolean(),
                           .sentence = "Rounds the uniform step to a power of two of the smallest power: one sum and one wider product instead of two sums.",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kHybrid},
+                          .effective = kIntegerHybrid},
                          [](auto& s) -> auto& { return s.quant.hluq.aligned; }));
 }
 

@@ -82,6 +82,46 @@ struct Saturation {
     }
 };
 
+/// A quantized model's answers beside the FP32 model's, prompt after prompt in the order of the set.
+class Comparison {
+  public:
+    explicit Comparison(const ReferenceAnswers& answers) : answers_(answers) {}
+
+    /// `logit(i)`: the i-th low-resolution logit.
+    template <class Logit>
+    void add(const models::PromptedMask& prompt, const models::Mask& mask, const Logit& logit) {
+        const auto number = iou_.size();
+        iou_.push_back(models::intersection_over_union(mask, prompt.truth));
+        agreement_.push_back(models::intersection_over_union(mask, answers_.masks[number]));
+        kinds_.push_back(prompt.kind);
+        const auto& reference = answers_.logits[number];
+        for (std::size_t i = 0; i < reference.values().size(); ++i) {
+            const double expected = reference[i], error = expected - logit(i);
+            signal_ += expected * expected;
+            noise_ += error * error;
+        }
+    }
+    /// Keeps the answer added last as one that the report shows.
+    void keep(const models::Mask& mask) { samples_.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou_.back()})); }
+
+    [[nodiscard]] nlohmann::json result(int num_images) const {
+        auto result = summary(iou_, kinds_);
+        result["num_images"] = num_images;
+        result["miou_fp32"] = models::mean(answers_.iou);
+        result["mask_agreement"] = models::mean(agreement_);
+        if (noise_ > 0 && signal_ > 0) result["sqnr_db"] = 10 * std::log10(signal_ / noise_);
+        result["samples"] = samples_;
+        return result;
+    }
+
+  private:
+    const ReferenceAnswers& answers_;
+    std::vector<double> iou_, agreement_;
+    std::vector<models::PromptKind> kinds_;
+    nlohmann::json samples_ = nlohmann::json::array();
+    double signal_ = 0, noise_ = 0;
+};
+
 }  // namespace
 
 ReferenceAnswers reference_answers(const LoadedModel& model, const models::EvaluationSet& set) {
@@ -145,11 +185,10 @@ nlohmann::json reference_accuracy(const ReferenceAnswers& answers, int num_image
 nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
                                   const ReferenceAnswers& answers) {
     quant::IntegerPredictor predictor(quantized);
-    std::vector<double> iou, agreement;
-    std::vector<models::PromptKind> kinds;
+    Comparison comparison(answers);
     Saturation saturation;
-    nlohmann::json layers = nlohmann::json::object(), samples = nlohmann::json::array();
-    double signal = 0, noise = 0;
+    nlohmann::json layers = nlohmann::json::object();
+    const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
     for (int index = 0; index < set.size(); ++index) {
         const auto item = set.image(index);
         const auto* sample = sample_prompt(index, item);
@@ -165,34 +204,40 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
         }
         const auto encoded = predictor.encode(item.image, hook);
         for (const auto& prompt : item.prompts) {
-            const auto number = iou.size();
             const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
             if (trace) layers = trace->sqnr();
             hook = {};
             trace.reset();
             const auto mask = prediction.mask(0);
-            iou.push_back(models::intersection_over_union(mask, prompt.truth));
-            agreement.push_back(models::intersection_over_union(mask, answers.masks[number]));
-            kinds.push_back(prompt.kind);
-            if (&prompt == sample) samples.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou.back()}));
-            const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
-            for (std::size_t i = 0; i < prediction.low_res_logits.values().size(); ++i) {
-                const double reference = answers.logits[number][i], error = reference - step * prediction.low_res_logits[i];
-                signal += reference * reference;
-                noise += error * error;
-            }
+            comparison.add(prompt, mask, [&](std::size_t i) { return step * prediction.low_res_logits[i]; });
+            if (&prompt == sample) comparison.keep(mask);
         }
     }
-    auto result = summary(iou, kinds);
-    result["num_images"] = set.size();
-    result["miou_fp32"] = models::mean(answers.iou);
-    result["mask_agreement"] = models::mean(agreement);
-    if (noise > 0 && signal > 0) result["sqnr_db"] = 10 * std::log10(signal / noise);
+    auto result = comparison.result(set.size());
     result["overflow_count"] = predictor.num_overflows();
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
     result["layers"] = layers;
-    result["samples"] = std::move(samples);
     result["warnings"] = quantized.warnings;
+    return result;
+}
+
+nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
+                                       const ReferenceAnswers& answers) {
+    quant::compat::Predictor predictor(model.config, fake);
+    Comparison comparison(answers);
+    for (int index = 0; index < set.size(); ++index) {
+        const auto item = set.image(index);
+        const auto* sample = sample_prompt(index, item);
+        const auto encoded = predictor.encode(item.image);
+        for (const auto& prompt : item.prompts) {
+            const auto prediction = predictor.predict(encoded, prompt.prompt);
+            const auto mask = prediction.mask(0);
+            comparison.add(prompt, mask, [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); });
+            if (&prompt == sample) comparison.keep(mask);
+        }
+    }
+    auto result = comparison.result(set.size());
+    result["warnings"] = fake.notes;
     return result;
 }
 

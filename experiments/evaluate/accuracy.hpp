@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the bits do to the masks: the FP32 reference on the evaluated pictures, and the integer engine beside it.
+// What the bits do to the masks: the FP32 reference on the evaluated pictures, and beside it the integer engine or the published code's
+// fake quantization.
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "experiments/evaluate/model.hpp"
-#include "quant/quantized_graph.hpp"
 #include "quant/calibration/observer.hpp"
+#include "quant/compat/predictor.hpp"
+#include "quant/quantized_graph.hpp"
 
 namespace prelude::experiments {
 
@@ -35,5 +37,9 @@ void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& 
 ///           and residual values of that picture that lie at an end of their format; samples: the answers to the set's samples (samples.hpp)
 [[nodiscard]] nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
                                                 const ReferenceAnswers& answers);
+
+/// The same of a fake-quantized model, without what only integers have: layers, saturation, overflows.
+[[nodiscard]] nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
+                                                     const ReferenceAnswers& answers);
 
 }  // namespace prelude::experiments

@@ -12,6 +12,7 @@
 #include "experiments/evaluate/samples.hpp"
 #include "experiments/hash.hpp"
 #include "quant/calibration/calibrate.hpp"
+#include "quant/compat/calibrate.hpp"
 #include "quant/quantize.hpp"
 
 namespace prelude::experiments {
@@ -73,8 +74,6 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
 
 const sim::CostTable& costs_of(const Grid& grid, const Settings& settings) { return grid.configuration().costs.at(settings.cost_table); }
 
-bool is_integer(const Settings& settings) { return settings.quant.datatype == quant::Datatype::integer; }
-
 /// Which tasks a point has, and its concrete design where it has one.
 struct Outline {
     Settings settings;
@@ -86,7 +85,7 @@ struct Outline {
 Outline outline(const Grid& grid, std::int64_t index) {
     Outline result{.settings = grid.combination(index).settings, .design = std::nullopt, .keys = {}};
     result.has_weights = !checkpoint_path(result.settings.model).empty();
-    if (is_integer(result.settings)) result.design = resolve_design(result.settings, costs_of(grid, result.settings));
+    if (result.settings.quant.is_integer()) result.design = resolve_design(result.settings, costs_of(grid, result.settings));
     result.keys = keys_of(result.settings, result.design ? &*result.design : nullptr);
     return result;
 }
@@ -121,7 +120,11 @@ json run_ranges(const Outline& point, const fs::path& cache) {
 json run_accuracy(const Outline& point, const fs::path& cache) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
-    return quantized_accuracy(model, quantized_graph(point, model, cache), *set, load_answers(answers_file(cache, point.keys.reference)));
+    const auto answers = load_answers(answers_file(cache, point.keys.reference));
+    if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers);
+    // Searches need the pictures themselves and belong to this point alone: nothing of the calibration is kept.
+    const auto fake = quant::compat::calibrate(model.config, *model.weights, *calibration_set(point.settings, model.config), point.settings.quant);
+    return fake_quantized_accuracy(model, fake, *set, answers);
 }
 
 /// The point's design with the formats calibration settled, where there are weights.
@@ -164,6 +167,7 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
         tasks.push_back({.kind = kind, .key = key, .combination = index, .needs = std::move(needs)});
     };
     if (point.has_weights) add(TaskKind::reference, point.keys.reference, {});
+    if (point.has_weights && point.settings.quant.is_fake_quantized()) add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference});
     if (!point.design) return tasks;
     if (point.has_weights) {
         add(TaskKind::ranges, point.keys.ranges, {});
@@ -211,24 +215,26 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         return nullptr;
     };
 
+    const bool quantized = point.design || settings.quant.is_fake_quantized();
     if (!point.has_weights) {
         reasons.push_back("no weights: accuracy cells are empty");
     } else if (const auto* reference = result_of(point.keys.reference)) {
         warn(*reference);
-        if (point.design) {
+        if (quantized) {
             cells["miou_fp32"] = fmt::format("{}", reference->at("miou").get<double>());
         } else {
             accuracy_cells(*reference, cells);
             cells["miou_fp32"] = cells["miou"];
         }
     }
-    const json* accuracy = point.has_weights && point.design ? result_of(point.keys.accuracy) : nullptr;
+    const json* accuracy = point.has_weights && quantized ? result_of(point.keys.accuracy) : nullptr;
     if (accuracy) {
         accuracy_cells(*accuracy, cells);
         warn(*accuracy);
     }
     if (!point.design) {
-        reasons.push_back("floating point: the datapath of this version is integer, hardware cells are empty");
+        reasons.push_back(quantized ? "compat: fake quantization in float, accuracy only, hardware cells are empty"
+                                    : "floating point: the datapath of this version is integer, hardware cells are empty");
     } else {
         const auto& costs = costs_of(grid, settings);
         resource_cells(*point.design, cells);
@@ -253,7 +259,7 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         }
         cells["hardware_hash"] = point.keys.timing;
     }
-    if (point.has_weights) cells["numeric_hash"] = point.design ? point.keys.accuracy : point.keys.reference;
+    if (point.has_weights) cells["numeric_hash"] = quantized ? point.keys.accuracy : point.keys.reference;
     cells["reason"] = fmt::format("{}", fmt::join(reasons, "; "));
     cells["warnings"] = fmt::format("{}", fmt::join(warnings, "; "));
     return row;

@@ -18,7 +18,7 @@ namespace prelude::experiments {
 enum class TaskKind {
     reference,  ///< FP32 masks and logits of the evaluated data               (model, data)
     ranges,     ///< calibrated ranges                                         (model, calibration)
-    accuracy,   ///< integer engine over the evaluated data                    (model, data, quant)
+    accuracy,   ///< integer engine, or the walk of quant.mode compat, over the evaluated data  (model, data, quant)
     timing,     ///< datapath without payload: cycles, counters                (graph, formats, design)
     bit_check,  ///< datapath with payload on one image and prompt = engine?   (model, data, quant, design)
 };
@@ -34,7 +34,7 @@ struct Task {
     std::vector<std::string> needs;
 };
 
-/// The tasks of one point, dependencies first. A point that cannot be evaluated (shapes only, fp32) has fewer.
+/// The tasks of one point, dependencies first. A point that cannot be evaluated (shapes only, fp32, compat) has fewer.
 [[nodiscard]] std::vector<Task> tasks_of(const Grid& grid, std::int64_t index);
 
 /// Computes one task; called in a forked child. Bulk results (logits, ranges) go to `cache / key.*`, atomically; the rest is returned.

@@ -18,7 +18,7 @@ namespace {
 /// A width that is of no use is an error where it was pinned; met inside a sweep it is lowered.
 void lower_softmax_bits(Settings& settings, const Configuration& configuration, std::vector<std::string>& warnings) {
     auto& softmax = settings.quant.softmax;
-    if (!softmax.bits || softmax.scheme != quant::SoftmaxScheme::log || settings.quant.datatype != quant::Datatype::integer) return;
+    if (!softmax.bits || softmax.scheme != quant::SoftmaxScheme::log || !settings.quant.is_integer()) return;
     const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
     if (*softmax.bits <= useful) return;
     const auto swept = [&](std::string_view key) { return configuration.is_axis(find_key(key)); };

@@ -99,7 +99,7 @@ TEST_CASE("Calibrated ranges are kept, used again, and made anew when the file i
 TEST_CASE("A point in floating point gives the FP32 mask and no latency") {
     const Setting setting(", method: fp32");
     const auto outcome = setting.run();
-    CHECK_FALSE(outcome.is_integer);
+    CHECK_FALSE(outcome.is_quantized);
     CHECK(outcome.prompts[0].quantized == outcome.prompts[0].reference);
     CHECK(outcome.latency == "none: the datapath of this version is integer");
 }
