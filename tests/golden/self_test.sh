@@ -47,7 +47,24 @@ expect 'a document of unknown meaning' 1 '^FAIL +- +extra.json .*no case claims 
 
 fresh
 mkdir "$work/case/mine" && for file in "$work/case/sam/"tiny-a.*; do mv "$file" "$work/case/mine/my model${file##*/tiny-a}"; done
+sed -i 's/"tiny-a"/"my model"/' "$work/case/quant/quantized-tiny-a-w4a4.json"
 expect 'other names' 0 '^PASS +sam-model +mine/my model '
+
+fresh
+damage "$work/case/quant/quantized-tiny-a-w4a4.safetensors"
+expect 'a damaged output of a quantized model' 1 '^FAIL +quantized-model +quant/quantized-tiny-a-w4a4 '
+
+fresh
+damage "$work/case/quant/quantized-tiny-a-w4a4.intended-hybrid.safetensors"
+expect 'a damaged output of its twin' 1 '^FAIL +quantized-model +quant/quantized-tiny-a-w4a4 '
+
+fresh
+sed -i 's/"bits": 4/"bits": 5/' "$work/case/quant/quantized-tiny-a-w4a4.json"
+expect 'a quantized model of other bits' 1 '^FAIL +quantized-model +quant/quantized-tiny-a-w4a4 '
+
+fresh
+sed -i 's/"log"/"root"/' "$work/case/quant/quantized-tiny-a-w4a4.json"
+expect 'a quantizer of unknown kind' 0 '^UNSUPPORTED +quantized-model +quant/quantized-tiny-a-w4a4 '
 
 fresh
 sed -i 's/"AP75": 0.4/"AP75": 0.5/' "$work/case/coco/expected.json"
