@@ -104,6 +104,16 @@ TEST_CASE("A point in floating point gives the FP32 mask and no latency") {
     CHECK(outcome.latency == "none: the datapath of this version is integer");
 }
 
+TEST_CASE("A point of mode compat gives the fake-quantized mask and no latency") {
+    const Setting setting(", mode: compat, weight_bits: 4, activation_bits: 8");
+    const auto outcome = setting.run();
+    CHECK(outcome.is_quantized);
+    const auto& prompt = outcome.prompts[0];
+    CHECK(prompt.agreement == models::intersection_over_union(prompt.quantized, prompt.reference));
+    CHECK((prompt.sqnr_db > 0 && prompt.sqnr_db < 40));
+    CHECK(outcome.latency == "none: compat is fake quantization in float");
+}
+
 TEST_CASE("Prompts that miss the picture are refused, all of them at once") {
     Setting setting;
     setting.command.boxes = {{-1, 0, 5, 5}, {5, 5, 5, 9}, {0, 0, 96, 96}, {0, 0, 97, 5}, {std::nan(""), 0, 5, 5}};
