@@ -2,6 +2,7 @@
 #include "experiments/config/configuration.hpp"
 #include "experiments/config/located_yaml.hpp"
 #include "experiments/config/methods.hpp"
+#include "experiments/config/modes.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "quant/format_plan.hpp"
 
@@ -411,7 +412,7 @@ class Reader {
                                    find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap),
                        std::string(find_key("quant.softmax.bits")->because));
         }
-        check_mode(settings, refuse);
+        for (auto& [key, found, allowed, because] : mode_conflicts(settings)) refuse(key, std::move(found), std::move(allowed), std::string(because));
         const auto& kinds = settings.data.kinds;
         const auto has = [&](DataKind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
         if ((has(DataKind::coco) || has(DataKind::masks)) && settings.data.path.empty())
@@ -420,22 +421,6 @@ class Reader {
         if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
         // With a checkpoint its tensors have a say; its reader checks the sizes then.
         if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings.model, refuse, settings);
-    }
-
-    /// What the published code does not know is refused by name; keys of the integer path that merely say how are without effect there.
-    template <typename Refuse>
-    void check_mode(const Settings& settings, const Refuse& refuse) {
-        const auto& quant = settings.quant;
-        const Settings plain;
-        if (quant.is_integer() && quant.mlp_hidden_scheme == quant::HiddenScheme::hluq && quant.hluq.variant == quant::fake::HybridVariant::reference)
-            refuse("quant.hluq.variant", "reference with quant.mode clean", "intended, or quant.mode: compat", "the slip of the published code has no place in hardware");
-        if (!quant.is_fake_quantized()) return;
-        for (const auto* path : {"quant.weight_rounding", "quant.smooth", "quant.hluq.aligned", "quant.layers"}) {
-            const auto& key = *find_key(path);
-            const bool idle = key.path == "quant.hluq.aligned" && quant.mlp_hidden_scheme != quant::HiddenScheme::hluq;
-            if (const auto got = key.print(settings), allowed = key.print(plain); got != allowed && !idle)
-                refuse(path, fmt::format("{} with quant.mode compat", got), fmt::format("{}, or quant.mode: clean", allowed), "the published code does nothing of the kind");
-        }
     }
 
     template <typename Refuse>

@@ -71,13 +71,14 @@ double quantization_loss(const fake::Affine& form, std::span<const float> values
 SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides) {
     const auto [lo, hi] = extremes_of(values);
     SearchedRange best{.lo = lo, .hi = hi, .loss = std::numeric_limits<double>::infinity()};
+    // Wide ranges first: their small losses end the others early. Of equals the last one met is the first of the published order.
     const auto consider = [&](float from, float to) {
         const double loss = bounded_sum_f32(fake::affine_of_range(from, to, bits, symmetric), values, best.loss);
-        if (loss < best.loss) best = {.lo = from, .hi = to, .loss = loss};
+        if (loss <= best.loss) best = {.lo = from, .hi = to, .loss = loss};
     };
     const bool shifted = !symmetric && sides == Sides::both;
     const float whole = shifted ? hi - lo : std::max(-lo, hi);
-    for (int i = 1; i <= kGridSteps; ++i) {
+    for (int i = kGridSteps; i >= 1; --i) {
         const float width = whole / kGridSteps * static_cast<float>(i);
         if (!shifted) {
             const auto range = one_sided(width, symmetric, sides);
@@ -86,7 +87,7 @@ SearchedRange search_grid(std::span<const float> values, int bits, bool symmetri
         }
         const int top = (1 << bits) - 1;
         const float step = width / static_cast<float>(top);
-        for (int zero = 0; zero <= top; ++zero) {
+        for (int zero = top; zero >= 0; --zero) {
             const float from = -static_cast<float>(zero) * step;
             consider(from, width + from);
         }

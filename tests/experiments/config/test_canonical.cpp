@@ -75,6 +75,7 @@ TEST_CASE("Every effective numeric key changes the numeric text, and no hardware
                                             "sam_vit_b",
                                             "point",
                                             "encoder",
+                                            "compat",
                                             "elsewhere",
                                             "[1, 2]",
                                             "[{match: a, groups: 4}]"}) {

@@ -86,6 +86,8 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "64",
                                             "0.25",
                                             "hluq",
+                                            "compat",
+                                            "reference",
                                             "gptq",
                                             "masks",
                                             "labels",

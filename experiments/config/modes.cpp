@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/config/modes.hpp"
+
+#include "experiments/config/keys.hpp"
+
+#include <fmt/format.h>
+
+namespace prelude::experiments {
+
+std::vector<ModeConflict> mode_conflicts(const Settings& settings) {
+    const auto& quant = settings.quant;
+    const bool hybrid = quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+    std::vector<ModeConflict> conflicts;
+    if (quant.is_integer() && hybrid && quant.hluq.variant == quant::fake::HybridVariant::reference)
+        conflicts.push_back({"quant.hluq.variant", "reference with quant.mode clean", "intended, or quant.mode: compat",
+                             "the slip of the published code has no place in hardware"});
+    if (!quant.is_fake_quantized()) return conflicts;
+    const Settings plain;
+    for (const std::string_view path : {"quant.weight_rounding", "quant.smooth", "quant.hluq.aligned", "quant.layers"}) {
+        if (path == "quant.hluq.aligned" && !hybrid) continue;
+        const auto& key = *find_key(path);
+        if (const auto got = key.print(settings), allowed = key.print(plain); got != allowed)
+            conflicts.push_back({path, fmt::format("{} with quant.mode compat", got), fmt::format("{}, or quant.mode: clean", allowed),
+                                 "the published code does nothing of the kind"});
+    }
+    return conflicts;
+}
+
+}  // namespace prelude::experiments
