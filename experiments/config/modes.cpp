@@ -9,14 +9,16 @@ namespace prelude::experiments {
 
 std::vector<ModeConflict> mode_conflicts(const Settings& settings) {
     const auto& quant = settings.quant;
-    const bool hybrid = quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+    const bool hybrid = quant.mlp_hidden_scheme != quant::HiddenScheme::uniform;
     std::vector<ModeConflict> conflicts;
     if (quant.is_integer() && hybrid && quant.hluq.variant == quant::fake::HybridVariant::reference)
         conflicts.push_back({"quant.hluq.variant", "reference with quant.mode clean", "intended, or quant.mode: compat",
                              "the slip of the published code has no place in hardware"});
     if (!quant.is_fake_quantized()) return conflicts;
+    if (quant.mlp_hidden_scheme == quant::HiddenScheme::search)
+        conflicts.push_back({"quant.mlp_hidden_scheme", "search with quant.mode compat", "uniform, hluq, or quant.mode: clean", "the published code has one scheme for all layers"});
     const Settings plain;
-    for (const std::string_view path : {"quant.weight_rounding", "quant.smooth", "quant.hluq.aligned", "quant.layers"}) {
+    for (const std::string_view path : {"quant.weight_rounding", "quant.smooth", "quant.reparam", "quant.hluq.aligned", "quant.layers"}) {
         if (path == "quant.hluq.aligned" && !hybrid) continue;
         const auto& key = *find_key(path);
         if (const auto got = key.print(settings), allowed = key.print(plain); got != allowed)

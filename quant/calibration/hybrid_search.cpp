@@ -5,21 +5,26 @@
 #include <limits>
 #include <set>
 
+#include "quant/fake/affine.hpp"
+
 namespace prelude::quant {
 
 namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-}  // namespace
-
-double output_loss(const FloatLayer& layer, std::span<const float> inputs, const fake::Hybrid& form) {
+template <class Quantizer>
+double error_of_output(const FloatLayer& layer, std::span<const float> inputs, const Quantizer& form) {
     const Eigen::Map<const Matrix> weight(layer.weight.data(), layer.outputs, layer.depth);
     Matrix error(static_cast<std::int64_t>(inputs.size()) / layer.depth, layer.depth);
     for (std::size_t i = 0; i < inputs.size(); ++i) error.data()[i] = form(inputs[i]) - inputs[i];
     const Matrix product = error * weight.transpose();
     return product.cast<double>().squaredNorm() / static_cast<double>(product.size());
 }
+
+}  // namespace
+
+double output_loss(const FloatLayer& layer, std::span<const float> inputs, const fake::Hybrid& form) { return error_of_output(layer, inputs, form); }
 
 std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& layer, std::span<const float> inputs, float lo, float hi, int bits,
                                                            fake::HybridVariant variant) {
@@ -29,6 +34,11 @@ std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& lay
         losses[c] = output_loss(layer, inputs, fake::hybrid_of_range(lo, hi, range_share, log_share, bits, variant));
     }
     return losses;
+}
+
+double uniform_loss(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits) {
+    if (rows.empty()) return 0;
+    return error_of_output(layer, rows, fake::affine_of_range(static_cast<float>(range.lo), static_cast<float>(range.hi), bits, false));
 }
 
 HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits, const HybridSettings& settings) {
@@ -45,7 +55,7 @@ HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows,
         if (loss >= smallest) continue;
         smallest = loss;
         choice = {.log_scale = static_cast<double>(form.log_scale), .uniform_scale = static_cast<double>(form.uniform_scale),
-                  .log_levels = static_cast<int>(form.log_levels())};
+                  .log_levels = static_cast<int>(form.log_levels()), .loss = loss};
     }
     // A layer that is 0 on all calibration pictures still needs steps to divide by.
     choice.log_scale = std::max(choice.log_scale, 1e-8), choice.uniform_scale = std::max(choice.uniform_scale, 1e-8);

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/compat/quantizer.hpp"
 
-#include <cmath>
-
 #include "models/error.hpp"
 #include "models/overloaded.hpp"
-#include "quant/calibration/kmeans.hpp"
+#include "quant/calibration/grouping.hpp"
 
 namespace prelude::quant::compat {
-
-namespace {
-
-constexpr int kSteps[] = {8, 4, 2, 1};  ///< clusters per group wanted, at 20, 40, 60 and 80 % of the training
-
-}  // namespace
 
 void quantize(const Quantizer& quantizer, std::span<float> values) {
     std::visit(models::Overloaded{[&](const ChannelAffine& channels) {
@@ -27,17 +19,12 @@ void quantize(const Quantizer& quantizer, std::span<float> values) {
 }
 
 ChannelAffine grouped(ChannelAffine channels, int num_groups) {
-    for (const int step : kSteps) {
-        const auto num_clusters = static_cast<std::size_t>(step * num_groups);
-        if (num_clusters >= channels.size()) continue;
-        std::vector<Point2> points;
-        for (const auto& channel : channels) points.push_back({static_cast<double>(channel.scale), static_cast<double>(channel.zero_point)});
-        const auto clusters = kmeans(points, static_cast<std::int64_t>(num_clusters));
-        for (std::size_t c = 0; c < channels.size(); ++c) {
-            const auto& centre = clusters.centres[static_cast<std::size_t>(clusters.labels[c])];
-            channels[c].scale = static_cast<float>(centre[0]);
-            channels[c].zero_point = std::nearbyint(static_cast<float>(centre[1]));
-        }
+    if (static_cast<std::size_t>(num_groups) >= channels.size()) return channels;
+    std::vector<Point2> points;
+    for (const auto& channel : channels) points.push_back({static_cast<double>(channel.scale), static_cast<double>(channel.zero_point)});
+    const auto merged = cluster_in_stages(std::move(points), num_groups).points;
+    for (std::size_t c = 0; c < channels.size(); ++c) {
+        channels[c].scale = static_cast<float>(merged[c][0]), channels[c].zero_point = static_cast<float>(merged[c][1]);
     }
     return channels;
 }

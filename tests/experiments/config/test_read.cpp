@@ -130,7 +130,7 @@ TEST_CASE("A log code wider than useful is refused where it is pinned and lowere
 TEST_CASE("A key that was written down but has no effect draws a warning") {
     const auto warnings = read("quant: {softmax: {scheme: uniform, log_base: 2}}\n").warnings;
     REQUIRE(warnings.size() == 1);
-    CHECK(warnings[0] == "f.yaml:1:46: quant.softmax.log_base has no effect here; it is effective only while quant.softmax.scheme is log, or lnq of form shift");
+    CHECK(warnings[0] == "f.yaml:1:46: quant.softmax.log_base has no effect here; it is effective only while quant.softmax.scheme is log, or lnq of form shift while quant.mode is clean");
     CHECK(read("quant: {softmax: {log_base: 2}}\nsweep: {axes: {quant.softmax.scheme: [uniform, log]}}\n").warnings.empty());
 }
 

@@ -98,6 +98,17 @@ TEST_CASE("What the published code does not know is refused by name, all of it a
         CHECK(message.find(part) != std::string::npos);
     }
     CHECK(error_of("mlp_hidden_scheme: hluq, hluq: {variant: reference}").find("quant.hluq.variant: reference with quant.mode clean") != std::string::npos);
+    CHECK(error_of("mode: compat, mlp_hidden_scheme: search").find("quant.mlp_hidden_scheme: search with quant.mode compat") != std::string::npos);
     CHECK(error_of("hluq: {variant: reference}") == "accepted");  // without effect
     CHECK(error_of("mode: compat, hluq: {aligned: true}") == "accepted");
+}
+
+TEST_CASE("The presets of the methods that the compat walk knows combine with it, those of others do not") {
+    for (const auto* method : {"rtn", "ptq4sam", "ahcptq", "ahcq_sam"}) {
+        INFO(method);
+        CHECK(error_of(std::string("mode: compat, method: ") + method) == "accepted");
+    }
+    CHECK(error_of("mode: compat, method: repq").find("quant.reparam: true with quant.mode compat") != std::string::npos);
+    CHECK(error_of("mode: compat, method: dfq_sam").find("quant.reparam: true with quant.mode compat") != std::string::npos);
+    CHECK(error_of("mode: compat, method: ours").find("quant.smooth: 0.5 with quant.mode compat") != std::string::npos);
 }
