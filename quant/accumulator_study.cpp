@@ -100,8 +100,8 @@ int width_for_weights(const Contraction& contraction, const Format& input) {
                 Ends sum;
                 for (auto p = order.begin[g]; p < order.begin[g + 1]; ++p) {
                     const std::int64_t w = contraction.weights[static_cast<std::size_t>(o * contraction.depth + order.k_of[static_cast<std::size_t>(p)])];
-                    const auto [lo, hi] = std::minmax(factor.lo * w, factor.hi * w);
-                    sum.lo += lo, sum.hi += hi;
+                    const auto ends = std::minmax({factor.lo * w, factor.hi * w});
+                    sum.lo += ends.first, sum.hi += ends.second;
                 }
                 width = std::max(width, signed_width(sum.lo, sum.hi));
             }
