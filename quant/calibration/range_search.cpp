@@ -13,7 +13,8 @@ namespace prelude::quant {
 
 namespace {
 
-constexpr int kGridSteps = 100;
+constexpr int kGridSteps = 100, kCoarse = 5, kPatience = 2;
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 /// Sum of losses, given up (infinity) once it exceeds `limit`. |e|^2.4 = exp(1.2 ln e^2), a vector at a time.
 double bounded_sum(const fake::Affine& form, std::span<const float> values, double limit) noexcept {
@@ -61,26 +62,43 @@ double quantization_loss(const fake::Affine& form, std::span<const float> values
 SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides) {
     const auto [lo, hi] = extremes_of(values);
     SearchedRange best{.lo = lo, .hi = hi, .loss = std::numeric_limits<double>::infinity()};
-    const auto consider = [&](float from, float to) {
-        const double loss = bounded_sum(fake::affine_of_range(from, to, bits, symmetric), values, best.loss);
-        if (loss <= best.loss) best = {.lo = from, .hi = to, .loss = loss};
+    const auto consider = [&](float from, float to, double limit) {
+        const double loss = bounded_sum(fake::affine_of_range(from, to, bits, symmetric), values, limit);
+        if (loss < best.loss) best = {.lo = from, .hi = to, .loss = loss};
+        return loss;
     };
     const bool shifted = !symmetric && sides == Sides::both;
     const float whole = shifted ? hi - lo : std::max(-lo, hi);
-    for (int i = kGridSteps; i >= 1; --i) {  // wide ranges first: they lose little, so that narrow ones are given up early
+    /// The least loss of a width: over zero points, downhill from where the range lies in the middle of the data.
+    const auto at_width = [&](int i) {
         const float width = whole / kGridSteps * static_cast<float>(i);
         if (!shifted) {
             const auto range = one_sided(width, symmetric, sides);
-            consider(range.lo, range.hi);
-            continue;
+            return consider(range.lo, range.hi, kNoLimit);
         }
         const int top = (1 << bits) - 1;
         const float step = width / static_cast<float>(top);
-        const int least = std::clamp(static_cast<int>(std::floor((width - hi) / step)), 0, top), most = std::clamp(static_cast<int>(std::ceil(-lo / step)), 0, top);
-        for (int zero = most; zero >= least; --zero) {
-            const float from = -static_cast<float>(zero) * step;
-            consider(from, width + from);
+        const auto at_zero = [&](int zero, double limit) { return consider(-static_cast<float>(zero) * step, width - static_cast<float>(zero) * step, limit); };
+        const int middle = std::clamp(static_cast<int>(std::nearbyint(-lo / whole * static_cast<float>(top))), 0, top);
+        double least = at_zero(middle, kNoLimit);
+        for (const int direction : {-1, 1}) {
+            int failures = 0;
+            for (int zero = middle + direction; zero >= 0 && zero <= top && failures < kPatience; zero += direction) {
+                const double loss = at_zero(zero, least);
+                failures = loss < least ? 0 : failures + 1;
+                least = std::min(least, loss);
+            }
         }
+        return least;
+    };
+    // Every kCoarse-th width, then all around the best of them.
+    int centre = kGridSteps;
+    double least = kNoLimit;
+    for (int i = kGridSteps; i >= kCoarse; i -= kCoarse) {
+        if (const double loss = at_width(i); loss < least) least = loss, centre = i;
+    }
+    for (int i = std::max(1, centre - kCoarse + 1); i < std::min(kGridSteps, centre + kCoarse); ++i) {
+        if (i != centre) (void)at_width(i);
     }
     best.loss /= static_cast<double>(values.size());
     return best;

@@ -24,9 +24,11 @@ struct SearchedRange {
     double loss = 0;
 };
 
-/// Exhaustive: 100 widths i/100 of the whole; asymmetric with both signs, every zero point 0 .. 2^b - 1 of each width. The first of equals wins.
-/// Limits    a candidate is given up once its partial loss exceeds the best, ranges that reach beyond the data on one side and clip the other are
-///           left out: the loss is that of the whole search within 1 %
+/// Widths i/100 of the whole; asymmetric with both signs, of each width the zero point 0 .. 2^b - 1 of the least loss.
+///
+/// Meaning   the published search visits all 100 * 2^b candidates; here every fifth width and then those around the best, and zero points downhill from
+///           the one in the middle of the data, until two in a row are worse
+/// Limits    a candidate is given up once its partial loss exceeds the best: the loss is that of the whole search within 1 %
 [[nodiscard]] SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides);
 
 /// Bounded Brent search: over the width, and for each width (asymmetric, both signs) over the shift (-s, w - s); widths from

@@ -255,6 +255,9 @@ Words Engine::run(Words given, std::span<const ValueId> wanted, const WordHook& 
     }
     for (auto id : wanted) last_use[id] = order.size();
     auto live = std::move(given);
+    for (const auto input : graph_.inputs()) {
+        if (const auto found = live.find(input); hook && found != live.end()) hook(graph_, input, found->second);
+    }
     for (std::size_t i = 0; i < order.size(); ++i) {
         const auto& node = graph_.node(order[i]);
         std::vector<const IntTensor*> inputs;

@@ -14,7 +14,7 @@ namespace prelude::quant {
 
 using Words = std::map<models::ValueId, IntTensor>;
 
-/// May observe or replace the words of a value.
+/// May observe or replace the words of a value: of graph inputs given and of every value computed, in topological order.
 using WordHook = std::function<void(const models::Graph&, models::ValueId, IntTensor&)>;
 
 /// Contract
