@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "experiments/commands/compare.hpp"
 #include "experiments/commands/diff.hpp"
 #include "experiments/commands/explain.hpp"
 #include "experiments/commands/inspect.hpp"
@@ -107,6 +108,8 @@ class Program {
         if (unavailable_->parsed_any()) return usage(unavailable_->name + ": not available in this version");
         if (*report_) return report(folder_);
         if (*diff_) return diff(folder_, a_, b_);
+        if (*compare_) return compare_command(compare_command_);
+        if (*table_) return table_command(table_command_);
         if (*explain_) return explain_command(key_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
@@ -173,6 +176,17 @@ class Program {
         diff_->add_option("DIR", folder_, "Folder of a sweep")->required();
         diff_->add_option("A", a_, "Number of a point")->required();
         diff_->add_option("B", b_, "Number of another one")->required();
+        compare_ = app_.add_subcommand("compare", "Points that differ in one key, prompt by prompt: which differences are more than chance");
+        compare_->add_option("DIR", compare_command_.folder, "Folder of a sweep")->required();
+        compare_->add_option("--by", compare_command_.by, "Swept key, or several joined by commas")->option_text("KEY")->required();
+        compare_->add_option("--reference", compare_command_.reference, "Value that all others are compared with (default: the first)")->option_text("VALUE");
+        compare_->add_flag("--csv", compare_command_.csv, "The same as CSV");
+        table_ = app_.add_subcommand("table", "A sweep as a table of papers: one key down, one across, FP32 above");
+        table_->add_option("DIR", table_command_.folder, "Folder of a sweep")->required();
+        table_->add_option("--rows", table_command_.request.rows, "Swept key, or several joined by commas")->option_text("KEY")->required();
+        table_->add_option("--columns", table_command_.request.columns, "Another one")->option_text("KEY")->required();
+        table_->add_option("--cell", table_command_.request.cell, "Column of results.csv (default: miou)")->option_text("COLUMN");
+        table_->add_flag("--markdown", table_command_.markdown, "The same as Markdown");
         report_ = app_.add_subcommand("report", "Rewrites report and CSV files from the store; merges shards");
         report_->add_option("DIR", folder_, "Folder of a sweep")->required();
         explain_ = app_.add_subcommand("explain", "What a configuration key means: type, unit, range, default, source");
@@ -202,10 +216,12 @@ class Program {
     SweepCommand sweep_;
     RunCommand run_command_;
     InspectCommand inspect_command_;
+    CompareCommand compare_command_;
+    TableCommand table_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr;
+    CLI::App *run_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "experiments/evaluate/detection_scores.hpp"
+#include "experiments/evaluate/mask_scores.hpp"
 #include "experiments/evaluate/samples.hpp"
 #include "models/checkpoint/safetensors.hpp"
 #include "models/metrics.hpp"
@@ -13,19 +15,9 @@ namespace prelude::experiments {
 
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 1;
 constexpr std::int64_t kMaxTracedWords = std::int64_t{1} << 27;  ///< float values of one picture kept for layer SQNR
 
-/// Mean IoU in all, by prompt kind, and its 95 % interval.
-nlohmann::json summary(std::span<const double> iou, std::span<const models::PromptKind> kinds) {
-    std::vector<double> box, point;
-    for (std::size_t i = 0; i < iou.size(); ++i) (kinds[i] == models::PromptKind::box ? box : point).push_back(iou[i]);
-    const auto interval = models::bootstrap_mean(iou, kBootstrapSeed);
-    nlohmann::json result{{"miou", models::mean(iou)}, {"miou_ci95_low", interval.low}, {"miou_ci95_high", interval.high}, {"num_prompts", iou.size()}};
-    if (!box.empty()) result["miou_box"] = models::mean(box);
-    if (!point.empty()) result["miou_point"] = models::mean(point);
-    return result;
-}
+MaskScores::Boundaries boundaries_of(const DataSettings& data) { return data.boundary ? MaskScores::Boundaries::measure : MaskScores::Boundaries::skip; }
 
 /// Float outputs of every contraction for one picture and prompt: what layer SQNR compares with.
 class LayerTrace {
@@ -84,34 +76,47 @@ struct Saturation {
 
 }  // namespace
 
-ReferenceAnswers reference_answers(const LoadedModel& model, const models::EvaluationSet& set) {
+Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data) {
     models::Predictor predictor(model.config, *model.weights);
     ReferenceAnswers answers;
+    MaskScores scores(boundaries_of(data));
+    DetectionScores detections(set, data);
     for (int index = 0; index < set.size(); ++index) {
         const auto item = set.image(index);
+        if (item.prompts.empty() && item.detections.empty()) {
+            detections.add(item, {});
+            continue;
+        }
         const auto encoded = predictor.encode(item.image);
+        scores.begin(item);
         for (const auto& prompt : item.prompts) {
             auto prediction = predictor.predict(encoded, prompt.prompt);
-            answers.masks.push_back(prediction.mask(0));
-            answers.iou.push_back(models::intersection_over_union(answers.masks.back(), prompt.truth));
-            answers.kinds.push_back(prompt.kind);
+            Answer answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
+            scores.add(prompt, answer.mask);
+            detections.remember(item, prompt.prompt, answer);
+            answers.masks.push_back(std::move(answer.mask));
             answers.logits.push_back(std::move(prediction.low_res_logits));
         }
+        detections.add(item, [&](const models::Prompt& prompt) {
+            const auto prediction = predictor.predict(encoded, prompt);
+            return Answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
+        });
     }
-    return answers;
+    answers.iou = scores.iou();
+    auto accuracy = scores.summary();
+    detections.put_into(accuracy);
+    for (auto& sentence : set.left_out()) accuracy["warnings"].push_back(std::move(sentence));
+    return {std::move(answers), std::move(accuracy)};
 }
 
 void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& path) {
     std::vector<models::TensorToWrite> tensors;
-    std::vector<std::uint8_t> kinds;
     for (std::size_t i = 0; i < answers.masks.size(); ++i) {
         const auto& mask = answers.masks[i];
         tensors.push_back(models::to_write<std::uint8_t>("mask." + std::to_string(i), models::Shape{mask.height, mask.width}, mask.values));
         tensors.push_back(models::to_write<float>("logits." + std::to_string(i), answers.logits[i].shape(), answers.logits[i].values()));
-        kinds.push_back(answers.kinds[i] == models::PromptKind::point);
     }
     tensors.push_back(models::to_write<double>("iou", models::Shape{static_cast<std::int64_t>(answers.iou.size())}, answers.iou));
-    tensors.push_back(models::to_write<std::uint8_t>("kind", models::Shape{static_cast<std::int64_t>(kinds.size())}, kinds));
     models::write_safetensors(path, tensors, {{"format", "prelude.answers/1"}});
 }
 
@@ -119,11 +124,8 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
     const auto file = models::read_safetensors(path);
     ReferenceAnswers answers;
     const auto iou = file.view<double>("iou");
-    const auto kinds = file.view<std::uint8_t>("kind");
-    if (kinds.size() != iou.size()) throw models::CheckpointError(path.string(), {"'kind' and 'iou' differ in length"});
     answers.iou.assign(iou.begin(), iou.end());
     for (std::size_t i = 0; i < iou.size(); ++i) {
-        answers.kinds.push_back(kinds[i] ? models::PromptKind::point : models::PromptKind::box);
         const auto name = std::to_string(i);
         const auto& shape = file.tensor("mask." + name).shape;
         if (shape.rank() != 2) throw models::CheckpointError(path.string(), {"mask." + name + ": not two-dimensional"});
@@ -136,17 +138,12 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
     return answers;
 }
 
-nlohmann::json reference_accuracy(const ReferenceAnswers& answers, int num_images) {
-    auto result = summary(answers.iou, answers.kinds);
-    result["num_images"] = num_images;
-    return result;
-}
-
 nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
-                                  const ReferenceAnswers& answers) {
+                                  const ReferenceAnswers& answers, const DataSettings& data) {
     quant::IntegerPredictor predictor(quantized);
-    std::vector<double> iou, agreement;
-    std::vector<models::PromptKind> kinds;
+    MaskScores scores(boundaries_of(data));
+    DetectionScores detections(set, data);
+    std::vector<double> agreement;
     Saturation saturation;
     nlohmann::json layers = nlohmann::json::object(), samples = nlohmann::json::array();
     double signal = 0, noise = 0;
@@ -163,18 +160,28 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
                 trace->compare(quantized, id, words);
             };
         }
+        if (item.prompts.empty() && item.detections.empty()) {
+            detections.add(item, {});
+            continue;
+        }
+        // An estimate nobody needs is not computed.
+        const auto estimate = item.annotated && DetectionScores::needs_estimate(data) ? quant::IouEstimate::compute : quant::IouEstimate::skip;
+        const auto answer_of = [](const quant::IntegerPrediction& prediction) {
+            return Answer{.mask = prediction.mask(0), .iou = prediction.iou.empty() ? 0.0 : prediction.iou[0]};
+        };
         const auto encoded = predictor.encode(item.image, hook);
+        scores.begin(item);
         for (const auto& prompt : item.prompts) {
-            const auto number = iou.size();
-            const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
+            const auto number = agreement.size();
+            const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook, estimate);
             if (trace) layers = trace->sqnr();
             hook = {};
             trace.reset();
-            const auto mask = prediction.mask(0);
-            iou.push_back(models::intersection_over_union(mask, prompt.truth));
-            agreement.push_back(models::intersection_over_union(mask, answers.masks[number]));
-            kinds.push_back(prompt.kind);
-            if (&prompt == sample) samples.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou.back()}));
+            const auto answer = answer_of(prediction);
+            const double iou = scores.add(prompt, answer.mask);
+            detections.remember(item, prompt.prompt, answer);
+            agreement.push_back(models::intersection_over_union(answer.mask, answers.masks[number]));
+            if (&prompt == sample) samples.push_back(to_json(SampleAnswer{.mask = answer.mask, .iou = iou}));
             const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
             for (std::size_t i = 0; i < prediction.low_res_logits.values().size(); ++i) {
                 const double reference = answers.logits[number][i], error = reference - step * prediction.low_res_logits[i];
@@ -182,9 +189,12 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
                 noise += error * error;
             }
         }
+        detections.add(item, [&](const models::Prompt& prompt) {
+            return answer_of(predictor.predict(encoded, prompt, models::MaskSelection::single, {}, estimate));
+        });
     }
-    auto result = summary(iou, kinds);
-    result["num_images"] = set.size();
+    auto result = scores.summary();
+    detections.put_into(result);
     result["miou_fp32"] = models::mean(answers.iou);
     result["mask_agreement"] = models::mean(agreement);
     if (noise > 0 && signal > 0) result["sqnr_db"] = 10 * std::log10(signal / noise);
@@ -192,7 +202,7 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
     result["layers"] = layers;
     result["samples"] = std::move(samples);
-    result["warnings"] = quantized.warnings;
+    for (const auto& warning : quantized.warnings) result["warnings"].push_back(warning);
     return result;
 }
 

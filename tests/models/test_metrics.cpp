@@ -19,6 +19,13 @@ Mask rectangle(int x0, int y0, int x1, int y1) {
     return mask;
 }
 
+/// Every sample a cluster of its own.
+Clusters singles(std::span<const double> samples) {
+    Clusters clusters;
+    for (const double sample : samples) clusters.push_back({sample});
+    return clusters;
+}
+
 }  // namespace
 
 TEST_CASE("two rectangles have the overlap of their areas") {
@@ -128,18 +135,18 @@ TEST_CASE("bootstrap intervals are the same for the same seed, hold the mean, an
     Random random(11);
     std::vector<double> samples;
     for (int index = 0; index < 400; ++index) samples.push_back(random.uniform());
-    const auto interval = bootstrap_mean(samples, 5);
-    CHECK(interval == bootstrap_mean(samples, 5));
-    CHECK_FALSE(interval == bootstrap_mean(samples, 6));
+    const auto interval = bootstrap_mean(singles(samples), 5);
+    CHECK(interval == bootstrap_mean(singles(samples), 5));
+    CHECK_FALSE(interval == bootstrap_mean(singles(samples), 6));
     CHECK(interval.low < mean(samples));
     CHECK(mean(samples) < interval.high);
     // a uniform variable's mean of n: deviation sqrt(1 / 12 n); the interval is 2 * 1.96 deviations wide
     CHECK(interval.high - interval.low == Approx(2 * 1.96 * std::sqrt(1.0 / 12 / 400)).epsilon(0.15));
-    const auto wider = bootstrap_mean(std::span(samples).first(100), 5);
+    const auto wider = bootstrap_mean(singles(std::span(samples).first(100)), 5);
     CHECK(wider.high - wider.low > 1.5 * (interval.high - interval.low));
-    CHECK(bootstrap_mean(samples, 5, 2000, 0.5).high < interval.high);
-    CHECK(bootstrap_mean(std::vector{0.7}, 5) == Interval{0.7, 0.7});
-    CHECK(bootstrap_mean(std::vector{0.7, 0.7, 0.7}, 5).low == Approx(0.7));
+    CHECK(bootstrap_mean(singles(samples), 5, 2000, 0.5).high < interval.high);
+    CHECK(bootstrap_mean(Clusters{{0.7}}, 5) == Interval{0.7, 0.7});
+    CHECK(bootstrap_mean(Clusters{{0.7}, {0.7}, {0.7}}, 5).low == Approx(0.7));
     CHECK(std::isnan(bootstrap_mean({}, 5).low));
 }
 
@@ -149,7 +156,7 @@ TEST_CASE("bootstrap intervals cover the true mean about as often as they claim"
         Random random(trial);
         std::vector<double> samples;
         for (int index = 0; index < 50; ++index) samples.push_back(random.uniform());
-        const auto interval = bootstrap_mean(samples, trial, 500);
+        const auto interval = bootstrap_mean(singles(samples), trial, 500);
         num_covered += interval.low <= 0.5 && 0.5 <= interval.high;
     }
     CHECK(num_covered > 270);
