@@ -336,7 +336,8 @@ std::vector<std::string> CocoSet::left_out() const {
     add(skipped_.empty, "annotation without a pixel", "annotations without a pixel");
     add(skipped_.false_boxes, "detected box that means no annotation", "detected boxes that mean no annotation");
     if (parts.empty()) return {};
-    return {fmt::format("{} left out: {}", data_.file.filename().string(), fmt::join(parts, ", "))};
+    const auto* what = scored_.empty() ? "left out" : "left out of the prompts with a truth";  // average precision counts them
+    return {fmt::format("{} {}: {}", data_.file.filename().string(), what, fmt::join(parts, ", "))};
 }
 
 EvaluationImage CocoSet::image(int index) const {

@@ -150,6 +150,73 @@ TEST_CASE("bootstrap intervals are the same for the same seed, hold the mean, an
     CHECK(std::isnan(bootstrap_mean({}, 5).low));
 }
 
+TEST_CASE("Samples of one cluster are drawn together, so copies of a sample narrow nothing") {
+    Random random(12);
+    Clusters once, copied;
+    for (int index = 0; index < 60; ++index) {
+        const double sample = random.uniform();
+        once.push_back({sample});
+        copied.emplace_back(9, sample);
+    }
+    copied.emplace_back();  // of no sample: does not count
+    const auto interval = bootstrap_mean(once, 3), same = bootstrap_mean(copied, 3);
+    CHECK(same.low == Approx(interval.low));
+    CHECK(same.high == Approx(interval.high));
+    CHECK(mean(copied) == Approx(mean(once)));
+    // A mean is that of the samples: a cluster of three counts three times.
+    const Clusters uneven{{1, 1, 1}, {0}};
+    CHECK(mean(uneven) == 0.75);
+    CHECK(bootstrap_mean(uneven, 3) == Interval{0, 1});
+    CHECK(bootstrap_mean(Clusters{{0.1, 0.3}}, 5) == Interval{0.2, 0.2});
+}
+
+TEST_CASE("A paired difference is not blurred by what both have in common") {
+    Random random(13);
+    Clusters a, b;
+    for (int picture = 0; picture < 80; ++picture) {
+        const double difficulty = random.uniform();
+        auto& of_a = a.emplace_back();
+        auto& of_b = b.emplace_back();
+        for (int prompt = 0; prompt < 1 + picture % 4; ++prompt) {
+            of_a.push_back(difficulty);
+            of_b.push_back(difficulty + 0.01 + 0.005 * (random.uniform() - 0.5));
+        }
+    }
+    const auto difference = paired_difference(a, b, 7), back = paired_difference(b, a, 7);
+    CHECK(difference.mean == Approx(mean(b) - mean(a)));
+    CHECK((difference.interval.low > 0.009 && difference.interval.high < 0.011));
+    CHECK_FALSE(difference.is_undecided());
+    CHECK(bootstrap_mean(a, 7).high - bootstrap_mean(a, 7).low > 0.05);  // each by itself: no telling
+    CHECK(back.mean == Approx(-difference.mean));
+    CHECK(back.interval.low == Approx(-difference.interval.high));
+    CHECK(paired_difference(a, b, 7).interval == difference.interval);
+    CHECK(paired_difference(a, a, 7).interval == Interval{0, 0});
+    CHECK(paired_difference(a, a, 7).is_undecided());
+    const auto one_picture = paired_difference(Clusters{{0.1, 0.2}}, Clusters{{0.8, 0.9}}, 7);
+    CHECK(one_picture.mean == Approx(0.7));
+    CHECK(one_picture.is_undecided());
+}
+
+TEST_CASE("Two equal ways are called different about as rarely as the interval claims") {
+    int num_decided = 0;
+    for (std::uint64_t trial = 0; trial < 300; ++trial) {
+        Random random(trial + 1000);
+        Clusters a, b;
+        for (int picture = 0; picture < 40; ++picture) {
+            const double shared = random.uniform(), of_picture = 0.1 * (random.uniform() - 0.5);
+            auto& of_a = a.emplace_back();
+            auto& of_b = b.emplace_back();
+            for (int prompt = 0; prompt < 4; ++prompt) {
+                of_a.push_back(shared);
+                of_b.push_back(shared + of_picture + 0.02 * (random.uniform() - 0.5));
+            }
+        }
+        num_decided += !paired_difference(a, b, trial, 500).is_undecided();
+    }
+    CHECK(num_decided > 2);
+    CHECK(num_decided < 33);  // of prompts drawn one by one a third would be
+}
+
 TEST_CASE("bootstrap intervals cover the true mean about as often as they claim") {
     int num_covered = 0;
     for (std::uint64_t trial = 0; trial < 300; ++trial) {
