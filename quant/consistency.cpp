@@ -20,7 +20,7 @@ using models::ValueId;
 namespace {
 
 constexpr int kWordBits = 63, kMaxStoredBits = 32, kMaxCodeBits = 16, kMaxRescaleShift = 40, kTermBits = 16, kMaxExponent = 62;
-constexpr int kMaxHybridShift = 15;
+constexpr int kMaxHybridShift = 15, kMaxLogShift = 20, kMaxComparedBits = 8, kMaxBucketBits = 5;
 constexpr std::size_t kMaxProblems = 20;
 
 /// Checks one node's operation against its operator, the shapes around it and the plan.
@@ -70,6 +70,32 @@ class Checker {
         return static_cast<std::int64_t>(values.size()) == size;
     }
 
+    [[nodiscard]] static bool is_probability_code(const Format& f) {
+        const bool residues = f.tau == 1 || f.tau == 2 || f.tau == 4, narrow = f.bits <= kMaxComparedBits;
+        const auto codes = std::int64_t{1} << f.bits;
+        switch (f.code) {
+            case OperandKind::uniform: return true;
+            case OperandKind::logarithmic:
+                return residues && narrow && f.log_levels >= 1 && f.log_levels <= codes && f.shift_cap == (f.log_levels - 1) / f.tau && f.shift_cap <= kMaxLogShift &&
+                       f.zero_code >= -1 && f.zero_code < codes && (f.zero_code < 0 || f.zero_code >= f.log_levels);
+            case OperandKind::companded: return residues && narrow && f.shift_cap == (codes - 1) / f.tau && f.shift_cap <= kMaxLogShift;
+            case OperandKind::table: return narrow && f.entry_bits >= 1 && f.entry_bits <= kTermBits;
+            case OperandKind::bucket: return f.bits <= kMaxBucketBits && f.entry_bits >= 1 && f.entry_bits <= kTermBits;
+            case OperandKind::hybrid: break;
+        }
+        return false;
+    }
+
+    /// Whether a product decodes its left operand as the operand's format says.
+    [[nodiscard]] static bool decodes(const OperandCode& code, const Format& left) {
+        if (left.kind != FormatKind::probability) return code == OperandCode{};
+        if (left.code == OperandKind::uniform) return code == OperandCode{};
+        const bool table = left.code == OperandKind::table;
+        return code.kind == left.code && code.bits == left.bits && code.tau == std::max(left.tau, 1) && code.shift_cap == left.shift_cap &&
+               code.zero_code == left.zero_code && (table ? has(code.factors, std::int64_t{1} << left.bits) : code.factors.empty()) &&
+               all_in(code.factors, {0, (std::int64_t{1} << left.entry_bits) - 1});
+    }
+
     void format(const models::Value& value) {
         const auto refuse = [&](std::string_view what) {
             if (problems_.size() < kMaxProblems) problems_.push_back(fmt::format("{}: {}", value.name, what));
@@ -81,10 +107,8 @@ class Checker {
         if (f.kind < FormatKind::pixel || f.kind > FormatKind::coordinate || f.bits < 1 || f.bits > (code ? kMaxCodeBits : kMaxStoredBits)) {
             return refuse("a format of unknown kind or width");
         }
-        if ((f.tau != 0 && f.tau != 1 && f.tau != 2 && f.tau != 4) || f.shift_cap < 0 || f.shift_cap > kMaxExponent || f.scale < ScaleMode::row ||
-            f.scale > ScaleMode::one) {
-            return refuse("a logarithmic format out of range");
-        }
+        if (f.scale < ScaleMode::row || f.scale > ScaleMode::one) return refuse("a scale of unknown kind");
+        if (f.kind == FormatKind::probability && !is_probability_code(f)) return refuse("codes of probabilities out of range");
         const auto channels = value.shape.rank() == 0 ? 1 : value.shape[value.channel_axis];
         const bool positive = std::ranges::all_of(f.group_sizes, [&](auto size) { return size >= 1 && size <= channels; });
         if (!f.group_sizes.empty() && (!positive || std::accumulate(f.group_sizes.begin(), f.group_sizes.end(), std::int64_t{0}) != channels)) {
@@ -204,22 +228,18 @@ class Checker {
         if (!form) return;
         const auto &left = input(0), &right = input(1);
         const auto depth = graph_.value(node_->inputs[0]).shape[2];
-        const bool log = left.kind == FormatKind::probability && left.tau > 0;
         expect(form->transpose_right == op.transpose_right && form->left_bits >= left.bits && form->right_bits >= right.bits &&
                    form->left_bits <= kMaxCodeBits && form->right_bits <= kMaxCodeBits,
                "its operands differ from their formats");
-        const auto& code = form->code;
-        const bool decoded = log ? code.kind == OperandKind::logarithmic && code.bits == left.bits && code.tau == left.tau &&
-                                       code.shift_cap == left.shift_cap && code.zero_code >= -1
-                                 : code.kind == OperandKind::uniform;
-        if (!expect(decoded, "its left operand is decoded by another format")) return;
-        left_operand({.left = log ? OperandKind::logarithmic : OperandKind::uniform, .factor_bits = log ? 0 : left.bits, .shift = log ? left.shift_cap : 0,
-                      .right_symmetric = false});
-        expect(has(form->terms, code.num_terms()), "its terms differ from its residues");
+        if (!expect(decodes(form->code, left), "its left operand is decoded by another format")) return;
+        ContractionPlan least{.depth = depth};
+        plan_product(left, right, 1, least);
+        left_operand(least);
+        expect(has(form->terms, form->code.num_terms()), "its terms differ from those of its code");
         expect(words_of(left).contains(form->left_zero_point) && words_of(right).contains(form->right_zero_point),
                "a zero point lies outside its operand's format");
         terms(form->terms, form->product_bits, form->accumulator_bits);
-        expect(form->product_bits >= product_width(log ? 0 : left.bits, right.bits, false, depth, log ? code.shift_cap : 0), "its sums need more bits");
+        expect(form->product_bits >= least.product_bits, "its sums need more bits");
         expect(form->normalised_fraction >= 0 && form->normalised_fraction <= 30, "a fraction is out of range");
         accumulator(form->accumulator);
         rescale(form->rescale, 1, words_of(output()));
@@ -243,15 +263,18 @@ class Checker {
         const auto* form = as<SoftmaxOp>(operation);
         if (!form) return;
         const auto& out = output();
-        expect(form->bits == out.bits && form->tau == out.tau && form->scale == out.scale, "its codes differ from their format");
+        const bool log = out.code == OperandKind::logarithmic;
+        expect(form->bits == out.bits && form->tau == (log ? out.tau : 0) && form->scale == out.scale && form->zero_code == out.zero_code &&
+                   form->num_levels == (log ? out.log_levels : 0),
+               "its codes differ from their format");
         expect(form->score_fraction >= 0 && form->score_fraction <= 30 && form->exp_bits >= 1 && form->exp_bits <= 24 &&
                    std::ranges::all_of(form->exp_table, [&](auto v) { return v >= 0 && v < (std::int64_t{1} << form->exp_bits); }),
                "an exponential table out of range");
         const auto codes = std::int64_t{1} << std::clamp(form->bits, 1, kMaxCodeBits);
-        const bool levels = form->tau == 0 || (form->num_levels >= 1 && form->num_levels <= std::min<std::int64_t>(codes, std::int64_t{out.shift_cap + 1} * out.tau));
-        expect(levels && form->zero_code >= -1 && form->zero_code < codes, "more levels than codes");
         const auto thresholds = static_cast<std::int64_t>(form->threshold_mantissa.size());
-        expect(has(form->threshold_exponent, thresholds) && thresholds < codes + 1 && all_in(form->threshold_mantissa, {0, 1 << 17}) &&
+        const bool compared = form->bits <= kMaxComparedBits && !(log && form->scale == ScaleMode::row);
+        expect(has(form->threshold_exponent, thresholds) && thresholds == (!compared ? 0 : log ? out.log_levels : codes - 1) &&
+                   all_in(form->threshold_mantissa, {0, 1 << 17}) &&
                    all_in(form->threshold_exponent, {-kMaxExponent, 0}),
                "its thresholds are out of range");
     }

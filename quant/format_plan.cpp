@@ -12,6 +12,7 @@
 
 #include "models/overloaded.hpp"
 #include "quant/glob.hpp"
+#include "quant/probability_code.hpp"
 #include "quant/value_classes.hpp"
 
 namespace prelude::quant {
@@ -110,7 +111,11 @@ class Planner {
     }
 
     std::optional<Format> format_made_by(const Node& producer) const {
-        if (std::holds_alternative<models::Softmax>(producer.op)) return probability_format(producer);
+        if (std::holds_alternative<models::Softmax>(producer.op)) {  // until calibration has chosen, the base in the middle
+            auto softmax = settings_.softmax;
+            if (softmax.log_base == LogBase::search) softmax.log_base = LogBase::sqrt_two;
+            return probability_format(softmax, softmax.bits.value_or(settings_.activation_bits));
+        }
         if (std::holds_alternative<models::RelativePosition>(producer.op)) return Format{.kind = FormatKind::score, .bits = settings_.score_bits};
         if (std::holds_alternative<models::Resize>(producer.op)) return Format{.kind = FormatKind::fixed, .bits = kResizedBits};
         if (std::holds_alternative<models::MatMul>(producer.op)) {
@@ -124,19 +129,6 @@ class Planner {
             }
         }
         return std::nullopt;
-    }
-
-    Format probability_format(const Node&) const {
-        const auto& softmax = settings_.softmax;
-        const int wanted = softmax.bits.value_or(settings_.activation_bits);
-        Format format{.kind = FormatKind::probability, .bits = wanted, .scale = softmax.scale};
-        if (softmax.scheme == SoftmaxScheme::log) {
-            format.tau = tau_of(softmax.log_base);
-            format.bits = std::min(wanted, useful_log_bits(format.tau, softmax.shift_cap));
-            const int levels = std::min((1 << format.bits) - (softmax.zero_code == ZeroCode::reuse_top), (softmax.shift_cap + 1) * format.tau);
-            format.shift_cap = (levels - 1) / format.tau;
-        }
-        return format;
     }
 
     std::optional<Format> format_wanted_by(const Node& user, ValueId value) {
@@ -255,27 +247,19 @@ class Planner {
     }
 
     void plan_product(const Node& node) {
-        const auto& left = plan_.format(graph_.value(node.inputs[0]).name);
-        const auto& right = plan_.format(graph_.value(node.inputs[1]).name);
-        ContractionPlan plan{.left_bits = left.bits, .right_bits = right.bits, .depth = graph_.value(node.inputs[0]).shape[2]};
-        if (left.kind == FormatKind::probability && left.tau > 0) {
-            plan.left = OperandKind::logarithmic;
-            plan.shift = left.shift_cap;
-            plan.term_sizes.assign(left.tau > 1 ? static_cast<std::size_t>(left.tau) : 0, plan.depth);
-        }
-        finish(node, std::move(plan), false);
+        ContractionPlan plan{.depth = graph_.value(node.inputs[0]).shape[2]};
+        quant::plan_product(plan_.format(graph_.value(node.inputs[0]).name), plan_.format(graph_.value(node.inputs[1]).name),
+                            settings_.rescale.term_bits, plan);
+        check_width(node, std::move(plan));
     }
 
+    /// A left operand of uniform codes.
     void finish(const Node& node, ContractionPlan plan, bool right_symmetric) {
-        const bool log = plan.left == OperandKind::logarithmic;
-        plan.factor_bits = log ? 0 : plan.left_bits;
+        plan.factor_bits = plan.left_bits;
         plan.right_symmetric = right_symmetric;
         plan.product_bits = product_width(plan.factor_bits, plan.right_bits, right_symmetric, plan.depth, plan.shift);
         plan.accumulator_bits = plan.product_bits;
-        if (plan.term_sizes.size() > 1) {
-            // Residue constants of a log operand lie in [1/2, 1]: no exponents there.
-            plan.accumulator_bits += settings_.rescale.term_bits + (log ? 0 : max_term_exponent(plan.product_bits, settings_.rescale.term_bits));
-        }
+        if (plan.term_sizes.size() > 1) plan.accumulator_bits += settings_.rescale.term_bits + max_term_exponent(plan.product_bits, settings_.rescale.term_bits);
         check_width(node, std::move(plan));
     }
 
@@ -341,7 +325,32 @@ void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, Co
     plan.accumulator_bits = plan.product_bits + term_bits + max_term_exponent(plan.product_bits + 1, term_bits) + 1;
 }
 
-int useful_log_bits(int tau, int shift_cap) noexcept { return ceil_log2(shift_cap * tau + tau + 1); }
+void plan_product(const Format& left, const Format& right, int term_bits, ContractionPlan& plan) noexcept {
+    plan.left_bits = left.bits, plan.right_bits = right.bits;
+    plan.left = left.kind == FormatKind::probability ? left.code : OperandKind::uniform;
+    plan.right_symmetric = false;
+    plan.shift = 0;
+    plan.term_sizes.clear();
+    int constant_bits = 0;  // of the terms; they lie in [1/2, 1] of the largest, so that they need no exponents
+    switch (plan.left) {
+        case OperandKind::logarithmic:
+        case OperandKind::companded:
+            plan.factor_bits = 0;
+            plan.shift = left.shift_cap;
+            if (left.tau > 1) plan.term_sizes.assign(static_cast<std::size_t>(left.tau), plan.depth), constant_bits = term_bits;
+            break;
+        case OperandKind::table: plan.factor_bits = left.entry_bits; break;
+        case OperandKind::bucket:
+            plan.factor_bits = 0;
+            plan.term_sizes.assign((std::size_t{1} << left.bits) - 1, plan.depth);
+            constant_bits = left.entry_bits;
+            break;
+        case OperandKind::uniform:
+        case OperandKind::hybrid: plan.factor_bits = left.bits; break;
+    }
+    plan.product_bits = product_width(plan.factor_bits, right.bits, false, plan.depth, plan.shift);
+    plan.accumulator_bits = plan.product_bits + constant_bits;
+}
 
 int product_width(int left_bits, int right_bits, bool right_is_symmetric, std::int64_t depth, int shift) noexcept {
     return 1 + left_bits + right_bits - (right_is_symmetric ? 1 : 0) + ceil_log2(depth) + shift;

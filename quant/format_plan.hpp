@@ -20,7 +20,7 @@ enum class FormatKind {
     code,         ///< unsigned operand code q, value = s_g * (q - z_g), g the channel's group
     fixed,        ///< signed fixed point, value = q * 2^-f: residual stream, embeddings, logits
     score,        ///< signed fixed point in log2 units: attention scores
-    probability,  ///< softmax output code: uniform, or logarithmic of base 2^(1/tau)
+    probability,  ///< softmax output code: uniform, logarithmic of base 2^(1/tau), or companded
     hybrid,       ///< log levels and uniform steps side by side: the MLP's hidden layer
     coordinate,   ///< prompt coordinate x + 1/2 in 2^-8 pixel, or a label
 };
@@ -29,9 +29,12 @@ struct Format {
     FormatKind kind = FormatKind::fixed;
     int bits = 16;                            ///< stored width; codes and probabilities unsigned, fixed and score signed
     std::vector<std::int64_t> group_sizes{};  ///< code: channels per group; empty = one group; as many entries as channels = per channel
-    int tau = 0;                              ///< probability: 1, 2, 4; 0 = uniform
-    int shift_cap = 0;                        ///< probability, logarithmic, and hybrid: largest shift
-    int log_levels = 0;                       ///< hybrid: codes below are powers of two, the rest uniform steps
+    OperandKind code = OperandKind::uniform;  ///< probability: how its codes enter a product
+    int tau = 0;                              ///< probability of logarithmic or companded codes: 1, 2, 4; else 0
+    int shift_cap = 0;                        ///< probability of such codes, and hybrid: largest shift
+    int log_levels = 0;                       ///< logarithmic: codes that carry values; hybrid: codes below are powers of two, the rest uniform steps
+    std::int32_t zero_code = -1;              ///< logarithmic: the code that means 0; -1: none
+    int entry_bits = 0;                       ///< probability, table and bucket: width of a code's factor
     int alignment = -1;                       ///< hybrid: a step is 2^alignment of the smallest power; -1: not aligned
     ScaleMode scale = ScaleMode::row;         ///< probability
     [[nodiscard]] std::int64_t num_groups() const noexcept { return group_sizes.empty() ? 1 : static_cast<std::int64_t>(group_sizes.size()); }
@@ -42,10 +45,10 @@ struct Format {
 struct ContractionPlan {
     int left_bits = 8, right_bits = 8;  ///< activation and weight, or left and right operand
     std::int64_t depth = 0;             ///< products per output (K)
-    std::vector<std::int64_t> term_sizes{};  ///< positions of k per term; one entry = one term; terms of a log or hybrid operand all have K
+    std::vector<std::int64_t> term_sizes{};  ///< positions of k per term; one entry = one term; those of a coded operand all have K
     OperandKind left = OperandKind::uniform;  ///< how the left operand enters
-    int factor_bits = 8;                ///< width of what is multiplied: the left code, a hybrid step or aligned factor; logarithmic: 0
-    int shift = 0;                      ///< largest left shift of a product (log levels)
+    int factor_bits = 8;                ///< width of what is multiplied: the left code, a hybrid step or aligned factor, a table's entry; powers, buckets: 0
+    int shift = 0;                      ///< largest left shift of a product (powers)
     bool right_symmetric = true;        ///< the right operand has no zero point
     int product_bits = 0;               ///< width of A_t
     int accumulator_bits = 0;           ///< width of Acc
@@ -85,8 +88,8 @@ void set_log_levels(Format& format, int log_levels, int shift_cap) noexcept;
 /// Limits    an accumulator wider than 63 bits is the caller's to refuse
 void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, ContractionPlan& plan) noexcept;
 
-/// Useful maximum of the code width of a logarithmic probability: ceil(log2(cap * tau + tau + 1)).
-[[nodiscard]] int useful_log_bits(int tau, int shift_cap) noexcept;
+/// Terms and widths of a product of two values with formats `left` and `right`; `plan.depth` is given.
+void plan_product(const Format& left, const Format& right, int term_bits, ContractionPlan& plan) noexcept;
 
 /// Width of A_t = sum of `depth` products (left - z)(right - z'), shifted left by at most `shift`: sign included.
 [[nodiscard]] int product_width(int left_bits, int right_bits, bool right_is_symmetric, std::int64_t depth, int shift) noexcept;

@@ -50,21 +50,33 @@ enum class OperandKind {
     uniform,      ///< q - z in one term
     logarithmic,  ///< c = tau e + f: 2^(E - e) in term f
     hybrid,       ///< log levels and uniform steps side by side (docs/numerics.md section 3)
+    companded,    ///< c = tau e + f: 2^e in term f, less 1 in term 0
+    table,        ///< the factor stands in a table of all codes
+    bucket,       ///< 1 in the term of the code: its constant is what `table` multiplies with
 };
 
 /// How the code of a left operand enters a sum of products.
 struct OperandCode {
     OperandKind kind = OperandKind::uniform;
     int bits = 8;                 ///< width of a logarithmic or hybrid code
-    int tau = 1;                  ///< logarithmic: steps per power of two, as many terms
+    int tau = 1;                  ///< logarithmic, companded: steps per power of two, as many terms
     int shift_cap = 0;            ///< E: largest shift that occurs
     std::int32_t zero_code = -1;  ///< logarithmic: code that decodes to 0; -1: none
     int log_levels = 0;           ///< hybrid: codes below are shifts, those from here on steps j = c - log_levels; j = 0 decodes to 0
     int alignment = -1;           ///< hybrid: a step is 2^alignment in the one sum; -1: a term of its own
+    std::vector<std::int32_t> factors;  ///< table: by code, not negative
     friend bool operator==(const OperandCode&, const OperandCode&) = default;
 
     [[nodiscard]] int num_terms() const noexcept {
-        return kind == OperandKind::logarithmic ? tau : kind == OperandKind::hybrid && alignment < 0 ? 2 : 1;
+        switch (kind) {
+            case OperandKind::logarithmic:
+            case OperandKind::companded: return tau;
+            case OperandKind::hybrid: return alignment < 0 ? 2 : 1;
+            case OperandKind::bucket: return (1 << bits) - 1;
+            case OperandKind::uniform:
+            case OperandKind::table: return 1;
+        }
+        return 1;
     }
 };
 
@@ -120,13 +132,13 @@ struct RelativePositionOp {
 struct SoftmaxOp {
     int score_fraction = 8;  ///< F: scores are integers in 2^-F log2 units
     int bits = 4;            ///< code width
-    int tau = 0;             ///< 0 = uniform codes
-    int num_levels = 0;      ///< log: codes 0 .. num_levels-1 carry values; uniform: the top code, 2^b - 1
+    int tau = 0;             ///< logarithmic codes: 1, 2, 4; 0: codes that ascend with the probability, uniform or companded
+    int num_levels = 0;      ///< logarithmic: codes 0 .. num_levels-1 carry values
     std::int32_t zero_code = -1;
     ScaleMode scale = ScaleMode::row;
     int exp_bits = 16;
     std::array<std::int32_t, 65> exp_table{};
-    /// Code thresholds as mantissa * 2^exponent, descending probabilities for log codes, ascending for uniform (row and tensor scales of section 4).
+    /// Code thresholds as mantissa * 2^exponent, descending for logarithmic codes, ascending for others (row and tensor scales of section 4).
     std::vector<std::int64_t> threshold_mantissa;
     std::vector<std::int32_t> threshold_exponent;
     friend bool operator==(const SoftmaxOp&, const SoftmaxOp&) = default;

@@ -14,6 +14,7 @@
 #include "quant/calibration/layer_weights.hpp"
 #include "quant/calibration/scales.hpp"
 #include "quant/calibration/transforms.hpp"
+#include "quant/probability_code.hpp"
 
 namespace prelude::quant {
 
@@ -186,12 +187,7 @@ class Lowering {
         double unit = op.scale * left_meaning.scale[0] * right_meaning.scale[0];
         if (left.kind == FormatKind::probability) {
             form.row_normalised = left.scale == ScaleMode::row && left.bits <= kMaxComparedBits;
-            if (left.tau > 0) {
-                form.code = {.kind = OperandKind::logarithmic, .bits = left.bits, .tau = left.tau, .shift_cap = left.shift_cap,
-                             .zero_code = settings_.softmax.zero_code == ZeroCode::reuse_top ? (1 << left.bits) - 1 : -1};
-                unit *= std::ldexp(1.0, -left.shift_cap);
-                if (left.tau > 1) unit *= residue_terms(left.tau, form.terms);
-            }
+            if (left.code != OperandKind::uniform) unit *= probability_operand(left, left_meaning, form);
             if (form.row_normalised) {  // the row's own sum divides: one step is a step of the right operand
                 form.normalised_fraction = std::min(kNormalisedFraction, 29 - plan.right_bits);
                 unit = op.scale * right_meaning.scale[0] * std::ldexp(1.0, -form.normalised_fraction);
@@ -206,14 +202,30 @@ class Lowering {
         return form;
     }
 
-    /// m_f = RNE((2^16 - 1) * 2^(-f/tau)); returns the real value of one step.
-    [[nodiscard]] double residue_terms(int tau, std::vector<Term>& terms) const {
-        const double top = std::ldexp(1.0, settings_.rescale.term_bits) - 1.0;
-        terms.clear();
-        for (int f = 0; f < tau; ++f) {
-            terms.push_back({.multiplier = static_cast<std::uint32_t>(std::nearbyint(top * std::exp2(-static_cast<double>(f) / tau)))});
+    /// Code and terms of coded probabilities; returns the value of one step of Acc in units of the scale.
+    [[nodiscard]] double probability_operand(const Format& format, const Meaning& real, Product& form) const {
+        form.code = {.kind = format.code, .bits = format.bits, .tau = std::max(format.tau, 1), .shift_cap = format.shift_cap, .zero_code = format.zero_code};
+        const auto constant = [](double value) { return Term{.multiplier = static_cast<std::uint32_t>(std::nearbyint(value))}; };
+        // Residue constants: the largest fills the word.
+        const double top = format.tau > 1 ? std::ldexp(1.0, settings_.rescale.term_bits) - 1.0 : 1.0;
+        if (format.code == OperandKind::logarithmic) {
+            form.terms.clear();
+            for (int f = 0; f < format.tau; ++f) form.terms.push_back(constant(top * std::exp2(-static_cast<double>(f) / format.tau)));
+            return std::ldexp(1.0 / top, -format.shift_cap);
         }
-        return 1.0 / top;
+        if (format.code == OperandKind::companded) {
+            form.terms.clear();
+            for (int f = 0; f < format.tau; ++f) form.terms.push_back(constant(top * std::exp2(static_cast<double>(f - format.tau + 1) / format.tau)));
+            return std::exp2(static_cast<double>(format.tau - 1) / format.tau) / (top * real.companding);
+        }
+        auto factors = table_factors(code_levels(format, real.companding), format.entry_bits);
+        if (format.code == OperandKind::table) {
+            form.code.factors = std::move(factors);
+        } else {
+            form.terms.clear();
+            for (std::size_t code = 1; code < factors.size(); ++code) form.terms.push_back(constant(factors[code]));
+        }
+        return 1.0 / (std::ldexp(1.0, format.entry_bits) - 1.0);
     }
 
     Operation lower(const Node& node, const models::RelativePosition& op) {
@@ -241,34 +253,24 @@ class Lowering {
     Operation lower(const Node& node, const models::Softmax&) {
         const auto& out = format(node.output);
         const auto& softmax = settings_.softmax;
-        SoftmaxOp form{.score_fraction = fraction(node.inputs[0]), .bits = out.bits, .tau = out.tau, .scale = out.scale};
+        const bool log = out.code == OperandKind::logarithmic;
+        SoftmaxOp form{.score_fraction = fraction(node.inputs[0]), .bits = out.bits, .tau = log ? out.tau : 0, .num_levels = log ? out.log_levels : 0,
+                       .zero_code = out.zero_code, .scale = out.scale};
         form.exp_bits = softmax.exp_bits > 0 ? softmax.exp_bits : out.bits <= kMaxComparedBits ? 16 : 20;
         const double top = std::ldexp(1.0, form.exp_bits) - 1.0;
         for (std::size_t i = 0; i < form.exp_table.size(); ++i) {
             form.exp_table[i] = static_cast<std::int32_t>(std::nearbyint(top * std::exp2(-static_cast<double>(i) / 64.0)));
         }
-        const double largest = out.scale == ScaleMode::tensor ? probability_limit(node.output) : 1.0;
-        const auto threshold = [&](double theta) {
+        if ((log && out.scale == ScaleMode::row) || out.bits > kMaxComparedBits) return form;
+        const auto& real = meaning(node.output);
+        const double largest = out.code == OperandKind::uniform ? real.scale[0] * (std::ldexp(1.0, out.bits) - 1.0) : real.scale[0];
+        for (const double level : code_levels(out, real.companding).threshold) {
+            const double theta = largest * level;
             const int exponent = std::ilogb(theta) - 15;
             form.threshold_mantissa.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(theta, -exponent))));
             form.threshold_exponent.push_back(exponent);
-        };
-        if (form.tau > 0) {
-            const bool reuse = softmax.zero_code == ZeroCode::reuse_top;
-            form.num_levels = std::min((1 << form.bits) - (reuse ? 1 : 0), (softmax.shift_cap + 1) * form.tau);
-            form.zero_code = reuse ? (1 << form.bits) - 1 : -1;
-            if (form.scale == ScaleMode::row) return form;
-            for (int c = 0; c < form.num_levels; ++c) threshold(largest * std::exp2(-(c + 0.5) / form.tau));
-        } else if (form.bits <= kMaxComparedBits) {
-            const int levels = (1 << form.bits) - 1;
-            for (int c = 1; c <= levels; ++c) threshold(largest * (c - 0.5) / levels);
         }
         return form;
-    }
-
-    [[nodiscard]] double probability_limit(models::ValueId output) const {
-        const auto& form = format(output);
-        return meaning(output).scale[0] * (form.tau > 0 ? 1.0 : std::ldexp(1.0, form.bits) - 1.0);
     }
 
     Operation lower(const Node& node, const models::LayerNorm& op) {

@@ -22,6 +22,8 @@ struct Meaning {
     /// Hybrid codes: the value of every code. Then scale[0] is the smallest power of two, scale[1] the uniform step, `offset` the value of the zero code.
     std::vector<double> values{};
     double offset = 0;
+    /// Companded probabilities: alpha S.
+    double companding = 0;
 };
 
 /// The stored word nearest to a real number, saturated; a tie goes to the even code, of a hybrid format to the lower one.

@@ -192,7 +192,8 @@ models::SamConfig config_of(const json& object) {
 json plan_json(const FormatPlan& plan) {
     json formats = json::object(), contractions = json::object();
     for (const auto& [name, f] : plan.formats) {
-        formats[name] = {static_cast<int>(f.kind), f.bits, f.group_sizes, f.tau, f.shift_cap, static_cast<int>(f.scale), f.log_levels, f.alignment};
+        formats[name] = {static_cast<int>(f.kind), f.bits, f.group_sizes, f.tau, f.shift_cap, static_cast<int>(f.scale), f.log_levels, f.alignment,
+                         static_cast<int>(f.code), f.zero_code, f.entry_bits};
     }
     for (const auto& [name, c] : plan.contractions) {
         contractions[name] = {c.left_bits, c.right_bits, c.depth, c.term_sizes, static_cast<int>(c.left), c.factor_bits, c.shift, c.right_symmetric,
@@ -204,8 +205,9 @@ json plan_json(const FormatPlan& plan) {
 FormatPlan plan_of(const json& object) {
     FormatPlan plan;
     for (const auto& [name, f] : object.at("formats").items()) {
-        plan.formats[name] = Format{.kind = static_cast<FormatKind>(f.at(0).get<int>()), .bits = f.at(1), .group_sizes = f.at(2), .tau = f.at(3),
-                                    .shift_cap = f.at(4), .log_levels = f.at(6), .alignment = f.at(7), .scale = static_cast<ScaleMode>(f.at(5).get<int>())};
+        plan.formats[name] = Format{.kind = static_cast<FormatKind>(f.at(0).get<int>()), .bits = f.at(1), .group_sizes = f.at(2),
+                                    .code = static_cast<OperandKind>(f.at(8).get<int>()), .tau = f.at(3), .shift_cap = f.at(4), .log_levels = f.at(6),
+                                    .zero_code = f.at(9), .entry_bits = f.at(10), .alignment = f.at(7), .scale = static_cast<ScaleMode>(f.at(5).get<int>())};
     }
     for (const auto& [name, c] : object.at("contractions").items()) {
         plan.contractions[name] = ContractionPlan{.left_bits = c.at(0), .right_bits = c.at(1), .depth = c.at(2), .term_sizes = c.at(3),
@@ -226,7 +228,7 @@ void save(const QuantizedGraph& graph, const std::filesystem::path& path) {
         Saver saver(writer, object, name + "/");
         std::visit([&](const auto& op) { fields(saver, op, static_cast<const std::remove_cvref_t<decltype(op)>*>(nullptr)); }, operation);
     }
-    for (const auto& [name, meaning] : graph.meanings) meanings[name] = {meaning.scale, meaning.zero_point, meaning.group_of, meaning.values, meaning.offset};
+    for (const auto& [name, meaning] : graph.meanings) meanings[name] = {meaning.scale, meaning.zero_point, meaning.group_of, meaning.values, meaning.offset, meaning.companding};
     const json header{{"config", config_json(graph.config)}, {"plan", plan_json(graph.plan)}, {"operations", operations}, {"meanings", meanings},
                       {"method", graph.settings.method}, {"warnings", graph.warnings}};
     models::write_safetensors(path, writer.tensors(), {{"format", std::string(kFormat)}, {"graph", header.dump()}});
@@ -252,7 +254,7 @@ QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload
         graph.plan = plan_of(header.at("plan"));
         graph.settings.method = header.at("method");
         graph.warnings = header.at("warnings").get<std::vector<std::string>>();
-        for (const auto& [name, m] : header.at("meanings").items()) graph.meanings[name] = Meaning{m.at(0), m.at(1), m.at(2), m.at(3), m.at(4)};
+        for (const auto& [name, m] : header.at("meanings").items()) graph.meanings[name] = Meaning{m.at(0), m.at(1), m.at(2), m.at(3), m.at(4), m.at(5)};
         for (const auto& [name, object] : header.at("operations").items()) {
             const auto kind = object.at("operation").get<std::string>();
             const auto index = std::ranges::find(kOperationNames, kind) - kOperationNames.begin();

@@ -35,6 +35,7 @@ void fields(Archive& a, auto&& x, const OperandCode*) {
     a.scalar("zero_code", x.zero_code);
     a.scalar("log_levels", x.log_levels);
     a.scalar("alignment", x.alignment);
+    a.vector("factors", x.factors);
 }
 
 template <class Archive>

@@ -30,6 +30,7 @@ struct SoftmaxSettings {
     LogBase log_base = LogBase::sqrt_two;
     SoftmaxForm form = SoftmaxForm::shift;
     std::optional<double> alpha;  ///< lnq, lut and bucket: strength of the companding; empty: searched
+    int table_bits = 0;           ///< lnq, lut and bucket: width of a code's factor; 0: four more than the code's
     std::optional<int> bits;  ///< empty: follows activation_bits, lowered to the useful maximum of the base
     int shift_cap = 15;
     ScaleMode scale = ScaleMode::row;

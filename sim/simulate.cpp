@@ -121,7 +121,7 @@ SegmentStats describe(const Graph& graph, const quant::FormatPlan& plan, const P
     for (auto id : segment.nodes) stats.nodes.push_back(graph.node(id).name);
     if (!program.products.empty()) {
         stats.m = program.rows, stats.n = program.cols, stats.k = program.depth, stats.batch = program.batch;
-        stats.left_bits = program.products[0].form.left_bits, stats.right_bits = program.products[0].form.right_bits;
+        stats.left_bits = program.products[0].form.left_word_bits, stats.right_bits = program.products[0].form.right_bits;
     }
     const auto& output = graph.value(segment.output);
     stats.bytes_produced = packed_bytes(output, plan.format(output.name).bits);

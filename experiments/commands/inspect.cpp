@@ -43,6 +43,7 @@ std::string_view name_of(quant::FormatKind kind) {
         case quant::FormatKind::fixed: return "fixed";
         case quant::FormatKind::score: return "score";
         case quant::FormatKind::probability: return "probability";
+        case quant::FormatKind::hybrid: return "hybrid";
         case quant::FormatKind::coordinate: return "coordinate";
     }
     return "";
@@ -52,7 +53,7 @@ json format_json(const quant::Format& format) {
     json result{{"kind", name_of(format.kind)}, {"bits", format.bits}};
     if (format.kind == quant::FormatKind::code) result["groups"] = format.num_groups();
     if (format.kind == quant::FormatKind::probability) {
-        result["scheme"] = format.tau == 0 ? "uniform" : "log";
+        result["scheme"] = format.code == quant::OperandKind::uniform ? "uniform" : format.code == quant::OperandKind::logarithmic ? "log" : "lnq";
         if (format.tau > 0) {
             result["log_base"] = format.tau == 1 ? "2" : format.tau == 2 ? "sqrt2" : "2^(1/4)";
             result["shift_cap"] = format.shift_cap;
@@ -64,7 +65,8 @@ json format_json(const quant::Format& format) {
 std::string format_text(const json& format) {
     auto text = fmt::format("{} {}", format.at("kind").get<std::string>(), format.at("bits").get<int>());
     if (const auto groups = format.value("groups", std::int64_t{1}); groups > 1) text += fmt::format(" in {} groups", groups);
-    if (format.contains("log_base")) text += fmt::format(" log {}", format.at("log_base").get<std::string>());
+    if (const auto scheme = format.value("scheme", "uniform"); scheme != "uniform") text += fmt::format(" {}", scheme);
+    if (format.contains("log_base")) text += fmt::format(" {}", format.at("log_base").get<std::string>());
     return text;
 }
 

@@ -3,7 +3,7 @@
 
 #include "experiments/config/methods.hpp"
 #include "experiments/hash.hpp"
-#include "quant/format_plan.hpp"
+#include "quant/probability_code.hpp"
 
 #include <fmt/format.h>
 
@@ -69,12 +69,17 @@ Settings normalised(const Settings& settings) {
     result.quant.method = defaults.quant.method;
     if (result.quant.datatype == quant::Datatype::integer) {
         auto& softmax = result.quant.softmax;
-        int bits = softmax.bits.value_or(result.quant.activation_bits);
-        if (softmax.scheme == quant::SoftmaxScheme::log)
-            bits = std::min(bits, quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap));
-        softmax.bits = bits;
+        softmax.bits = std::min(softmax.bits.value_or(result.quant.activation_bits), quant::useful_code_bits(softmax));
     }
     return result;
+}
+
+std::string softmax_code_text(const Settings& settings) {
+    const auto& softmax = settings.quant.softmax;
+    const auto powers = fmt::format("base {} and shift cap {}", find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap);
+    if (softmax.scheme == quant::SoftmaxScheme::log) return "log " + powers;
+    if (softmax.scheme == quant::SoftmaxScheme::uniform) return "uniform codes";
+    return softmax.form == quant::SoftmaxForm::shift ? "lnq powers of " + powers : fmt::format("lnq codes of form {}", find_key("quant.softmax.form")->print(settings));
 }
 
 std::string section_text(const Settings& settings, std::span<const std::string_view> sections, const ContentOf& content) {

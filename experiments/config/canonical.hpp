@@ -19,6 +19,9 @@ using ContentOf = std::function<std::string(const std::string& path)>;
 /// (its presets are already applied) to custom, the softmax width to the one that is used.
 [[nodiscard]] Settings normalised(const Settings& settings);
 
+/// How probabilities are coded, for messages about their width: "log base 2 and shift cap 15".
+[[nodiscard]] std::string softmax_code_text(const Settings& settings);
+
 /// `key=value` lines of the normalised settings, of every key below one of the sections ("model", "quant.calibration").
 [[nodiscard]] std::string section_text(const Settings& settings, std::span<const std::string_view> sections, const ContentOf& content = {});
 

@@ -15,6 +15,15 @@ bool is_integer(const Settings& s) {
 bool has_log_codes(const Settings& s) {
     return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::log;
 }
+bool is_companded(const Settings& s) {
+    return is_integer(s) && s.quant.softmax.scheme == SoftmaxScheme::lnq;
+}
+bool has_power_codes(const Settings& s) {
+    return has_log_codes(s) || (is_companded(s) && s.quant.softmax.form == quant::SoftmaxForm::shift);
+}
+bool has_code_table(const Settings& s) {
+    return is_companded(s) && s.quant.softmax.form != quant::SoftmaxForm::shift;
+}
 bool has_hybrid_codes(const Settings& s) {
     return is_integer(s) && s.quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
 }
@@ -30,6 +39,9 @@ bool calibrates_on_training(const Settings& s) {
 
 const Condition kInteger = {"quant.datatype is int", is_integer};
 const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
+const Condition kCompanded = {"quant.softmax.scheme is lnq", is_companded};
+const Condition kPowers = {"quant.softmax.scheme is log, or lnq of form shift", has_power_codes};
+const Condition kTable = {"quant.softmax.scheme is lnq of form lut or bucket", has_code_table};
 const Condition kHybrid = {"quant.mlp_hidden_scheme is hluq", has_hybrid_codes};
 const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
 
@@ -307,19 +319,22 @@ void declare_sum_keys(std::vector<Key>& keys) {
 void declare_nonlinear_keys(std::vector<Key>& keys) {
     keys.push_back(
         field({.path = "quant.softmax.scheme",
-               .domain = Domain::choice({{"uniform", 0}, {"log", 1}, later("lnq")}),
-               .sentence = "Codes of the attention probabilities: equal steps, or powers of a base (shift-add instead of multiply).",
-               .source = "PTQ4SAM; docs/numerics.md sections 3 and 4",
+               .domain = Domain::choice({{"uniform", 0}, {"log", 1}, {"lnq", 2}}),
+               .sentence = "Codes of the attention probabilities: equal steps, powers of a base (shift-add instead of multiply), or companded "
+                           "steps, fine near 0 and with a 0 of their own.",
+               .source = "PTQ4SAM, AHCQ-SAM (lnq); docs/numerics.md sections 3 and 4",
                .affects = Affects::numeric,
                .effective = kInteger},
               [](auto& s) -> auto& { return s.quant.softmax.scheme; }));
     keys.push_back(field(
         {.path = "quant.softmax.log_base",
-         .domain = Domain::choice({{"2", 0}, {"sqrt2", 1, true, {"2^0.5", "2^(1/2)"}}, {"2^(1/4)", 2, true, {"2^0.25"}}, later("search")}),
-         .sentence = "Base of the log codes, 2^(1/tau) with tau 1, 2 or 4.",
+         .domain = Domain::choice({{"2", 0}, {"sqrt2", 1, true, {"2^0.5", "2^(1/2)"}}, {"2^(1/4)", 2, true, {"2^0.25"}}, {"search", 3}}),
+         .sentence = "Base of the log codes or of the powers of companded ones, 2^(1/tau) with tau 1, 2 or 4; search: for each attention the one "
+                     "that keeps its product with V best on calibration pictures.",
+         .because = "the array shifts by powers of two; tau residues of the exponent are sums of their own",
          .source = "PTQ4SAM, adaptive granularity quantization; docs/numerics.md section 3",
          .affects = Affects::numeric,
-         .effective = kLog},
+         .effective = kPowers},
         [](auto& s) -> auto& { return s.quant.softmax.log_base; }));
     keys.push_back(
         field({.path = "quant.softmax.bits",
@@ -331,24 +346,43 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                .affects = Affects::numeric,
                .effective = kInteger},
               [](auto& s) -> auto& { return s.quant.softmax.bits; }));
-    keys.push_back({.path = "quant.softmax.form",
-                    .domain = Domain::choice({{"shift", 0}, later("lut"), later("bucket")}),
-                    .sentence = "How hardware multiplies by a log or LNQ code.",
-                    .affects = Affects::numeric,
-                    .effective = kLog,
-                    .fixed = "shift"});
+    keys.push_back(field({.path = "quant.softmax.form",
+                          .domain = Domain::choice({{"shift", 0}, {"lut", 1}, {"bucket", 2}}),
+                          .sentence = "How the array multiplies by a companded code: powers less one (the strength of companding follows from base and width), "
+                                      "a table of factors, or one sum per code, each times its factor (codes up to 5 bits; the bits of lut).",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kCompanded},
+                         [](auto& s) -> auto& { return s.quant.softmax.form; }));
+    keys.push_back(field({.path = "quant.softmax.alpha",
+                          .domain = Domain::reals(0.001, 32767, {{"search", kUnset}}),
+                          .unit = "1 / probability",
+                          .sentence = "Strength of the companding; search: the published candidates, judged by the product with V.",
+                          .because = "towards 0 steps are equal, towards infinity powers",
+                          .source = "AHCQ-SAM (LNQ); quant/calibration/probability_search.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kTable},
+                         [](auto& s) -> auto& { return s.quant.softmax.alpha; }));
+    keys.push_back(field({.path = "quant.softmax.table_bits",
+                          .domain = Domain::integers({{4, 12}}, {{"auto", 0}}),
+                          .unit = "bits",
+                          .sentence = "Width of the factor that a companded code stands for; auto: four bits more than the code.",
+                          .source = "docs/numerics.md section 3",
+                          .affects = Affects::numeric,
+                          .effective = kTable},
+                         [](auto& s) -> auto& { return s.quant.softmax.table_bits; }));
     keys.push_back(field({.path = "quant.softmax.shift_cap",
                           .domain = Domain::integers({{1, 20}}),
                           .unit = "positions",
-                          .sentence = "Largest shift of a log code; smaller probabilities encode as zero.",
+                          .sentence = "Largest shift of a log code; smaller probabilities encode as zero. Companded powers have as many codes as it allows.",
                           .because = "every position widens the accumulator by a bit",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
-                          .effective = kLog},
+                          .effective = kPowers},
                          [](auto& s) -> auto& { return s.quant.softmax.shift_cap; }));
     keys.push_back(field({.path = "quant.softmax.scale",
                           .domain = Domain::choice({{"row", 0}, {"tensor", 1}, {"one", 2}}),
-                          .sentence = "What a code is relative to: the row's largest probability, one calibrated scale, or 1.",
+                          .sentence = "What a code is relative to: the row's largest probability, one scale searched on calibration pictures, or 1.",
                           .because = "row keeps flat rows: 4 to 11 dB over tensor at 4-bit codes",
                           .source = "docs/numerics.md section 4",
                           .affects = Affects::numeric,
@@ -363,8 +397,9 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.softmax.exp_bits; }));
     keys.push_back(field({.path = "quant.softmax.zero_code",
-                          .domain = Domain::choice({{"reuse_top", 0}, {"saturate", 1}, later("escape")}),
-                          .sentence = "How a log code says zero: the top code means it, or nothing does and the smallest power stands in.",
+                          .domain = Domain::choice({{"reuse_top", 0}, {"saturate", 1}, {"escape", 2}}),
+                          .sentence = "How a log code says zero: the top code means it; nothing does and the smallest power stands in; or a further "
+                                      "code does, as in the published quantizers, for which words are a bit wider.",
                           .source = "docs/numerics.md section 3",
                           .affects = Affects::numeric,
                           .effective = kLog},

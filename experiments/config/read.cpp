@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "experiments/config/canonical.hpp"
 #include "experiments/config/configuration.hpp"
 #include "experiments/config/located_yaml.hpp"
 #include "experiments/config/methods.hpp"
 #include "experiments/config/tables.hpp"
 #include "experiments/sweep/grid.hpp"
-#include "quant/format_plan.hpp"
+#include "quant/probability_code.hpp"
 
 #include <fmt/format.h>
 
@@ -405,12 +406,11 @@ class Reader {
                 problems_.add({configuration_.where(key), std::string(key), std::move(message), std::move(allowed), std::move(because)});
         };
         const auto& softmax = settings.quant.softmax;
-        if (settings.quant.datatype == quant::Datatype::integer && softmax.scheme == quant::SoftmaxScheme::log && softmax.bits) {
-            const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
+        if (settings.quant.datatype == quant::Datatype::integer && softmax.bits) {
+            const int useful = quant::useful_code_bits(softmax);
             if (*softmax.bits > useful)
                 refuse("quant.softmax.bits", fmt::format("got {}", *softmax.bits),
-                       fmt::format("2..{} with log base {} and shift cap {}, or activation_bits", useful,
-                                   find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap),
+                       fmt::format("2..{} with {}, or activation_bits", useful, softmax_code_text(settings)),
                        std::string(find_key("quant.softmax.bits")->because));
         }
         const auto& kinds = settings.data.kinds;

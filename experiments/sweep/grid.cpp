@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/sweep/grid.hpp"
 
+#include "experiments/config/canonical.hpp"
 #include "experiments/config/methods.hpp"
 #include "models/error.hpp"
-#include "quant/format_plan.hpp"
+#include "quant/probability_code.hpp"
 
 #include <fmt/format.h>
 
@@ -18,15 +19,14 @@ namespace {
 /// A width that is of no use is an error where it was pinned; met inside a sweep it is lowered.
 void lower_softmax_bits(Settings& settings, const Configuration& configuration, std::vector<std::string>& warnings) {
     auto& softmax = settings.quant.softmax;
-    if (!softmax.bits || softmax.scheme != quant::SoftmaxScheme::log || settings.quant.datatype != quant::Datatype::integer) return;
-    const int useful = quant::useful_log_bits(tau_of(softmax.log_base), softmax.shift_cap);
+    if (!softmax.bits || settings.quant.datatype != quant::Datatype::integer) return;
+    const int useful = quant::useful_code_bits(softmax);
     if (*softmax.bits <= useful) return;
     const auto swept = [&](std::string_view key) { return configuration.is_axis(find_key(key)); };
     if (!swept("quant.softmax.bits") && !swept("quant.softmax.log_base") && !swept("quant.softmax.scheme") &&
-        !swept("quant.softmax.shift_cap") && !swept("quant.method"))
+        !swept("quant.softmax.shift_cap") && !swept("quant.softmax.form") && !swept("quant.method"))
         return;
-    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of log base {} at shift cap {}",
-                                   *softmax.bits, useful, find_key("quant.softmax.log_base")->print(settings), softmax.shift_cap));
+    warnings.push_back(fmt::format("quant.softmax.bits lowered from {} to {}, the useful maximum of {}", *softmax.bits, useful, softmax_code_text(settings)));
     softmax.bits = useful;
 }
 

@@ -108,15 +108,19 @@ std::int64_t combine(const Product& product, ProductAccumulator& sums) noexcept 
     return acc;
 }
 
-std::uint64_t row_sum(const Product& product, std::span<const std::int32_t> left) noexcept {
-    std::uint64_t sum = 0;
-    for (auto code : left) {
-        for (const auto& [factor, term] : decode_left(product, code)) {
-            const auto& constant = product.terms[static_cast<std::size_t>(term)];
-            sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
-        }
+std::int64_t whole_factor(const Product& product, std::int32_t code) noexcept {
+    std::int64_t sum = 0;
+    for (const auto& [factor, term] : decode_left(product, code)) {
+        const auto& constant = product.terms[static_cast<std::size_t>(term)];
+        sum += (factor * constant.multiplier) << constant.exponent;
     }
-    return std::max<std::uint64_t>(sum, 1);
+    return sum;
+}
+
+std::uint64_t row_sum(const Product& product, std::span<const std::int32_t> left) noexcept {
+    std::int64_t sum = 0;
+    for (auto code : left) sum += whole_factor(product, code);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 1));
 }
 
 std::int32_t finish(const Product& product, std::int64_t acc, const Reciprocal& divisor) noexcept {

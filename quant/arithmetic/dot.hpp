@@ -17,7 +17,7 @@ struct Contribution {
     std::int64_t factor = 0;
     int term = 0;
 };
-/// A hybrid step contributes to two terms; what is not used has factor 0.
+/// Hybrid steps and companded codes contribute to two terms; what is not used has factor 0.
 using Contributions = std::array<Contribution, 2>;
 
 /// Whether a code can occur: a log code beyond the last level that is not the zero code does not.
@@ -25,15 +25,26 @@ using Contributions = std::array<Contribution, 2>;
     return form.kind != OperandKind::logarithmic || code == form.zero_code || code / form.tau <= form.shift_cap;
 }
 
-/// Factors of a logarithmic or hybrid code that occurs.
+/// Factors of a coded operand's code that occurs.
 ///
 /// Integer   logarithmic: c = tau e + f -> 2^(E - e) in term f, the zero code -> 0
+///           companded: c = tau e + f -> 2^e in term f and -1 in term 0, 0 -> 0;  table: its factor;  bucket: 1 in term c - 1, 0 -> 0
 ///           hybrid: c < L_log -> 2^(E - c) in term 0, 0 where c > E; j = c - L_log > 0 -> 2^E in term 0 and j in term 1, or 2^E + j 2^alignment
 ///           in term 0; j = 0 -> 0
 [[nodiscard]] inline Contributions decode(const OperandCode& form, std::int32_t code) noexcept {
-    if (form.kind == OperandKind::logarithmic) {
-        if (code == form.zero_code) return {};
-        return {Contribution{std::int64_t{1} << (form.shift_cap - code / form.tau), code % form.tau}, {}};
+    switch (form.kind) {
+        case OperandKind::logarithmic:
+            if (code == form.zero_code) return {};
+            return {Contribution{std::int64_t{1} << (form.shift_cap - code / form.tau), code % form.tau}, {}};
+        case OperandKind::companded:
+            if (code == 0) return {};
+            return {Contribution{std::int64_t{1} << (code / form.tau), code % form.tau}, Contribution{-1, 0}};
+        case OperandKind::table: return {Contribution{form.factors[static_cast<std::size_t>(code)], 0}, {}};
+        case OperandKind::bucket:
+            if (code == 0) return {};
+            return {Contribution{1, code - 1}, {}};
+        case OperandKind::uniform:
+        case OperandKind::hybrid: break;
     }
     const auto one = std::int64_t{1} << form.shift_cap;
     if (code < form.log_levels) return {Contribution{code <= form.shift_cap ? one >> code : 0, 0}, {}};
@@ -48,6 +59,9 @@ using Contributions = std::array<Contribution, 2>;
     return decode(product.code, code);
 }
 
+/// What a left code adds to Acc for every step of the right operand: sum of factor * m_t * 2^x_t.
+[[nodiscard]] std::int64_t whole_factor(const Product& product, std::int32_t code) noexcept;
+
 /// The order of accumulation of a contraction: position p holds k = k_of[p]; group t owns [begin[t], begin[t+1]). A coded operand has one
 /// group, whatever its terms.
 struct TermOrder {
@@ -56,7 +70,7 @@ struct TermOrder {
 };
 [[nodiscard]] TermOrder term_order(const Contraction& contraction);
 
-inline constexpr std::size_t kMaxCodeTerms = 4;
+inline constexpr std::size_t kMaxCodeTerms = 31;  ///< of 5-bit bucket codes
 
 /// One output while its products arrive: the running A_t (of the current group, or of all terms of a code) and the exact Acc of the
 /// finished ones.

@@ -2,6 +2,7 @@
 #include "quant/calibration/calibrate.hpp"
 
 #include "models/checkpoint/safetensors.hpp"
+#include "quant/calibration/probability_search.hpp"
 #include "quant/calibration/transforms.hpp"
 
 namespace prelude::quant {
@@ -13,9 +14,12 @@ bool needs_layer_rows(const Settings& settings) noexcept { return settings.weigh
 
 }  // namespace
 
-std::string_view sampled_rows(const Settings& settings) noexcept {
-    if (settings.big) return needs_layer_rows(settings) ? "layers, keys" : "keys";
-    return needs_layer_rows(settings) ? "layers" : "";
+std::string sampled_rows(const Settings& settings) {
+    std::string text;
+    if (needs_layer_rows(settings)) text += " layers";
+    if (settings.big) text += " keys";
+    if (searches_probability_codes(settings.softmax)) text += " attention";
+    return text;
 }
 
 Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings) {
@@ -25,6 +29,7 @@ Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set,
     if (settings.big) {
         for (const auto& keys : token_to_image_keys(graph)) rows.emplace(keys, RowForm{});
     }
+    if (searches_probability_codes(settings.softmax)) rows.merge(attention_rows(graph));
     RangeObserver observer(settings.calibration.observer, std::move(rows));
     std::vector<models::Value> values(graph.values().begin(), graph.values().end());
     const auto hook = [&](const models::Node*, models::ValueId id, models::Tensor& tensor) { observer.observe(values[static_cast<std::size_t>(id)], tensor); };

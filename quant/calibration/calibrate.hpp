@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "models/data/evaluation_set.hpp"
 #include "models/predictor.hpp"
@@ -11,7 +12,7 @@
 namespace prelude::quant {
 
 /// Which rows calibration samples for these settings beside those of the hidden layers, as a text that differs where they do.
-[[nodiscard]] std::string_view sampled_rows(const Settings& settings) noexcept;
+[[nodiscard]] std::string sampled_rows(const Settings& settings);
 
 /// Runs the FP32 model over a set and collects the range of every value, and a sample of the rows that searches need.
 ///

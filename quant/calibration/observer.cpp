@@ -60,8 +60,9 @@ void RangeObserver::observe(const models::Value& value, const models::Tensor& te
         for (std::size_t c = 0; c < seen.size(); ++c) record.image[c].include(seen[c]);
     }
     if (const auto form = row_forms_.find(value.name); form != row_forms_.end()) {
-        record.row_length = row_length(form->second, tensor.shape());
-        sample_rows(form->second, tensor, kRowsPerObservation, kMaxRowWords, record.rows);
+        const auto length = row_length(form->second, tensor.shape());
+        if (record.rows.empty()) record.row_length = length;
+        if (record.row_length == length) sample_rows(form->second, tensor, kRowsPerObservation, kMaxRowWords, record.rows);
     }
     if (kind_ != Observer::mse) return;
     const auto& shape = tensor.shape();

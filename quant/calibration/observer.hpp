@@ -27,7 +27,7 @@ struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
     std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
     std::vector<std::int32_t> sample_channel;  ///< of each
-    std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output
+    std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output (of the length first seen)
     std::int64_t row_length = 0;
     [[nodiscard]] Range whole() const noexcept;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "quant/fake/nonlinear.hpp"
+#include "quant/format_plan.hpp"
 
 namespace prelude::quant {
 
@@ -38,5 +39,23 @@ struct CandidateChoice {
     double scale = 0, loss = 0;
 };
 [[nodiscard]] CandidateChoice choose(std::span<const CandidateLosses> batches);
+
+/// Whether settings leave something of the probabilities' codes to calibration: base, strength of companding, or the scale of a tensor.
+[[nodiscard]] bool searches_probability_codes(const SoftmaxSettings& softmax) noexcept;
+
+/// What calibration settles of an attention's codes.
+struct ProbabilityChoice {
+    Format format;
+    double scale = 1;       ///< S; 1 in row scale, where it is each row's largest probability
+    double companding = 0;  ///< alpha S
+};
+
+/// The codes of hardware (quant/probability_code.hpp) whose P^ V is nearest to P V over all samples.
+///
+/// Meaning   bases 2, sqrt2, 2^(1/4) where log_base is open, alpha as published where that is; for each of them S where a tensor has one scale.
+///           In row scale P^ is what a row's codes make of it: decoded codes over their sum
+/// Limits    without samples the first candidate, and in tensor scale S = `largest`
+/// Source    AGQ (PTQ4SAM) and LNQ (AHCQ-SAM), with the codes that b bits tell apart; the search in row scale is ours
+[[nodiscard]] ProbabilityChoice choose_probability_code(const AttentionSample& sample, const SoftmaxSettings& softmax, int bits, double largest);
 
 }  // namespace prelude::quant

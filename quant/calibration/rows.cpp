@@ -9,6 +9,26 @@ namespace prelude::quant {
 
 namespace {
 
+constexpr std::int64_t kProbabilityRows = 16;
+
+/// The i-th of n out of `total`, evenly spread.
+std::int64_t spread(std::int64_t i, std::int64_t n, std::int64_t total) noexcept { return (2 * i + 1) * total / (2 * n); }
+
+std::int64_t kept_rows(const RowForm& form, const models::Shape& shape) noexcept {
+    return form.matrix_rows > 0 ? std::min(form.matrix_rows, shape[1]) : shape[1];
+}
+
+void append_matrices(const RowForm& form, const models::Tensor& tensor, std::size_t limit, std::vector<float>& rows) {
+    const auto& shape = tensor.shape();
+    const auto count = std::min(kMatrices, shape[0]), kept = kept_rows(form, shape);
+    for (std::int64_t i = 0; i < count && rows.size() + static_cast<std::size_t>(kept * shape[2]) <= limit; ++i) {
+        for (std::int64_t r = 0; r < kept; ++r) {
+            const auto words = tensor.row(spread(i, count, shape[0]) * shape[1] + spread(r, kept, shape[1]));
+            rows.insert(rows.end(), words.begin(), words.end());
+        }
+    }
+}
+
 void append_patch(const RowForm& form, const models::Tensor& image, std::int64_t batch, std::int64_t y, std::int64_t x, std::vector<float>& rows) {
     const auto &shape = image.shape();
     const auto channels = shape[1], height = shape[2], width = shape[3];
@@ -39,27 +59,46 @@ RowForms layer_rows(const models::Graph& graph) {
         const auto add = [&](RowForm form) { forms.emplace(graph.value(node.inputs[0]).name, form); };
         std::visit(models::Overloaded{
                        [&](const models::Linear&) { add({}); },
-                       [&](const models::Conv& op) { add({.is_image = true, .kernel = op.kernel, .stride = op.stride, .padding = op.padding}); },
-                       [&](const models::ConvTranspose&) { add({.is_image = true}); },
+                       [&](const models::Conv& op) { add({.cut = RowCut::patches, .kernel = op.kernel, .stride = op.stride, .padding = op.padding}); },
+                       [&](const models::ConvTranspose&) { add({.cut = RowCut::patches}); },
                        [](const auto&) {}},
                    node.op);
     }
     return forms;
 }
 
+RowForms attention_rows(const models::Graph& graph) {
+    RowForms forms;
+    for (const auto& node : graph.nodes()) {
+        if (!std::holds_alternative<models::MatMul>(node.op)) continue;
+        const auto* producer = graph.producer(node.inputs[0]);
+        if (!producer || !std::holds_alternative<models::Softmax>(producer->op)) continue;
+        forms.emplace(graph.value(node.inputs[0]).name, RowForm{.cut = RowCut::matrices, .matrix_rows = kProbabilityRows});
+        forms.emplace(graph.value(node.inputs[1]).name, RowForm{.cut = RowCut::matrices});
+    }
+    return forms;
+}
+
 std::int64_t row_length(const RowForm& form, const models::Shape& shape) noexcept {
-    return form.is_image ? shape[1] * form.kernel * form.kernel : shape.back();
+    switch (form.cut) {
+        case RowCut::patches: return shape[1] * form.kernel * form.kernel;
+        case RowCut::matrices: return kept_rows(form, shape) * shape[2];
+        case RowCut::rows: return shape.back();
+    }
+    return 0;
 }
 
 void sample_rows(const RowForm& form, const models::Tensor& tensor, std::int64_t count, std::size_t limit, std::vector<float>& rows) {
+    if (form.cut == RowCut::matrices) return append_matrices(form, tensor, limit, rows);
+    const bool is_image = form.cut == RowCut::patches;
     const auto& shape = tensor.shape();
     const auto out = [&](std::int64_t side) { return (side + 2 * form.padding - form.kernel) / form.stride + 1; };
-    const auto height = form.is_image ? out(shape[2]) : 1, width = form.is_image ? out(shape[3]) : 1;
-    const auto total = form.is_image ? shape[0] * height * width : shape.num_rows();
+    const auto height = is_image ? out(shape[2]) : 1, width = is_image ? out(shape[3]) : 1;
+    const auto total = is_image ? shape[0] * height * width : shape.num_rows();
     const auto length = static_cast<std::size_t>(row_length(form, shape));
     const auto step = std::max<std::int64_t>(1, total / count);
     for (auto row = step / 2; row < total && rows.size() + length <= limit; row += step) {
-        if (form.is_image) {
+        if (is_image) {
             append_patch(form, tensor, row / (height * width), row / width % height, row % width, rows);
         } else {
             const auto words = tensor.row(row);

@@ -13,10 +13,17 @@
 
 namespace prelude::quant {
 
-/// How a value is cut into rows of depth K.
+enum class RowCut {
+    rows,      ///< [.., K]
+    patches,   ///< [B, C, H, W]: a row is a patch in (c, ky, kx) order, K = C k^2
+    matrices,  ///< [B, M, K]: a row is an even sample of a matrix's rows, one after the other
+};
+
+/// How a value is cut into rows.
 struct RowForm {
-    bool is_image = false;  ///< [B, C, H, W]: a row is a patch in (c, ky, kx) order, K = C k^2; else [.., K]
-    std::int64_t kernel = 1, stride = 1, padding = 0;
+    RowCut cut = RowCut::rows;
+    std::int64_t kernel = 1, stride = 1, padding = 0;  ///< patches
+    std::int64_t matrix_rows = 0;                      ///< matrices: rows kept of each; 0: all
     friend bool operator==(const RowForm&, const RowForm&) = default;
 };
 
@@ -26,10 +33,14 @@ using RowForms = std::map<std::string, RowForm, std::less<>>;  ///< by value nam
 [[nodiscard]] RowForms hidden_layer_rows(const models::Graph& graph);
 /// The values that enter any layer with weights. Of two readers that cut differently the first counts.
 [[nodiscard]] RowForms layer_rows(const models::Graph& graph);
+/// Probabilities and the values they weigh: a few rows of matrices, and whole matrices, of the same heads and windows.
+[[nodiscard]] RowForms attention_rows(const models::Graph& graph);
+
+inline constexpr std::int64_t kMatrices = 4;
 
 [[nodiscard]] std::int64_t row_length(const RowForm& form, const models::Shape& shape) noexcept;
 
-/// Appends about `count` evenly spaced rows, while `rows` stays within `limit` words. Padding is 0.
+/// Appends about `count` evenly spaced rows, or up to kMatrices matrices, while `rows` stays within `limit` words. Padding is 0.
 void sample_rows(const RowForm& form, const models::Tensor& tensor, std::int64_t count, std::size_t limit, std::vector<float>& rows);
 
 }  // namespace prelude::quant

@@ -11,6 +11,7 @@
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/calibration/grouping.hpp"
 #include "quant/calibration/hybrid_search.hpp"
+#include "quant/calibration/probability_search.hpp"
 #include "quant/calibration/range_search.hpp"
 #include "quant/value_classes.hpp"
 
@@ -23,6 +24,7 @@ using models::ValueId;
 namespace {
 
 constexpr int kMaxFraction = 30, kMinFraction = -8, kMaxAlignment = 15;
+constexpr int kMaxComparedBits = 8;  ///< wider probabilities are multiplied, not coded
 
 /// Most fraction bits f with bound * 2^f <= 2^(bits-1) - 1.
 int fraction_for(double bound, int bits) {
@@ -70,7 +72,7 @@ class Settler {
         switch (format(root).kind) {
             case FormatKind::pixel:
             case FormatKind::coordinate: return share(root, Meaning{});
-            case FormatKind::probability: return share(root, probability(root));
+            case FormatKind::probability: return settle_probability(root);
             case FormatKind::code: return settle_codes(root);
             case FormatKind::hybrid: return settle_hybrid(root);
             case FormatKind::score: return share(root, power_of_two(score_fraction(root)));
@@ -150,14 +152,14 @@ class Settler {
         }
     }
 
-    /// The layer that reads a hidden layer, by whose output a candidate is judged.
+    /// The contraction that reads a hidden layer or probabilities, by whose output a candidate is judged.
     [[nodiscard]] const Node& reader(ValueId root) const {
         for (auto member : classes_.members(root)) {
             for (auto user : graph_.consumers(member)) {
                 if (is_contraction(graph_.node(user).op)) return graph_.node(user);
             }
         }
-        models::check(false, "a hidden layer nobody reads");
+        models::check(false, "coded values nobody reads");
         std::abort();
     }
 
@@ -195,13 +197,34 @@ class Settler {
         for (std::size_t g = 0; g < sizes.size(); ++g) found->second.term_sizes[g] = sizes[g] * positions;
     }
 
-    Meaning probability(ValueId root) {
-        const auto& form = format(root);
-        double largest = 1.0;
-        if (form.scale == ScaleMode::tensor) largest = std::clamp(class_range(root).hi, 1e-4, 1.0);
-        if (form.tau > 0) return Meaning{.scale = {largest}};
-        if (form.bits > 8) return Meaning{.scale = {std::ldexp(1.0, 1 - form.bits)}};
-        return Meaning{.scale = {largest / (std::ldexp(1.0, form.bits) - 1.0)}};
+    /// Sampled rows of the probabilities and the matrices they weigh.
+    [[nodiscard]] AttentionSample attention_sample(const Node& product) const {
+        const auto p = ranges_.find(graph_.value(product.inputs[0]).name), v = ranges_.find(graph_.value(product.inputs[1]).name);
+        if (p == ranges_.end() || v == ranges_.end() || p->second.rows.empty() || v->second.rows.empty()) return {};
+        AttentionSample sample{.columns = graph_.value(product.inputs[1]).shape[2]};
+        sample.keys = v->second.row_length / sample.columns;
+        sample.rows = p->second.row_length / sample.keys;
+        sample.batch = static_cast<std::int64_t>(std::min(p->second.rows.size() / static_cast<std::size_t>(p->second.row_length),
+                                                          v->second.rows.size() / static_cast<std::size_t>(v->second.row_length)));
+        sample.probabilities = std::span(p->second.rows).first(static_cast<std::size_t>(sample.batch * p->second.row_length));
+        sample.values = v->second.rows;
+        return sample;
+    }
+
+    void settle_probability(ValueId root) {
+        const auto bits = format(root).bits;
+        if (bits > kMaxComparedBits) return share(root, Meaning{.scale = {std::ldexp(1.0, 1 - bits)}});
+        const auto& softmax = settings_.softmax;
+        const auto& product = reader(root);
+        const auto sample = attention_sample(product);
+        if (searches_probability_codes(softmax) && sample.batch == 0) return unseen_.push_back(graph_.value(root).name);
+        const double largest = softmax.scale == ScaleMode::tensor ? std::clamp(class_range(root).hi, 1e-4, 1.0) : 1.0;
+        const auto choice = choose_probability_code(sample, softmax, softmax.bits.value_or(settings_.activation_bits), largest);
+        Meaning meaning{.scale = {choice.scale}, .companding = choice.companding};
+        if (choice.format.code == OperandKind::uniform) meaning.scale[0] /= std::ldexp(1.0, choice.format.bits) - 1.0;
+        share(root, meaning);
+        for (auto member : classes_.members(root)) target_.plan.formats.find(graph_.value(member).name)->second = choice.format;
+        plan_product(choice.format, format(product.inputs[1]), settings_.rescale.term_bits, target_.plan.contractions.find(product.name)->second);
     }
 
     /// q, k, v side by side: every channel takes the scale of its part.

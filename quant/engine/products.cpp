@@ -22,28 +22,42 @@ OperandRange range_of(std::span<const std::int32_t> values) {
     return {lo, hi};
 }
 
-/// Bits [shift, shift + 8) of every code's factor in one term, by code.
+/// Bytes by code whose products with the right operand count `constant` times: what unsigned byte products take.
 struct BytePlane {
     std::vector<std::int32_t> bytes;
-    int shift = 0;
+    std::int64_t constant = 1;
 };
 
-/// The planes of a term that are not empty: what unsigned byte products take.
-std::vector<BytePlane> byte_planes(const OperandCode& form, int term) {
-    std::vector<std::int64_t> factors(std::size_t{1} << form.bits, 0);
-    for (std::int32_t code = 0; code < 1 << form.bits; ++code) {
-        if (!occurs(form, code)) continue;
-        for (const auto& contribution : decode(form, code)) {
-            if (contribution.term == term) factors[static_cast<std::size_t>(code)] += contribution.factor;
+/// Planes that are not empty of factors by code, positive and negative parts apart.
+void cut_into_bytes(std::span<const std::int64_t> factors, std::int64_t constant, std::vector<BytePlane>& planes) {
+    for (const int sign : {1, -1}) {
+        for (int shift = 0; shift < 56; shift += 8) {
+            BytePlane plane{.bytes = {}, .constant = (sign * constant) << shift};
+            for (const auto factor : factors) plane.bytes.push_back(static_cast<std::int32_t>((std::max<std::int64_t>(sign * factor, 0) >> shift) & 255));
+            if (std::ranges::any_of(plane.bytes, [](auto byte) { return byte != 0; })) planes.push_back(std::move(plane));
         }
     }
-    std::vector<BytePlane> planes;
-    for (int shift = 0; shift < 32; shift += 8) {
-        BytePlane plane{.shift = shift};
-        for (const auto factor : factors) plane.bytes.push_back(static_cast<std::int32_t>((factor >> shift) & 255));
-        if (std::ranges::any_of(plane.bytes, [](auto byte) { return byte != 0; })) planes.push_back(std::move(plane));
+}
+
+/// The fewest planes that make up a coded operand: of the factors of every term, or of all that a code adds to Acc.
+std::vector<BytePlane> byte_planes(const OperandCode& form, std::span<const Term> terms) {
+    const auto codes = std::size_t{1} << form.bits;
+    std::vector<BytePlane> apart, together;
+    std::vector<std::int64_t> whole(codes, 0);
+    for (std::size_t t = 0; t < terms.size(); ++t) {
+        const auto constant = static_cast<std::int64_t>(terms[t].multiplier) << terms[t].exponent;
+        std::vector<std::int64_t> factors(codes, 0);
+        for (std::size_t code = 0; code < codes; ++code) {
+            if (!occurs(form, static_cast<std::int32_t>(code))) continue;
+            for (const auto& contribution : decode(form, static_cast<std::int32_t>(code))) {
+                if (contribution.term == static_cast<int>(t)) factors[code] += contribution.factor;
+            }
+            whole[code] += factors[code] * constant;
+        }
+        cut_into_bytes(factors, constant, apart);
     }
-    return planes;
+    cut_into_bytes(whole, 1, together);
+    return together.size() < apart.size() ? together : apart;
 }
 
 /// One output at a time by the definition: narrowed accumulators, and constants too wide for the fast paths.
@@ -101,17 +115,14 @@ std::vector<std::int64_t> by_terms(const Contraction& form, std::span<const std:
     return acc;
 }
 
-/// A coded operand: per term and byte plane, the factors times the weights.
+/// A coded operand: plane by plane, the factors times the weights.
 std::vector<std::int64_t> by_factors(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
     std::vector<std::int64_t> acc(static_cast<std::size_t>(num_rows * form.num_outputs), 0), sums(acc.size());
     std::vector<std::int32_t> left(codes.size());
-    for (std::size_t t = 0; t < form.terms.size(); ++t) {
-        const auto& term = form.terms[t];
-        for (const auto& [bytes, shift] : byte_planes(form.code, static_cast<int>(t))) {
-            for (std::size_t i = 0; i < codes.size(); ++i) left[i] = bytes[static_cast<std::size_t>(codes[i])];
-            multiply({.m = num_rows, .n = form.num_outputs, .k = form.depth}, left, range_of(left), form.weights, range_of(form.weights), sums, path);
-            for (std::size_t i = 0; i < acc.size(); ++i) acc[i] += (sums[i] * term.multiplier) << (term.exponent + shift);
-        }
+    for (const auto& [bytes, constant] : byte_planes(form.code, form.terms)) {
+        for (std::size_t i = 0; i < codes.size(); ++i) left[i] = bytes[static_cast<std::size_t>(codes[i])];
+        multiply({.m = num_rows, .n = form.num_outputs, .k = form.depth}, left, range_of(left), form.weights, range_of(form.weights), sums, path);
+        for (std::size_t i = 0; i < acc.size(); ++i) acc[i] += sums[i] * constant;
     }
     return acc;
 }
@@ -199,7 +210,7 @@ class ProductRunner {
         if (form_.code.kind == OperandKind::uniform) {
             codes(acc);
         } else {
-            for (int f = 0; f < form_.code.num_terms(); ++f) residue(f, acc);
+            factors(acc);
         }
         return acc;
     }
@@ -217,7 +228,7 @@ class ProductRunner {
     }
 
     /// acc += (products of `left` with right - z) * constant.
-    void add_product(std::span<const std::int32_t> left, std::int64_t factor, int shift, std::vector<std::int64_t>& acc) {
+    void add_product(std::span<const std::int32_t> left, std::int64_t constant, std::vector<std::int64_t>& acc) {
         sums_.resize(acc.size());
         multiply(shape_, left, range_of(left), centred_, right_range_, sums_, path_);
         const auto k = static_cast<std::size_t>(shape_.k), n = static_cast<std::size_t>(shape_.n);
@@ -227,12 +238,12 @@ class ProductRunner {
             if (offset_ != 0) {
                 for (std::size_t i = 0; i < k; ++i) row_sum += left[row * k + i];
             }
-            for (std::size_t j = 0; j < n; ++j) acc[row * n + j] += ((sums_[row * n + j] + offset_ * row_sum) * factor) << shift;
+            for (std::size_t j = 0; j < n; ++j) acc[row * n + j] += (sums_[row * n + j] + offset_ * row_sum) * constant;
         }
     }
 
     void codes(std::vector<std::int64_t>& acc) {
-        add_product(left_.values(), 1, 0, acc);
+        add_product(left_.values(), 1, acc);
         if (form_.left_zero_point == 0) return;
         // - z_left * sum_k (right - z)
         const auto k = shape_.k, n = shape_.n;
@@ -250,13 +261,12 @@ class ProductRunner {
         }
     }
 
-    /// The factors of term f, in byte planes.
-    void residue(int f, std::vector<std::int64_t>& acc) {
-        const auto& term = form_.terms[static_cast<std::size_t>(f)];
-        for (const auto& [bytes, shift] : byte_planes(form_.code, f)) {
-            std::vector<std::int32_t> plane(left_.values().size());
+    /// A coded left operand, in byte planes.
+    void factors(std::vector<std::int64_t>& acc) {
+        std::vector<std::int32_t> plane(left_.values().size());
+        for (const auto& [bytes, constant] : byte_planes(form_.code, form_.terms)) {
             for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = bytes[static_cast<std::size_t>(left_[i])];
-            add_product(plane, static_cast<std::int64_t>(term.multiplier) << term.exponent, shift, acc);
+            add_product(plane, constant, acc);
         }
     }
 
@@ -296,22 +306,15 @@ namespace {
 /// The reciprocal of a row's sum, contributions looked up where codes are narrow.
 auto row_divisor(const Product& form) {
     constexpr int kMaxTableBits = 8;
-    std::vector<std::uint64_t> contribution;
+    std::vector<std::int64_t> contribution;
     if (form.row_normalised && form.left_bits <= kMaxTableBits) {
-        for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) {
-            std::uint64_t sum = 0;
-            for (const auto& [factor, term] : occurs(form.code, code) ? decode_left(form, code) : Contributions{}) {
-                const auto& constant = form.terms[static_cast<std::size_t>(term)];
-                sum += (static_cast<std::uint64_t>(factor) * constant.multiplier) << constant.exponent;
-            }
-            contribution.push_back(sum);
-        }
+        for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) contribution.push_back(occurs(form.code, code) ? whole_factor(form, code) : 0);
     }
     return [&form, contribution = std::move(contribution)](std::span<const std::int32_t> row) {
         if (contribution.empty()) return reciprocal(row_sum(form, row));
-        std::uint64_t sum = 0;
+        std::int64_t sum = 0;
         for (auto code : row) sum += contribution[static_cast<std::size_t>(code)];
-        return reciprocal(std::max<std::uint64_t>(sum, 1));
+        return reciprocal(static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 1)));
     };
 }
 

@@ -22,8 +22,9 @@ Provenance worse(Provenance a, Provenance b) { return std::max(a, b); }
 /// What the formats ask of the array beyond plain products.
 struct FormatNeeds {
     int sum_bits = 24;        ///< widest A_t
-    int log_shift = 0;        ///< largest shift of a log operand
-    int residues = 1;         ///< most residue terms
+    bool powers = false;      ///< some left operand is shifted or added, not multiplied
+    int log_shift = 0;        ///< largest shift of such an operand
+    int residues = 1, trees = 1;  ///< most sums of powers, most adder trees: one more for what companded codes take away
     int log_right_bits = 0;
     bool scaled_terms = false;  ///< groups, residues, or the two sums of a hybrid code
     int stream_bits = 16;
@@ -33,11 +34,17 @@ FormatNeeds needs_of(const quant::FormatPlan& plan) {
     FormatNeeds needs;
     for (const auto& [name, contraction] : plan.contractions) {
         needs.sum_bits = std::max(needs.sum_bits, contraction.product_bits);
-        if (contraction.shift > 0) {
+        using quant::OperandKind;
+        const bool hybrid = contraction.left == OperandKind::hybrid && contraction.term_sizes.size() > 1;
+        const bool companded = contraction.left == OperandKind::companded;
+        if (contraction.left == OperandKind::logarithmic || companded || contraction.left == OperandKind::bucket || hybrid) {
+            needs.powers = true;
             needs.log_shift = std::max(needs.log_shift, contraction.shift);
             needs.log_right_bits = std::max(needs.log_right_bits, contraction.right_bits);
+            const int residues = hybrid ? 1 : std::max(1, static_cast<int>(contraction.term_sizes.size()));
+            needs.residues = std::max(needs.residues, residues);
+            needs.trees = std::max(needs.trees, residues + (companded ? 1 : 0));
         }
-        if (contraction.left == quant::OperandKind::logarithmic) needs.residues = std::max(needs.residues, static_cast<int>(contraction.term_sizes.size()));
         needs.scaled_terms |= contraction.term_sizes.size() > 1;
     }
     return needs;
@@ -104,7 +111,7 @@ class Estimator {
         if (!in_dsp || design_.pe.precision != PePrecision::fixed) add_tree(pe, shape.depth, width, outputs);  // else in the slices' cascade
         pe.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.sum_bits);
         pe.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.sum_bits);
-        if (needs_.log_shift > 0 && shape.shift_lanes == 0) {  // one-hot decoders at the left ports
+        if (needs_.powers && shape.shift_lanes == 0) {  // one-hot decoders at the left ports
             pe.lut.add(cost("shift_add.lut_per_level"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
         }
         const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
@@ -132,12 +139,12 @@ class Estimator {
     /// Barrel shifters for log-coded operands, with a tree and an accumulator per residue.
     void shift_lanes() {
         const auto& shape = hw_.pe;
-        if (needs_.log_shift == 0 || shape.shift_lanes == 0) return;
+        if (!needs_.powers || shape.shift_lanes == 0) return;
         auto& lanes = unit(kShiftLanes);
         const double outputs = static_cast<double>(shape.rows) * shape.cols;
         const int width = needs_.log_right_bits + needs_.log_shift;
         lanes.lut.add(cost("shift_add.lut_per_level"), outputs * shape.shift_lanes * width * ceil_log2(needs_.log_shift + 1));
-        add_tree(lanes, shape.shift_lanes, width, outputs * needs_.residues);
+        add_tree(lanes, shape.shift_lanes, width, outputs * needs_.trees);
         lanes.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.residues * needs_.sum_bits);
         lanes.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.residues * needs_.sum_bits);
     }

@@ -15,7 +15,7 @@ Cycle PeArrayUnit::execute(const Command& command) {
     count(command, use, busy);
 
     Tile *left = nullptr, *right = nullptr, *sums = nullptr;
-    auto end = access(command.left, false, busy.left_reads * use.form.left_bits, &left);
+    auto end = access(command.left, false, busy.left_reads * use.form.left_word_bits, &left);
     end = std::max(end, access(command.right, false, busy.right_reads * use.form.right_bits, &right));
     const auto sum_bits = run_.plan->contraction(run_.graph->node(use.node).name).accumulator_bits;
     const auto outputs = command.rows.size() * command.cols.size() * use.form.num_sums();
@@ -98,10 +98,10 @@ void PeArrayUnit::sample_toggles(const Command& command, const ProductUse& use, 
     std::int64_t samples = 0;
     for (auto k = command.depth.begin + step; k < command.depth.end && samples < kSamples; k += step, ++samples) {
         const auto at = static_cast<std::size_t>(k), before = static_cast<std::size_t>(k - step);
-        toggles.activation_toggles += std::popcount(static_cast<std::uint32_t>(codes[at] ^ codes[before]) & mask(use.form.left_bits));
+        toggles.activation_toggles += std::popcount(static_cast<std::uint32_t>(codes[at] ^ codes[before]) & mask(use.form.left_word_bits));
         toggles.weight_toggles += std::popcount(static_cast<std::uint32_t>(weights[at] ^ weights[before]) & mask(use.form.right_bits));
     }
-    toggles.activation_bits += samples * use.form.left_bits;
+    toggles.activation_bits += samples * use.form.left_word_bits;
     toggles.weight_bits += samples * use.form.right_bits;
 
     if (command.cols.begin != 0) return;

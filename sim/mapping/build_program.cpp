@@ -37,8 +37,8 @@ std::string describe(const models::Operator& op) {
 }
 
 std::string describe(const quant::Format& format) {
-    return fmt::format("{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, format.tau, format.shift_cap,
-                       static_cast<int>(format.scale), fmt::join(format.group_sizes, ","));
+    return fmt::format("{}:{}:{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, static_cast<int>(format.code), format.tau, format.shift_cap,
+                       format.entry_bits, static_cast<int>(format.scale), fmt::join(format.group_sizes, ","));
 }
 
 /// Everything the cycles of a segment depend on, hardware apart: operators, shapes, formats and address maps around its nodes.
@@ -104,18 +104,20 @@ void list_values(Program& program) {
 }  // namespace
 
 int softmax_passes(const quant::Format& probabilities) noexcept {
-    return probabilities.tau > 0 && probabilities.scale == quant::ScaleMode::row ? 2 : 3;
+    return probabilities.code == quant::OperandKind::logarithmic && probabilities.scale == quant::ScaleMode::row ? 2 : 3;
 }
 
 ProductForm product_form(const BuildContext& context, const models::Node& node) {
     const auto& plan = context.plan.contraction(node.name);
-    const bool has_terms_of_k = plan.left == quant::OperandKind::uniform;  // those of a code are sums over all of K
-    ProductForm form{.left_bits = plan.left == quant::OperandKind::hybrid ? plan.factor_bits : plan.left_bits, .right_bits = plan.right_bits};
+    using quant::OperandKind;
+    const bool has_terms_of_k = plan.left == OperandKind::uniform;  // those of a code are sums over all of K
+    const bool has_factors = plan.left == OperandKind::hybrid || plan.left == OperandKind::table;
+    ProductForm form{.left_bits = has_factors ? plan.factor_bits : plan.left_bits, .right_bits = plan.right_bits, .left_word_bits = plan.left_bits};
     const bool relative = std::holds_alternative<models::RelativePosition>(node.op);
     const auto& left = context.plan.format(context.graph.value(node.inputs[relative ? 1 : 0]).name);
-    form.left_is_log = plan.left == quant::OperandKind::logarithmic || (!has_terms_of_k && !plan.term_sizes.empty());
-    form.has_steps = form.left_is_log && plan.left == quant::OperandKind::hybrid;
-    form.log_shift = plan.shift;
+    form.left_is_log = plan.left == OperandKind::logarithmic || plan.left == OperandKind::companded || (!has_terms_of_k && !plan.term_sizes.empty());
+    form.has_steps = form.left_is_log && plan.left == OperandKind::hybrid;
+    form.log_shift = plan.shift + (plan.left == OperandKind::companded && plan.term_sizes.size() > 1 ? 1 : 0);
     form.left_zero_point = left.kind == quant::FormatKind::code;
     form.right_zero_point = !plan.right_symmetric;
     if (!has_terms_of_k) {

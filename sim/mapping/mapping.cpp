@@ -100,8 +100,8 @@ Estimate estimate(const Hardware& hardware, const ProductShape& shape, const Map
                                : (run / hardware.granule_bytes + 2) * hardware.granule_bytes;
         return static_cast<double>(moved) / std::max(static_cast<double>(words * bits) / 8.0, 1.0);
     };
-    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_bits) * shape.left_reload *
-                            waste(map.tile_depth, shape.depth, shape.form.left_bits);
+    const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_word_bits) * shape.left_reload *
+                            waste(map.tile_depth, shape.depth, shape.form.left_word_bits);
     const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits) *
                              (shape.dynamic_right ? waste(map.tile_depth, shape.depth, shape.form.right_bits) : 1.0);
     result.load =
@@ -113,7 +113,7 @@ Estimate estimate(const Hardware& hardware, const ProductShape& shape, const Map
     result.vector = static_cast<double>(shape.batch * post_cycles(hardware.pe, map.swap, shape.rows, shape.cols));
     if (shape.table)
         result.vector = std::max(result.vector, static_cast<double>(shape.batch * shape.rows * shape.cols) / hardware.gelu_lanes);
-    result.first = (bytes(map.tile_rows * map.tile_depth, shape.form.left_bits) * shape.left_reload +
+    result.first = (bytes(map.tile_rows * map.tile_depth, shape.form.left_word_bits) * shape.left_reload +
                     bytes(map.tile_cols * map.tile_depth, shape.form.right_bits)) /
                        bandwidth +
                    static_cast<double>(2 * hardware.latency_cycles);
@@ -167,7 +167,7 @@ Mapping map_product(const Hardware& hardware, const ProductShape& shape) {
                 fits_sums |= !swap;
                 for (auto depth : depth_parts(shape.depth, shape.depth_unit)) {
                     const auto weight_bits = cols * depth * shape.form.right_bits,
-                               activation_bits = rows * (depth * shape.form.left_bits + shape.extra_rows_bits);
+                               activation_bits = rows * (depth * shape.form.left_word_bits + shape.extra_rows_bits);
                     if (!swap) {
                         note(least_weight, weight_bits);
                         note(least_activation, activation_bits);

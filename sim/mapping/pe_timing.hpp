@@ -27,8 +27,9 @@ struct PeShape {
 
 /// One kind of product on the array.
 struct ProductForm {
-    int left_bits = 8, right_bits = 8;  ///< left: hybrid: of a step, or of the whole factor where steps are aligned
-    bool left_is_log = false;      ///< the left operand is 2^(E - e)
+    int left_bits = 8, right_bits = 8;  ///< left: what is multiplied; hybrid: a step, or the whole factor where steps are aligned; table: its entry
+    int left_word_bits = 8;        ///< of a left word as it is stored
+    bool left_is_log = false;      ///< the left operand is 2^(E - e), or 2^e - 1 over the residues
     bool has_steps = false;        ///< hybrid: beside 2^(E - e), a step of left_bits that is multiplied into a sum of its own
     int log_shift = 0;             ///< its largest shift E
     int num_residues = 1;          ///< sums of powers per output (fractional log base)
@@ -68,6 +69,7 @@ struct Stream {
 ///             that width. A slice built for r(ports) products a cycle makes r(E + 1, v) of them: ceil(r(ports) / r(E + 1, v)) passes
 ///             where that is less, more products (fusion) where it is more; beyond 16 bits the one-hot word comes in parts. There is one
 ///             adder tree, so residues take turns: tau passes, in which codes of other residues enter as zero
+/// Companded powers 2^e of tau > 1 have a sign bit beside them, for the -1 of other residues; bucket codes are powers 2^0 with a residue per code.
 /// A hybrid operand is such a power and a uniform step: two streams, side by side where the array has shift-add lanes, one after the other
 /// where the slices shift. Aligned steps are one uniform operand.
 /// Source    the multiplier as a shifter: Xilinx UG579; PTQ4SAM and AHCPTQ shift in logic

@@ -157,7 +157,7 @@ struct Checker {
         const auto depth = in(0).shape[2];
         CHECK(form.right_zero_point == meaning(in(1)).zero_point[0]);
         int width = oracle::product_width(left.bits, format(in(1)).bits, false, depth, 0), accumulator = width;
-        if (left.kind == FormatKind::probability && left.tau > 0) {
+        if (left.kind == FormatKind::probability && left.code == quant::OperandKind::logarithmic) {
             const bool zero = settings.softmax.zero_code == quant::ZeroCode::reuse_top;
             const auto largest = static_cast<int>((oracle::log_levels(left.bits, left.tau, settings.softmax.shift_cap, zero) - 1) / left.tau);
             CHECK(form.code.kind == quant::OperandKind::logarithmic);

@@ -113,6 +113,29 @@ TEST_CASE("a minute network equals the oracle at every value under every kind of
             }
         }
     }
+    for (const auto form : {quant::SoftmaxForm::shift, quant::SoftmaxForm::lut, quant::SoftmaxForm::bucket}) {
+        for (const auto scale : {quant::ScaleMode::row, quant::ScaleMode::tensor, quant::ScaleMode::one}) {
+            for (const int bits : {2, 4, 5}) {
+                DYNAMIC_SECTION("companded probabilities, form " << static_cast<int>(form) << ", scale " << static_cast<int>(scale) << ", " << bits << " bits") {
+                    auto settings = w4a4();
+                    settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = form, .bits = bits, .scale = scale};
+                    if (bits == 2) settings.softmax.log_base = quant::LogBase::search;
+                    if (bits == 4) settings.softmax.alpha = 50;
+                    if (bits == 5) settings.accumulator = {.bits = 14, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 5};
+                    check_every_value(model, settings);
+                }
+            }
+        }
+    }
+    for (const auto scale : {quant::ScaleMode::row, quant::ScaleMode::tensor}) {
+        DYNAMIC_SECTION("searched base, a zero code of its own, scale " << static_cast<int>(scale)) {
+            auto settings = w4a4();
+            settings.softmax.log_base = quant::LogBase::search;
+            settings.softmax.zero_code = quant::ZeroCode::escape;
+            settings.softmax.scale = scale;
+            check_every_value(model, settings);
+        }
+    }
     SECTION("narrow saturating accumulators") {
         auto settings = w4a4();
         settings.accumulator = {.bits = 12, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 16};

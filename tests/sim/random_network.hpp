@@ -8,6 +8,7 @@
 
 #include "models/checkpoint/weights.hpp"
 #include "models/graph/sam.hpp"
+#include "quant/calibration/rows.hpp"
 #include "quant/engine/engine.hpp"
 #include "quant/quantize.hpp"
 #include "sim/simulate.hpp"
@@ -71,6 +72,14 @@ inline RandomNetwork randomise(models::Graph graph, const models::SamConfig& con
         auto& record = ranges[value.name];
         const auto channels = value.shape.rank() == 0 ? 1 : value.shape[value.channel_axis];
         for (std::int64_t c = 0; c < channels; ++c) record.channels.push_back({.lo = uniform(-6.0, -0.5), .hi = uniform(0.5, 6.0)});
+    }
+    for (const auto& [name, form] : quant::attention_rows(graph)) {  // what searches of probability codes look at
+        models::Tensor tensor(graph.value(*graph.find_value(name)).shape);
+        const double size = form.matrix_rows > 0 ? 2.0 / static_cast<double>(tensor.shape()[2]) : 1.0;
+        for (auto& v : tensor.values()) v = static_cast<float>(uniform(form.matrix_rows > 0 ? 0 : -size, size));
+        auto& record = ranges[name];
+        record.row_length = quant::row_length(form, tensor.shape());
+        quant::sample_rows(form, tensor, 64, std::size_t{1} << 20, record.rows);
     }
     RandomNetwork network{std::move(graph), {}, {}};
     network.quantized = quant::quantize(config, network.graph, weights, settings, ranges);

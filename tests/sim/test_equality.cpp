@@ -81,7 +81,7 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
 
 TEST_CASE("Rare number types have the words of the engine in a whole network on a picture that is not square", "[sim]") {
     quant::Settings settings;
-    const auto rare = GENERATE(range(0, 7));
+    const auto rare = GENERATE(range(0, 13));
     switch (rare) {
         case 0:  // isolation: probabilities too wide to compare, multiplied instead
             settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
@@ -101,6 +101,17 @@ TEST_CASE("Rare number types have the words of the engine in a whole network on 
             settings.hluq = {.beta = 0.5, .shift_cap = 5, .aligned = rare == 5};
             settings.weight_symmetric = false;
             settings.accumulator = {.bits = 16, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 7};
+            break;
+        case 6: settings.softmax = {.log_base = quant::LogBase::search, .bits = 5, .scale = quant::ScaleMode::tensor, .zero_code = quant::ZeroCode::escape}; break;
+        case 7: settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .log_base = quant::LogBase::sqrt_two, .bits = 4}; break;
+        case 8: settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .log_base = quant::LogBase::search, .bits = 3, .scale = quant::ScaleMode::tensor}; break;
+        case 9: settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = quant::SoftmaxForm::lut, .bits = 8}; break;
+        case 10:
+            settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = quant::SoftmaxForm::bucket, .alpha = 20, .bits = 4, .scale = quant::ScaleMode::tensor};
+            break;
+        case 11:
+            settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = quant::SoftmaxForm::bucket, .table_bits = 6, .bits = 5};
+            settings.accumulator = {.bits = 10, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 4};
             break;
         default:
             settings.residual_bits = 20, settings.score_bits = 12, settings.edge_bits = 2;

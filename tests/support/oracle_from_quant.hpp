@@ -46,13 +46,27 @@ template <class T>
 [[nodiscard]] inline oracle::Patches to_oracle(const quant::PatchEmbedding& form) {
     return {to_oracle(form.contraction), oracle::Words(form.mean_q8.begin(), form.mean_q8.end()), form.patch};
 }
+[[nodiscard]] inline oracle::Product::Left to_oracle(quant::OperandKind kind) {
+    using Left = oracle::Product::Left;
+    switch (kind) {
+        case quant::OperandKind::logarithmic: return Left::powers;
+        case quant::OperandKind::companded: return Left::companded;
+        case quant::OperandKind::table: return Left::table;
+        case quant::OperandKind::bucket: return Left::bucket;
+        case quant::OperandKind::uniform:
+        case quant::OperandKind::hybrid: break;
+    }
+    return Left::plain;
+}
 [[nodiscard]] inline oracle::Product to_oracle(const quant::Product& form) {
     return {.right_is_rows_of_outputs = form.transpose_right,
+            .left = to_oracle(form.code.kind),
             .left_zero = form.left_zero_point,
             .right_zero = form.right_zero_point,
-            .tau = form.code.kind == quant::OperandKind::logarithmic ? form.code.tau : 0,
+            .tau = form.code.tau,
             .largest_shift = form.code.shift_cap,
             .zero_code = form.code.zero_code,
+            .factors = widen(form.code.factors),
             .terms = to_oracle(form.terms),
             .row_scale = form.row_normalised,
             .row_fraction = form.normalised_fraction,

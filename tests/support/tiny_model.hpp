@@ -42,6 +42,7 @@ struct CalibratedModel {
     void calibrate(const models::ReferenceExecutor::Values& given) {
         std::vector<models::ValueId> wanted{id(models::sam_values::kMasks), id(models::sam_values::kIou)};
         auto rows = quant::layer_rows(graph);
+        rows.merge(quant::attention_rows(graph));
         for (const auto& keys : quant::token_to_image_keys(graph)) rows.emplace(keys, quant::RowForm{});
         quant::RangeObserver observer(calibration_observer, std::move(rows));
         const models::ReferenceExecutor executor(graph, weights);

@@ -182,7 +182,7 @@ TEST_CASE("What a later version will do is refused by name") {
         return refusals[0].found;
     };
     CHECK(refusal("quant.method", "ptq4sam") == "ptq4sam is not available in this version");
-    CHECK(refusal("quant.softmax.scheme", "lnq") == "lnq is not available in this version");
+    CHECK(refusal("quant.datatype", "fp16") == "fp16 is not available in this version");
     CHECK(refusal("hw.attention", "fused_recompute") == "fused_recompute is not available in this version");
 }
 

@@ -120,7 +120,7 @@ TEST_CASE("A log code wider than useful is refused where it is pinned and lowere
     const Grid grid(swept);
     CHECK(grid.at(0).settings.quant.softmax.bits == 5);
     CHECK(grid.at(0).warnings ==
-          std::vector<std::string>{"quant.softmax.bits lowered from 6 to 5, the useful maximum of log base 2 at shift cap 15"});
+          std::vector<std::string>{"quant.softmax.bits lowered from 6 to 5, the useful maximum of log base 2 and shift cap 15"});
     CHECK(grid.at(1).settings.quant.softmax.bits == 6);
     CHECK(grid.at(1).warnings.empty());
     // Following the activations is no pinned width: nothing to refuse, nothing to warn of.
@@ -130,7 +130,7 @@ TEST_CASE("A log code wider than useful is refused where it is pinned and lowere
 TEST_CASE("A key that was written down but has no effect draws a warning") {
     const auto warnings = read("quant: {softmax: {scheme: uniform, log_base: 2}}\n").warnings;
     REQUIRE(warnings.size() == 1);
-    CHECK(warnings[0] == "f.yaml:1:46: quant.softmax.log_base has no effect here; it is effective only while quant.softmax.scheme is log");
+    CHECK(warnings[0] == "f.yaml:1:46: quant.softmax.log_base has no effect here; it is effective only while quant.softmax.scheme is log, or lnq of form shift");
     CHECK(read("quant: {softmax: {log_base: 2}}\nsweep: {axes: {quant.softmax.scheme: [uniform, log]}}\n").warnings.empty());
 }
 

@@ -8,7 +8,7 @@
 
 #include "quant/arithmetic/dot.hpp"
 #include "quant/arithmetic/rounding.hpp"
-#include "quant/format_plan.hpp"
+#include "quant/probability_code.hpp"
 #include "tests/support/adversarial.hpp"
 #include "tests/support/oracle/constants.hpp"
 #include "tests/support/oracle_from_quant.hpp"
@@ -48,6 +48,11 @@ quant::OutputAccumulator run(const Dot& dot, const std::vector<std::int64_t>& cu
     }
     quant::accumulate(dot.form, order, dot.codes, dot.form.weights, begin, dot.form.depth, output);
     return output;
+}
+
+int useful_bits(int tau, int cap) {
+    const auto base = tau == 1 ? quant::LogBase::two : tau == 2 ? quant::LogBase::sqrt_two : quant::LogBase::fourth_root_two;
+    return quant::useful_code_bits({.log_base = base, .shift_cap = cap});
 }
 
 bool holds(const std::string& what, const std::function<void()>& property) { return rc::check(what, property); }
@@ -156,18 +161,46 @@ TEST_CASE("every code of every log format decodes to 2^(E-e) in its residue, the
     for (std::int32_t code = 0; code < 256; ++code) REQUIRE(quant::decode_left(uniform, code)[0].factor == code - 100);
 }
 
+TEST_CASE("every companded code decodes to its power less one, the code 0 to nothing", "[exhaustive][mutation]") {
+    for (const int tau : {1, 2, 4}) {
+        for (int bits = 2; bits <= (tau == 1 ? 4 : tau == 2 ? 5 : 6); ++bits) {
+            const quant::OperandCode form{.kind = quant::OperandKind::companded, .bits = bits, .tau = tau, .shift_cap = ((1 << bits) - 1) / tau};
+            for (const auto& part : quant::decode(form, 0)) REQUIRE(part.factor == 0);
+            for (std::int32_t code = 1; code < 1 << bits; ++code) {
+                const auto [power, less] = quant::decode(form, code);
+                REQUIRE((power.term == code % tau && less.term == 0 && less.factor == -1));
+                REQUIRE(oracle::Big(power.factor) == oracle::power_of_two(code / tau));
+            }
+        }
+    }
+}
+
+TEST_CASE("a bucket code adds to the sum of its own, a table code brings its factor", "[exhaustive][mutation]") {
+    for (int bits = 2; bits <= 5; ++bits) {
+        const quant::OperandCode bucket{.kind = quant::OperandKind::bucket, .bits = bits};
+        quant::OperandCode table{.kind = quant::OperandKind::table, .bits = bits};
+        for (std::int32_t code = 0; code < 1 << bits; ++code) table.factors.push_back(7 * code * code);
+        CHECK((bucket.num_terms() == (1 << bits) - 1 && table.num_terms() == 1));
+        for (std::int32_t code = 0; code < 1 << bits; ++code) {
+            const auto sum = quant::decode(bucket, code)[0], factor = quant::decode(table, code)[0];
+            REQUIRE((code == 0 ? sum.factor == 0 : sum.factor == 1 && sum.term == code - 1));
+            REQUIRE((factor.factor == 7 * code * code && factor.term == 0));
+        }
+    }
+}
+
 TEST_CASE("the useful width of a log code is where one more bit adds no level", "[exhaustive][mutation]") {
     for (const int tau : {1, 2, 4}) {
         for (int cap = 1; cap <= 20; ++cap) {
-            const int bits = quant::useful_log_bits(tau, cap);
+            const int bits = useful_bits(tau, cap);
             CHECK(bits == oracle::useful_bits(tau, cap));
             CHECK(oracle::log_levels(bits, tau, cap, true) == oracle::log_levels(bits + 1, tau, cap, true));
             CHECK(oracle::log_levels(bits - 1, tau, cap, true) < oracle::log_levels(bits, tau, cap, true));
         }
     }
-    CHECK(quant::useful_log_bits(1, 15) == 5);
-    CHECK(quant::useful_log_bits(2, 15) == 6);
-    CHECK(quant::useful_log_bits(4, 15) == 7);
+    CHECK(useful_bits(1, 15) == 5);
+    CHECK(useful_bits(2, 15) == 6);
+    CHECK(useful_bits(4, 15) == 7);
 }
 
 TEST_CASE("the stated widths hold the worst case of every operand width and depth", "[exhaustive][mutation]") {

@@ -144,7 +144,7 @@ TEST_CASE("A narrower weight range errs less where one weight stands out, and ne
 TEST_CASE("Sampled rows are the patches a convolution multiplies, zeros around the picture") {
     models::Tensor image({1, 2, 3, 4});
     for (std::int64_t i = 0; i < 24; ++i) image[static_cast<std::size_t>(i)] = static_cast<float>(i + 1);
-    const RowForm form{.is_image = true, .kernel = 3, .stride = 1, .padding = 1};
+    const RowForm form{.cut = RowCut::patches, .kernel = 3, .stride = 1, .padding = 1};
     std::vector<float> rows;
     sample_rows(form, image, 100, 1000, rows);
     REQUIRE(rows.size() == 12 * 18);

@@ -141,6 +141,68 @@ TEST_CASE("products with log probabilities equal the oracle for every width, bas
     }
 }
 
+TEST_CASE("products with companded probabilities equal the oracle in every form, width and scale", "[equality][mutation]") {
+    Random random(207);
+    using quant::OperandKind;
+    for (const auto kind : {OperandKind::companded, OperandKind::table, OperandKind::bucket}) {
+        for (const int tau : {1, 2, 4}) {
+            if (kind != OperandKind::companded && tau > 1) continue;
+            const int widest = kind == OperandKind::table ? 8 : kind == OperandKind::bucket ? 5 : tau == 4 ? 6 : tau == 2 ? 5 : 4;
+            for (int bits = 2; bits <= widest; ++bits) {
+                for (const bool row_scale : {true, false}) {
+                    for (const bool narrow : {false, true}) {
+                        auto form = make_product(random, bits, random.of<int>({2, 5, 8}), 23, random.one_in(2), Scaling::ordinary);
+                        quant::Format left{.kind = quant::FormatKind::probability, .bits = bits, .code = kind, .tau = kind == OperandKind::companded ? tau : 0,
+                                           .shift_cap = ((1 << bits) - 1) / tau, .entry_bits = bits + 4};
+                        quant::ContractionPlan plan{.depth = 23};
+                        quant::plan_product(left, {.kind = quant::FormatKind::code, .bits = form.right_bits}, 16, plan);
+                        form.code = {.kind = kind, .bits = bits, .tau = tau, .shift_cap = left.shift_cap};
+                        form.left_zero_point = 0;
+                        form.terms.clear();
+                        for (int t = 0; t < form.code.num_terms(); ++t) {
+                            const bool constants = kind == OperandKind::bucket || (kind == OperandKind::companded && tau > 1);
+                            form.terms.push_back({.multiplier = static_cast<std::uint32_t>(!constants ? 1 : random.in(1, (1 << (kind == OperandKind::bucket ? bits + 4 : 16)) - 1))});
+                        }
+                        if (kind == OperandKind::companded) std::ranges::sort(form.terms, {}, &quant::Term::multiplier);  // powers are more than the one they lose
+                        if (kind == OperandKind::table) {
+                            for (int code = 0; code < 1 << bits; ++code) form.code.factors.push_back(static_cast<std::int32_t>(random.in(0, (1 << (bits + 4)) - 1)));
+                        }
+                        form.product_bits = plan.product_bits, form.accumulator_bits = plan.accumulator_bits;
+                        form.rescale.operand_shift = std::max(0, plan.accumulator_bits - 32);
+                        form.row_normalised = row_scale;
+                        form.normalised_fraction = row_scale ? std::min(20, 29 - form.right_bits) : 0;
+                        if (narrow) form.accumulator = {random.of<AccumulatorOverflow>({AccumulatorOverflow::wrap, AccumulatorOverflow::saturate}), 9, 5};
+                        const auto pattern = random.of(kPatterns);
+                        INFO("kind " << static_cast<int>(kind) << " tau " << tau << " bits " << bits << (row_scale ? " row scale" : "") << (narrow ? " narrow" : "")
+                                     << ", operands " << name(pattern));
+                        check(form, tensor(random, pattern, {2, 5, 23}, 0, (1 << bits) - 1), 5, random.of(kPatterns), random);
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("a bucket per code gives the words of the table of its constants", "[property]") {
+    Random random(208);
+    for (int bits = 2; bits <= 5; ++bits) {
+        auto table = make_product(random, bits, 8, 31, false, Scaling::ordinary);
+        table.left_zero_point = 0;
+        table.code = {.kind = quant::OperandKind::table, .bits = bits, .factors = {0}};
+        auto bucket = table;
+        bucket.code = {.kind = quant::OperandKind::bucket, .bits = bits};
+        bucket.terms.clear();
+        for (int code = 1; code < 1 << bits; ++code) {
+            const auto factor = random.in(1, 4095);
+            table.code.factors.push_back(static_cast<std::int32_t>(factor));
+            bucket.terms.push_back({.multiplier = static_cast<std::uint32_t>(factor)});
+        }
+        const auto left = tensor(random, Pattern::random, {2, 3, 31}, 0, (1 << bits) - 1), right = tensor(random, Pattern::random, {2, 31, 5}, 0, 255);
+        CHECK(check_node({models::MatMul{}, table, {left, right}, {}}).values().size() == 30);
+        CHECK(std::ranges::equal(check_node({models::MatMul{}, table, {left, right}, {}}).values(), check_node({models::MatMul{}, bucket, {left, right}, {}}).values()));
+    }
+}
+
 TEST_CASE("rows of 4096 keys at the widest log code, all in one level, equal the oracle", "[equality]") {
     Random random(204);
     for (const int tau : {1, 2, 4}) {

@@ -184,12 +184,28 @@ struct Operand {
     std::size_t term = 0;
 };
 
-Operand decode(const Product& form, Word code) {
-    if (form.tau == 0) return {code - form.left_zero, 0};
-    if (code == form.zero_code) return {};
-    const auto e = code / form.tau, f = code % form.tau;
-    require(e <= form.largest_shift, "oracle: a code beyond the last level");
-    return {Word{1} << (form.largest_shift - e), static_cast<std::size_t>(f)};
+using Operands = std::vector<Operand>;
+
+Operands decode(const Product& form, Word code) {
+    using Left = Product::Left;
+    const auto e = static_cast<int>(code / form.tau);
+    const auto f = static_cast<std::size_t>(code % form.tau);
+    switch (form.left) {
+        case Left::plain: return {{code - form.left_zero, 0}};
+        case Left::powers:
+            if (code == form.zero_code) return {};
+            require(e <= form.largest_shift, "oracle: a code beyond the last level");
+            return {{to_word(power_of_two(form.largest_shift - e)), f}};
+        case Left::companded:
+            if (code == 0) return {};
+            require(e <= form.largest_shift, "oracle: a companded code beyond the largest shift");
+            return {{to_word(power_of_two(e)), f}, {-1, 0}};
+        case Left::table: return {{form.factors.at(static_cast<std::size_t>(code)), 0}};
+        case Left::bucket:
+            if (code == 0) return {};
+            return {{1, static_cast<std::size_t>(code - 1)}};
+    }
+    return {};
 }
 
 }  // namespace
@@ -197,15 +213,14 @@ Operand decode(const Product& form, Word code) {
 Big row_divisor(const Product& form, const Word* left, std::int64_t depth) {
     Big sum = 0;
     for (std::int64_t k = 0; k < depth; ++k) {
-        const auto operand = decode(form, left[k]);
-        sum += weigh(form.terms.at(operand.term), operand.factor);
+        for (const auto& operand : decode(form, left[k])) sum += weigh(form.terms.at(operand.term), operand.factor);
     }
     return sum < 1 ? Big(1) : sum;
 }
 
 Words product(const Product& form, const Words& left, const Words& right, const ProductShape& shape, Overflows& overflows) {
     Words out;
-    std::vector<Operand> operands(static_cast<std::size_t>(shape.k));
+    std::vector<Operands> operands(static_cast<std::size_t>(shape.k));
     for (std::int64_t row = 0; row < shape.batch * shape.m; ++row) {
         const auto b = row / shape.m;
         const Word* codes = left.data() + row * shape.k;
@@ -215,8 +230,9 @@ Words product(const Product& form, const Words& left, const Words& right, const 
             std::vector<RunningSum> sums(form.terms.size(), RunningSum(form.narrowing, overflows));
             for (std::int64_t k = 0; k < shape.k; ++k) {
                 const auto at = form.right_is_rows_of_outputs ? (b * shape.n + n) * shape.k + k : (b * shape.k + k) * shape.n + n;
-                const auto& operand = operands[static_cast<std::size_t>(k)];
-                sums[operand.term].add(operand.factor * (right[static_cast<std::size_t>(at)] - form.right_zero));
+                for (const auto& operand : operands[static_cast<std::size_t>(k)]) {
+                    sums[operand.term].add(operand.factor * (right[static_cast<std::size_t>(at)] - form.right_zero));
+                }
                 if ((k + 1) % form.narrowing.chunk == 0 || k + 1 == shape.k) {
                     for (auto& sum : sums) sum.narrow();
                 }

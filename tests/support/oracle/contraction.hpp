@@ -90,11 +90,20 @@ struct Reciprocal {
 
 /// Both operands are computed values.
 struct Product {
+    enum class Left {
+        plain,      ///< q - z
+        powers,     ///< 2^(E - e), c = tau e + f
+        companded,  ///< 2^(e + f/tau) - 1
+        table,      ///< factors[c]
+        bucket,     ///< 1 in the sum of the code
+    };
     bool right_is_rows_of_outputs = false;  ///< right is [B,N,K], else [B,K,N]
+    Left left = Left::plain;
     Word left_zero = 0, right_zero = 0;
-    int tau = 0;                            ///< 0: left operand is q - z
+    int tau = 1;
     int largest_shift = 0;                  ///< E
     Word zero_code = -1;
+    Words factors;
     std::vector<Term> terms;
     bool row_scale = false;
     int row_fraction = 0;                   ///< F_z
