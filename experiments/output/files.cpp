@@ -90,6 +90,7 @@ void write_outputs(const fs::path& out, const Results& results, const Store& sto
     write_atomically(out / "layers.csv", layers_csv(results.info, store));
     write_atomically(out / "pareto.csv", pareto_csv(results));
     if (results.comparison) write_atomically(out / "comparison.csv", comparison_csv(*results.comparison));
+    else fs::remove(out / "comparison.csv");  // of a run that asked for one
     write_atomically(out / "report.html", report_html(results, store, out / "cache"));
 }
 

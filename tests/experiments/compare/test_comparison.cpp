@@ -126,7 +126,7 @@ TEST_CASE("Keys that are not swept, values that no point has and other prompts a
     CHECK_THROWS_WITH(compare(kInfo, rows, others, "quant.groups"), Contains("quant.groups: points 0 and 1 were not asked the same prompts"));
 }
 
-TEST_CASE("Scores come from the task that a row's accuracy is of; rows without accuracy, failed tasks and older results have none") {
+TEST_CASE("Scores come from the task that a row's accuracy is of, and rows without accuracy, failed tasks and older results have none") {
     const testing::TemporaryFolder folder;
     Store store(folder / "results.db");
     auto transaction = store.transaction();

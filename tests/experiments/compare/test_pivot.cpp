@@ -55,7 +55,7 @@ TEST_CASE("A table has one key down, others across, FP32 above and a block for e
                                                             Contains("| rtn                                  | 0.7012 | 0.7212 |\n") && Contains("\n\n**miou: groups 2**\n"));
 }
 
-TEST_CASE("Cells are any column; FP32 stands only above what FP32 has") {
+TEST_CASE("Cells are any column, and FP32 stands only above what FP32 has") {
     const auto rows = some_rows();
     const auto latency = print_pivot(pivot(some_info(), rows, {"quant.method", "quant.groups", "latency_ms"}), PivotForm::text);
     CHECK_THAT(latency, Contains("latency_ms: weight_bits 4, activation_bits 4\n") && Contains("12.03") && !Contains("FP32"));
