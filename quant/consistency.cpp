@@ -114,6 +114,9 @@ class Checker {
         if (!f.group_sizes.empty() && (!positive || std::accumulate(f.group_sizes.begin(), f.group_sizes.end(), std::int64_t{0}) != channels)) {
             return refuse("group sizes that do not add up to its channels");
         }
+        if (!f.group_of.empty() && (!has(f.group_of, channels) || !all_in(f.group_of, {0, static_cast<std::int64_t>(f.group_sizes.size()) - 1}))) {
+            return refuse("channels of unknown groups");
+        }
         const auto meaning = quantized_.meanings.find(value.name);
         if (meaning == quantized_.meanings.end()) return refuse("no scale");
         const auto& real = meaning->second;

@@ -66,6 +66,10 @@ class Planner {
         LayerBits bits{settings_.weight_bits, settings_.activation_bits};
         const bool edge = node.part != Part::encoder || node.name == "encoder.patch_embed";
         if (edge) bits.weight_bits = std::max(bits.weight_bits, settings_.edge_bits);
+        if (node.part != Part::encoder) {
+            bits.weight_bits = std::max(bits.weight_bits, settings_.decoder_bits);
+            bits.activation_bits = std::max(bits.activation_bits, settings_.decoder_bits);
+        }
         if (is_tail(node.name)) bits.activation_bits = std::max(bits.activation_bits, settings_.edge_bits);
         for (const auto& entry : settings_.layers) {
             if (!glob_matches(entry.match, node.name)) continue;
@@ -76,7 +80,8 @@ class Planner {
     }
 
     int groups_of(const Node& node) const {
-        int groups = ends_with_layer(node.name, {"qkv", "lin1", "q_proj", "k_proj", "v_proj"}) && !is_tail(node.name) ? settings_.groups : 1;
+        const bool folded = settings_.reparam && node.part == Part::encoder && ends_with_layer(node.name, {"qkv", "lin1"});
+        int groups = !folded && ends_with_layer(node.name, {"qkv", "lin1", "q_proj", "k_proj", "v_proj"}) && !is_tail(node.name) ? settings_.groups : 1;
         for (const auto& entry : settings_.layers) {
             if (entry.groups && glob_matches(entry.match, node.name)) groups = *entry.groups;
         }
@@ -114,7 +119,7 @@ class Planner {
         if (std::holds_alternative<models::Softmax>(producer.op)) {  // until calibration has chosen, the base in the middle
             auto softmax = settings_.softmax;
             if (softmax.log_base == LogBase::search) softmax.log_base = LogBase::sqrt_two;
-            return probability_format(softmax, softmax.bits.value_or(settings_.activation_bits));
+            return probability_format(softmax, probability_bits(settings_, producer));
         }
         if (std::holds_alternative<models::RelativePosition>(producer.op)) return Format{.kind = FormatKind::score, .bits = settings_.score_bits};
         if (std::holds_alternative<models::Resize>(producer.op)) return Format{.kind = FormatKind::fixed, .bits = kResizedBits};
@@ -152,7 +157,7 @@ class Planner {
 
     /// The hidden layer of an MLP where it is coded log-uniformly: written by a table, read by lin2 alone.
     [[nodiscard]] bool is_hidden_input(const Node& user, ValueId value) const {
-        if (settings_.mlp_hidden_scheme != HiddenScheme::hluq || !ends_with_layer(user.name, {"lin2"})) return false;
+        if (settings_.mlp_hidden_scheme == HiddenScheme::uniform || !ends_with_layer(user.name, {"lin2"})) return false;
         const auto* producer = graph_.producer(value);
         return producer && (std::holds_alternative<models::Gelu>(producer->op) || std::holds_alternative<models::Relu>(producer->op));
     }
@@ -199,13 +204,19 @@ class Planner {
     }
 
     std::vector<std::int64_t> even_groups(const Node& user, std::int64_t channels, int groups) {
-        const std::int64_t count = groups == 0 ? channels : groups;
+        const std::int64_t count = groups == 0 ? channels : groups, align = count == channels ? 1 : settings_.group_align;
         if (count > channels) {
             problems_.push_back(fmt::format("quant.groups: {} groups asked for, but {} has {} channels", groups, user.name, channels));
             return {};
         }
-        std::vector<std::int64_t> sizes(static_cast<std::size_t>(count), channels / count);
-        for (std::int64_t g = 0; g < channels % count; ++g) ++sizes[static_cast<std::size_t>(g)];
+        if (count * align > channels) {
+            problems_.push_back(fmt::format("quant.group_align: {} groups of at least {} channels asked for, but {} has {} channels", groups, align, user.name, channels));
+            return {};
+        }
+        const auto units = channels / align;  // what is left over joins the last group
+        std::vector<std::int64_t> sizes(static_cast<std::size_t>(count), units / count * align);
+        for (std::int64_t g = 0; g < units % count; ++g) sizes[static_cast<std::size_t>(g)] += align;
+        sizes.back() += channels % align;
         return sizes;
     }
 
@@ -232,6 +243,7 @@ class Planner {
                 return check_width(node, std::move(plan));
             }
             for (auto size : format.group_sizes) plan.term_sizes.push_back(size * positions);
+            plan.shifted_terms = plan.term_sizes.size() > 1 && settings_.group_scales == GroupScales::power_of_two;
             finish(node, std::move(plan), settings_.weight_symmetric);
         };
         std::visit(Overloaded{[&](const models::Linear& op) { weights(op.in_features, 1); },
@@ -259,7 +271,11 @@ class Planner {
         plan.right_symmetric = right_symmetric;
         plan.product_bits = product_width(plan.factor_bits, plan.right_bits, right_symmetric, plan.depth, plan.shift);
         plan.accumulator_bits = plan.product_bits;
-        if (plan.term_sizes.size() > 1) plan.accumulator_bits += settings_.rescale.term_bits + max_term_exponent(plan.product_bits, settings_.rescale.term_bits);
+        if (plan.shifted_terms) {
+            plan.accumulator_bits += kMaxScaleShift;
+        } else if (plan.term_sizes.size() > 1) {
+            plan.accumulator_bits += settings_.rescale.term_bits + max_term_exponent(plan.product_bits, settings_.rescale.term_bits);
+        }
         check_width(node, std::move(plan));
     }
 
@@ -323,6 +339,16 @@ void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, Co
                                  product_width(plan.factor_bits, plan.right_bits, symmetric_weights, plan.depth, 0));
     // One bit more than a partition of k needs: a uniform step enters both sums.
     plan.accumulator_bits = plan.product_bits + term_bits + max_term_exponent(plan.product_bits + 1, term_bits) + 1;
+}
+
+void plan_uniform(const Format& format, bool symmetric_weights, ContractionPlan& plan) noexcept {
+    plan = {.left_bits = format.bits, .right_bits = plan.right_bits, .depth = plan.depth, .factor_bits = format.bits, .right_symmetric = symmetric_weights};
+    plan.product_bits = plan.accumulator_bits = product_width(format.bits, plan.right_bits, symmetric_weights, plan.depth, 0);
+}
+
+int probability_bits(const Settings& settings, const Node& softmax) noexcept {
+    if (settings.softmax.bits) return *settings.softmax.bits;
+    return softmax.part == Part::encoder ? settings.activation_bits : std::max(settings.activation_bits, settings.decoder_bits);
 }
 
 void plan_product(const Format& left, const Format& right, int term_bits, ContractionPlan& plan) noexcept {

@@ -29,6 +29,7 @@ struct Format {
     FormatKind kind = FormatKind::fixed;
     int bits = 16;                            ///< stored width; codes and probabilities unsigned, fixed and score signed
     std::vector<std::int64_t> group_sizes{};  ///< code: channels per group; empty = one group; as many entries as channels = per channel
+    std::vector<std::int32_t> group_of{};     ///< code in groups, calibrated: the group of every channel, which is how its words lie; empty: not known
     OperandKind code = OperandKind::uniform;  ///< probability: how its codes enter a product
     int tau = 0;                              ///< probability of logarithmic or companded codes: 1, 2, 4; else 0
     int shift_cap = 0;                        ///< probability of such codes, and hybrid: largest shift
@@ -52,6 +53,7 @@ struct ContractionPlan {
     bool right_symmetric = true;        ///< the right operand has no zero point
     int product_bits = 0;               ///< width of A_t
     int accumulator_bits = 0;           ///< width of Acc
+    bool shifted_terms = false;         ///< groups are scaled by shifts alone: one accumulator takes them all
     friend bool operator==(const ContractionPlan&, const ContractionPlan&) = default;
 };
 
@@ -88,11 +90,20 @@ void set_log_levels(Format& format, int log_levels, int shift_cap) noexcept;
 /// Limits    an accumulator wider than 63 bits is the caller's to refuse
 void plan_hybrid(const Format& format, bool symmetric_weights, int term_bits, ContractionPlan& plan) noexcept;
 
+/// Width asked for the probabilities of a softmax.
+[[nodiscard]] int probability_bits(const Settings& settings, const models::Node& softmax) noexcept;
+
+/// Widths of a layer that reads an operand of uniform codes in one group; `plan.depth` and `plan.right_bits` are given.
+void plan_uniform(const Format& format, bool symmetric_weights, ContractionPlan& plan) noexcept;
+
 /// Terms and widths of a product of two values with formats `left` and `right`; `plan.depth` is given.
 void plan_product(const Format& left, const Format& right, int term_bits, ContractionPlan& plan) noexcept;
 
 /// Width of A_t = sum of `depth` products (left - z)(right - z'), shifted left by at most `shift`: sign included.
 [[nodiscard]] int product_width(int left_bits, int right_bits, bool right_is_symmetric, std::int64_t depth, int shift) noexcept;
+
+/// Most that power-of-two scales of groups differ by, in bits.
+inline constexpr int kMaxScaleShift = 6;
 
 /// Largest exponent x_t a term constant may have: 6, less where 63 bits would be exceeded. From widths alone.
 [[nodiscard]] int max_term_exponent(int product_bits, int term_bits) noexcept;

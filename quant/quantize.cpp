@@ -36,9 +36,8 @@ constexpr std::array<double, 3> kPixelMean{123.675, 116.28, 103.53}, kPixelDevia
 /// Lowers node by node; the scales of all values are settled before (ValueScales).
 class Lowering {
   public:
-    Lowering(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges,
-             QuantizedGraph& target)
-        : graph_(graph), weights_(weights), settings_(settings), ranges_(ranges), target_(target) {}
+    Lowering(const Graph& graph, const Observed& observed, const Settings& settings, QuantizedGraph& target)
+        : graph_(graph), weights_(observed.weights), settings_(settings), ranges_(observed.ranges), padding_(observed.padding), target_(target) {}
 
     void run() {
         for (const auto& node : graph_.nodes()) {
@@ -107,7 +106,7 @@ class Lowering {
         }
         const bool one_scale = hybrid && operand.alignment >= 0;
         const auto constants = term_constants(pixels ? std::vector<double>{1.0} : one_scale ? std::vector<double>{in.scale[0]} : in.scale,
-                                              hybrid ? plan.product_bits + 1 : plan.product_bits);
+                                              hybrid ? plan.product_bits + 1 : plan.product_bits, hybrid);
         for (std::size_t g = 0; g < constants.terms.size(); ++g) {
             form.terms.push_back(constants.terms[g]);
             form.terms.back().zero_point = pixels ? 0 : in.zero_point[g];
@@ -134,9 +133,14 @@ class Lowering {
         std::vector<Term> terms;
         double unit = 1;  ///< real value of one step of Acc, the weight's scale apart
     };
-    /// scale_g = unit * m_g * 2^x_g with 16-bit m_g; one group keeps m = 1.
-    [[nodiscard]] TermConstants term_constants(const std::vector<double>& scales, int product_bits) const {
+    /// scale_g = unit * m_g * 2^x_g with 16-bit m_g; one group keeps m = 1, power-of-two scales of groups do too.
+    [[nodiscard]] TermConstants term_constants(const std::vector<double>& scales, int product_bits, bool hybrid) const {
         if (scales.size() == 1) return {{Term{}}, scales[0]};
+        if (settings_.group_scales == GroupScales::power_of_two && !hybrid) {
+            TermConstants constants{.terms = {}, .unit = std::ranges::min(scales)};
+            for (const double scale : scales) constants.terms.push_back({.exponent = std::ilogb(scale / constants.unit)});
+            return constants;
+        }
         const int bits = settings_.rescale.term_bits;
         const int headroom = max_term_exponent(product_bits, bits);
         const double largest = *std::ranges::max_element(scales);
@@ -388,7 +392,10 @@ class Lowering {
     Operation lower(const Node& node, const models::WindowPartition&) {
         MoveOp form;
         const auto& real = meaning(node.output);
-        for (std::size_t c = 0; c < static_cast<std::size_t>(graph_.channels(node.output)); ++c) form.padding.push_back(real.zero_point[group(real, c)]);
+        const auto found = padding_.find(name(node.output));
+        for (std::size_t c = 0; c < static_cast<std::size_t>(graph_.channels(node.output)); ++c) {
+            form.padding.push_back(word_of(format(node.output), real, c, found == padding_.end() ? 0.0 : found->second[c]));
+        }
         return form;
     }
     Operation lower(const Node&, const models::WindowUnpartition&) { return MoveOp{}; }
@@ -403,26 +410,21 @@ class Lowering {
     const models::Weights& weights_;
     const Settings& settings_;
     const Ranges& ranges_;
+    const std::map<std::string, std::vector<double>, std::less<>>& padding_;
     QuantizedGraph& target_;
 };
 
 }  // namespace
 
 QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, const models::Weights& weights, const Settings& settings,
-                        const Ranges& ranges) {
+                        Ranges ranges) {
     QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
-    const auto lower = [&](const models::Weights& float_weights, const Ranges& seen) {
-        settle_scales(graph, float_weights, settings, seen, target);
-        Lowering(graph, float_weights, settings, seen, target).run();
-    };
-    if (settings.smooth || settings.big) {
-        Observed observed{weights, ranges};
-        if (settings.smooth) smooth_norms(graph, *settings.smooth, observed);
-        if (settings.big) fold_bimodal_keys(graph, observed);
-        lower(observed.weights, observed.ranges);
-    } else {
-        lower(weights, ranges);
-    }
+    Observed observed{weights, std::move(ranges)};
+    if (settings.smooth) smooth_norms(graph, *settings.smooth, observed);
+    if (settings.reparam) reparameterise_norms(graph, settings, target.plan, observed);
+    if (settings.big) fold_bimodal_keys(graph, observed);
+    settle_scales(graph, observed.weights, settings, observed.ranges, target);
+    Lowering(graph, observed, settings, target).run();
     return target;
 }
 

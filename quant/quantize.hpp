@@ -16,6 +16,6 @@ namespace prelude::quant {
 /// Limits    needs the range of every value of the graph that is not a parameter, a score or a probability in row scale
 /// Throws    SettingsError when the settings do not fit the model, CheckpointError when a tensor is missing
 [[nodiscard]] QuantizedGraph quantize(const models::SamConfig& config, const models::Graph& graph, const models::Weights& weights,
-                                      const Settings& settings, const Ranges& ranges);
+                                      const Settings& settings, Ranges ranges);
 
 }  // namespace prelude::quant

@@ -193,11 +193,11 @@ json plan_json(const FormatPlan& plan) {
     json formats = json::object(), contractions = json::object();
     for (const auto& [name, f] : plan.formats) {
         formats[name] = {static_cast<int>(f.kind), f.bits, f.group_sizes, f.tau, f.shift_cap, static_cast<int>(f.scale), f.log_levels, f.alignment,
-                         static_cast<int>(f.code), f.zero_code, f.entry_bits};
+                         static_cast<int>(f.code), f.zero_code, f.entry_bits, f.group_of};
     }
     for (const auto& [name, c] : plan.contractions) {
         contractions[name] = {c.left_bits, c.right_bits, c.depth, c.term_sizes, static_cast<int>(c.left), c.factor_bits, c.shift, c.right_symmetric,
-                                c.product_bits, c.accumulator_bits};
+                                c.product_bits, c.accumulator_bits, c.shifted_terms};
     }
     return {{"formats", formats}, {"contractions", contractions}, {"assumed", plan.assumed}};
 }
@@ -205,14 +205,14 @@ json plan_json(const FormatPlan& plan) {
 FormatPlan plan_of(const json& object) {
     FormatPlan plan;
     for (const auto& [name, f] : object.at("formats").items()) {
-        plan.formats[name] = Format{.kind = static_cast<FormatKind>(f.at(0).get<int>()), .bits = f.at(1), .group_sizes = f.at(2),
+        plan.formats[name] = Format{.kind = static_cast<FormatKind>(f.at(0).get<int>()), .bits = f.at(1), .group_sizes = f.at(2), .group_of = f.at(11),
                                     .code = static_cast<OperandKind>(f.at(8).get<int>()), .tau = f.at(3), .shift_cap = f.at(4), .log_levels = f.at(6),
                                     .zero_code = f.at(9), .entry_bits = f.at(10), .alignment = f.at(7), .scale = static_cast<ScaleMode>(f.at(5).get<int>())};
     }
     for (const auto& [name, c] : object.at("contractions").items()) {
         plan.contractions[name] = ContractionPlan{.left_bits = c.at(0), .right_bits = c.at(1), .depth = c.at(2), .term_sizes = c.at(3),
                                                   .left = static_cast<OperandKind>(c.at(4).get<int>()), .factor_bits = c.at(5), .shift = c.at(6),
-                                                  .right_symmetric = c.at(7), .product_bits = c.at(8), .accumulator_bits = c.at(9)};
+                                                  .right_symmetric = c.at(7), .product_bits = c.at(8), .accumulator_bits = c.at(9), .shifted_terms = c.at(10)};
     }
     plan.assumed = object.at("assumed");
     return plan;

@@ -12,7 +12,9 @@
 namespace prelude::quant {
 
 enum class Datatype { integer, fp16, fp32 };
-enum class Observer { min_max, moving_average, mse };
+enum class Observer { min_max, moving_average, mse, percentile, mse_grid, mse_bounded };
+enum class GroupRule { noise, kmeans, kmeans_raw };     ///< which channels share a scale (quant/calibration/grouping.hpp)
+enum class GroupScales { free, power_of_two };          ///< power_of_two: scales of groups differ by shifts, so that all sum up in one accumulator
 enum class SoftmaxScheme { uniform, log, lnq };
 enum class LogBase { two, sqrt_two, fourth_root_two, search };  ///< tau = 1, 2, 4; search: per attention, by the product with V
 enum class SoftmaxForm { shift, lut, bucket };  ///< how companded (lnq) codes enter products: powers minus one, a table of factors, a sum per code
@@ -40,10 +42,10 @@ struct SoftmaxSettings {
 };
 
 enum class WeightRounding { nearest, gptq, least_squares };
-enum class WeightRange { extremes, mse };
+enum class WeightRange { extremes, mse, mse_grid, percentile };
 
 /// Codes of the MLP's hidden layer, the input of lin2.
-enum class HiddenScheme { uniform, hluq };
+enum class HiddenScheme { uniform, hluq, search };  ///< search: for each layer what keeps its output better
 
 struct HybridSettings {
     std::optional<double> alpha;  ///< logarithmic share of the range; empty: searched
@@ -98,14 +100,19 @@ struct Settings {
     int activation_bits = 8;
     /// Activation groups of edges entering qkv, lin1 and the decoder's q/k/v and lin1: 1 = per tensor, 0 = per channel.
     int groups = 1;
+    int group_align = 1;
+    GroupRule group_rule = GroupRule::noise;
+    GroupScales group_scales = GroupScales::free;
     bool weight_symmetric = true;
     bool weight_per_channel = true;
     WeightRounding weight_rounding = WeightRounding::nearest;
     WeightRange weight_range = WeightRange::extremes;
-    bool acnr = false, big = false;
+    bool acnr = false, big = false, reparam = false;
     std::optional<double> smooth;  ///< SmoothQuant's strength; empty: none
     /// Patch embedding, decoder weights and the decoder tail keep at least this many bits.
     int edge_bits = 8;
+    /// Least width of weights and activations of prompt encoder and mask decoder; 0: none.
+    int decoder_bits = 0;
     int gelu_input_bits = 0;  ///< 0: 8, or 10 at 8-bit activations
     int residual_bits = 16;
     int score_bits = 16;

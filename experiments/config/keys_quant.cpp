@@ -2,6 +2,8 @@
 // The keys of `quant`: number types, calibration, softmax codes. Every one of them may change output bits.
 #include "experiments/config/field.hpp"
 
+#include <algorithm>
+
 namespace prelude::experiments {
 
 namespace {
@@ -25,7 +27,11 @@ bool has_code_table(const Settings& s) {
     return is_companded(s) && s.quant.softmax.form != quant::SoftmaxForm::shift;
 }
 bool has_hybrid_codes(const Settings& s) {
-    return is_integer(s) && s.quant.mlp_hidden_scheme == quant::HiddenScheme::hluq;
+    return is_integer(s) && s.quant.mlp_hidden_scheme != quant::HiddenScheme::uniform;
+}
+bool has_groups(const Settings& s) {
+    const auto grouped = [](const quant::LayerOverride& layer) { return layer.groups.value_or(1) != 1; };
+    return is_integer(s) && (s.quant.groups != 1 || std::any_of(s.quant.layers.begin(), s.quant.layers.end(), grouped));
 }
 bool has_narrow_accumulator(const Settings& s) {
     return is_integer(s) && s.quant.accumulator.overflow != AccumulatorOverflow::exact;
@@ -42,7 +48,8 @@ const Condition kLog = {"quant.softmax.scheme is log", has_log_codes};
 const Condition kCompanded = {"quant.softmax.scheme is lnq", is_companded};
 const Condition kPowers = {"quant.softmax.scheme is log, or lnq of form shift", has_power_codes};
 const Condition kTable = {"quant.softmax.scheme is lnq of form lut or bucket", has_code_table};
-const Condition kHybrid = {"quant.mlp_hidden_scheme is hluq", has_hybrid_codes};
+const Condition kGroups = {"quant.groups is not 1", has_groups};
+const Condition kHybrid = {"quant.mlp_hidden_scheme is hluq or search", has_hybrid_codes};
 const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
 
 constexpr std::string_view kWidths = "a code has 2 to 8 bits, or 16 to study what the datapath alone costs; docs/numerics.md section 1";
@@ -53,12 +60,12 @@ void declare_method_keys(std::vector<Key>& keys) {
                           .domain = Domain::choice({{"custom", 0},
                                                     {"fp32", 1},
                                                     {"rtn", 2},
-                                                    later("ptq4sam"),
-                                                    later("ahcptq"),
-                                                    later("ahcq_sam"),
-                                                    later("repq"),
-                                                    later("dfq_sam"),
-                                                    later("ours")}),
+                                                    {"ptq4sam", 3},
+                                                    {"ahcptq", 4},
+                                                    {"ahcq_sam", 5},
+                                                    {"repq", 6},
+                                                    {"dfq_sam", 7},
+                                                    {"ours", 8}}),
                           .sentence = "A set of defaults for the other quant keys; keys written in the file or on an axis override it.",
                           .source = "docs/keys.md, methods",
                           .affects = Affects::numeric},
@@ -112,12 +119,31 @@ void declare_width_keys(std::vector<Key>& keys) {
                .affects = Affects::numeric,
                .effective = kInteger},
               [](auto& s) -> auto& { return s.quant.groups; }));
-    keys.push_back({.path = "quant.group_align",
-                    .domain = Domain::integers({{1, 1024}}),
-                    .unit = "channels",
-                    .sentence = "Group sizes are multiples of this, so that no lane of the array idles at a group's end.",
-                    .affects = Affects::numeric,
-                    .fixed = "1"});
+    keys.push_back(field({.path = "quant.group_rule",
+                          .domain = Domain::choice({{"noise", 0}, {"kmeans", 1}, {"kmeans_raw", 2}}),
+                          .sentence = "Which channels share a scale: those that together have the least quantization noise; clusters of normalised "
+                                      "(scale, zero point); or clusters of them as they are, in the published stages 8 G, 4 G, 2 G, G.",
+                          .because = "unnormalised, the zero point of 0..2^bits - 1 outweighs any scale",
+                          .source = "AHCPTQ, channel-aware grouping; quant/calibration/grouping.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kGroups},
+                         [](auto& s) -> auto& { return s.quant.group_rule; }));
+    keys.push_back(field({.path = "quant.group_align",
+                          .domain = Domain::integers({{1, 1024}}),
+                          .unit = "channels",
+                          .sentence = "Group sizes are multiples of this, so that no lane of the array idles at a group's end; what is left over joins the last group.",
+                          .source = "quant/calibration/grouping.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kGroups},
+                         [](auto& s) -> auto& { return s.quant.group_align; }));
+    keys.push_back(field({.path = "quant.group_scales",
+                          .domain = Domain::choice({{"free", 0}, {"power_of_two", 1}}),
+                          .sentence = "Scales of groups as they are, or at powers of two from each other: shifts instead of a multiplication and a flush per group.",
+                          .because = "at most 6 bits apart",
+                          .source = "docs/numerics.md section 2; after FQ-ViT's power-of-two factors",
+                          .affects = Affects::numeric,
+                          .effective = kGroups},
+                         [](auto& s) -> auto& { return s.quant.group_scales; }));
     keys.push_back(field({.path = "quant.edge_bits",
                           .domain = Domain::integers({{2, 8}, {16, 16}}),
                           .unit = "bits",
@@ -127,6 +153,14 @@ void declare_width_keys(std::vector<Key>& keys) {
                           .affects = Affects::numeric,
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.edge_bits; }));
+    keys.push_back(field({.path = "quant.decoder_bits",
+                          .domain = Domain::integers({{2, 8}, {16, 16}}, {{"none", 0}}),
+                          .unit = "bits",
+                          .sentence = "Least width of weights and activations of prompt encoder and mask decoder.",
+                          .because = "methods that quantize the image encoder alone leave the decoder to wide codes",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.decoder_bits; }));
     keys.push_back(
         field({.path = "quant.gelu_input_bits",
                .domain = Domain::integers({{2, 12}, {16, 16}}, {{"auto", 0}}),
@@ -182,8 +216,9 @@ void declare_weight_keys(std::vector<Key>& keys) {
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.weight_rounding; }));
     keys.push_back(field({.path = "quant.weight_range",
-                          .domain = Domain::choice({{"extremes", 0}, {"mse", 1}}),
-                          .sentence = "What a weight scale covers: the extremes, or the share of them whose codes have the smallest squared error.",
+                          .domain = Domain::choice({{"extremes", 0}, {"mse", 1}, {"mse_grid", 2}, {"percentile", 3}}),
+                          .sentence = "What a weight scale covers: the extremes; the share of them whose codes have the smallest squared error; the published "
+                                      "search over 100 widths (and zero points) by |error|^2.4; or the best of three central percentiles.",
                           .source = "quant/calibration/weights.hpp",
                           .affects = Affects::numeric,
                           .effective = kInteger},
@@ -202,14 +237,6 @@ void declare_weight_keys(std::vector<Key>& keys) {
                           .affects = Affects::numeric,
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.weight_per_channel; }));
-    const auto step = [&](std::string_view path, std::string_view sentence) {
-        keys.push_back({.path = path,
-                        .domain = Domain::boolean(false),
-                        .sentence = sentence,
-                        .affects = Affects::numeric,
-                        .effective = kInteger,
-                        .fixed = "false"});
-    };
     keys.push_back(field({.path = "quant.acnr",
                           .domain = Domain::boolean(),
                           .sentence = "Activation-aware reduction of the weights' condition number before they are rounded (AHCQ-SAM).",
@@ -233,14 +260,24 @@ void declare_weight_keys(std::vector<Key>& keys) {
                           .affects = Affects::numeric,
                           .effective = kInteger},
                          [](auto& s) -> auto& { return s.quant.smooth; }));
-    step("quant.reparam", "Scale reparameterization: per-channel LayerNorm outputs folded into a per-tensor scale (RepQ-ViT).");
+    keys.push_back(field({.path = "quant.reparam",
+                          .domain = Domain::boolean(),
+                          .sentence = "Scale reparameterization: the outputs of the encoder's norms get one scale and zero point, what channels differ by goes into "
+                                      "the norm and the weights that read it (RepQ-ViT). Padding of windows follows.",
+                          .because = "published code pads windows with 0, which is another value then",
+                          .source = "quant/calibration/transforms.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.reparam; }));
 }
 
 void declare_calibration_keys(std::vector<Key>& keys) {
     keys.push_back(
         field({.path = "quant.calibration.observer",
-               .domain = Domain::choice({{"min_max", 0}, {"moving_average", 1}, {"mse", 2}}),
-               .sentence = "How ranges are taken from calibration data: extremes, their running mean, or the least squared error.",
+               .domain = Domain::choice({{"min_max", 0}, {"moving_average", 1}, {"mse", 2}, {"percentile", 3}, {"mse_grid", 4}, {"mse_bounded", 5}}),
+               .sentence = "How ranges of codes are taken from calibration data: extremes, their mean over images, or by a search over a sample: one "
+                           "factor of both ends, percentiles, widths and zero points on a grid, or both by bounded minimisation.",
+               .source = "quant/calibration/code_range.hpp",
                .affects = Affects::numeric,
                .effective = kInteger},
               [](auto& s) -> auto& { return s.quant.calibration.observer; }));
@@ -420,8 +457,9 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
 
 void declare_hybrid_keys(std::vector<Key>& keys) {
     keys.push_back(field({.path = "quant.mlp_hidden_scheme",
-                          .domain = Domain::choice({{"uniform", 0}, {"hluq", 1}}),
-                          .sentence = "Codes entering lin2, of encoder and decoder: equal steps, or the hybrid log-uniform code (16-bit codes stay uniform).",
+                          .domain = Domain::choice({{"uniform", 0}, {"hluq", 1}, {"search", 2}}),
+                          .sentence = "Codes entering lin2, of encoder and decoder: equal steps, the hybrid log-uniform code (16-bit codes stay uniform), or for "
+                                      "each layer the one that keeps its output better on calibration pictures.",
                           .because = "hluq helps at 4 bits and below; at 6 and more its coarse top costs more than its fine bottom gains",
                           .source = "AHCQ-SAM, hybrid log-uniform quantization; docs/numerics.md section 3",
                           .affects = Affects::numeric,

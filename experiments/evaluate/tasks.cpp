@@ -95,8 +95,8 @@ fs::path answers_file(const fs::path& cache, const std::string& key) { return ca
 
 /// The integers of a point, from cached ranges.
 quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {
-    const auto ranges = quant::load_ranges(ranges_file(cache, point.keys.ranges));
-    return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant, ranges);
+    return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant,
+                           quant::load_ranges(ranges_file(cache, point.keys.ranges)));
 }
 
 json run_reference(const Outline& point, const fs::path& cache) {

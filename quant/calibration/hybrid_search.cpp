@@ -5,13 +5,16 @@
 #include <limits>
 #include <set>
 
+#include "quant/fake/affine.hpp"
+
 namespace prelude::quant {
 
 namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-double output_loss(const FloatLayer& layer, std::span<const float> inputs, const fake::Hybrid& form) {
+template <class Quantizer>
+double output_loss(const FloatLayer& layer, std::span<const float> inputs, const Quantizer& form) {
     const Eigen::Map<const Matrix> weight(layer.weight.data(), layer.outputs, layer.depth);
     Matrix error(static_cast<std::int64_t>(inputs.size()) / layer.depth, layer.depth);
     for (std::size_t i = 0; i < inputs.size(); ++i) error.data()[i] = form(inputs[i]) - inputs[i];
@@ -31,6 +34,11 @@ std::array<double, kHybridCandidates.size()> hybrid_losses(const FloatLayer& lay
     return losses;
 }
 
+double uniform_loss(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits) {
+    if (rows.empty()) return 0;
+    return output_loss(layer, rows, fake::affine_of_range(static_cast<float>(range.lo), static_cast<float>(range.hi), bits, false));
+}
+
 HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits, const HybridSettings& settings) {
     std::set<std::pair<double, double>> candidates;
     for (const auto [range_share, log_share] : kHybridCandidates) {
@@ -45,7 +53,7 @@ HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows,
         if (loss >= smallest) continue;
         smallest = loss;
         choice = {.log_scale = static_cast<double>(form.log_scale), .uniform_scale = static_cast<double>(form.uniform_scale),
-                  .log_levels = static_cast<int>(form.log_levels())};
+                  .log_levels = static_cast<int>(form.log_levels()), .loss = loss};
     }
     // A layer that is 0 on all calibration pictures still needs steps to divide by.
     choice.log_scale = std::max(choice.log_scale, 1e-8), choice.uniform_scale = std::max(choice.uniform_scale, 1e-8);

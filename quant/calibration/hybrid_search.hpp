@@ -37,10 +37,12 @@ inline constexpr std::array<HybridCandidate, 9> kHybridCandidates{{{0.1F, 0.125F
 struct HybridChoice {
     double log_scale = 0, uniform_scale = 0;
     int log_levels = 0;
+    double loss = 0;  ///< mean |W x^ - W x|^2 over the rows; 0 without rows
 };
 
 /// Meaning   the candidates that agree with `settings` (alpha, beta given or open), judged on the sampled rows; without rows the first
-/// Contract  scales belong to the intended quantizer; the range is lo .. hi with 0 inside
+/// Contract  scales belong to the intended quantizer; the range is lo .. hi with 0 inside. uniform_loss: the same loss of uniform codes
+[[nodiscard]] double uniform_loss(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits);
 [[nodiscard]] HybridChoice choose_hybrid(const FloatLayer& layer, std::span<const float> rows, const Range& range, int bits, const HybridSettings& settings);
 
 }  // namespace prelude::quant

@@ -64,7 +64,7 @@ void RangeObserver::observe(const models::Value& value, const models::Tensor& te
         if (record.rows.empty()) record.row_length = length;
         if (record.row_length == length) sample_rows(form->second, tensor, kRowsPerObservation, kMaxRowWords, record.rows);
     }
-    if (kind_ != Observer::mse) return;
+    if (kind_ == Observer::min_max || kind_ == Observer::moving_average) return;
     const auto& shape = tensor.shape();
     const auto channels = static_cast<std::int64_t>(record.image.size());
     std::int64_t inner = 1;

@@ -25,7 +25,7 @@ struct Range {
 /// The observed ranges of one value. Real 0 is inside every range: padding and ReLU need it exact.
 struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
-    std::vector<float> sample;    ///< an even sample of the elements (observer `mse` only)
+    std::vector<float> sample;    ///< an even sample of the elements (observers that search)
     std::vector<std::int32_t> sample_channel;  ///< of each
     std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output (of the length first seen)
     std::int64_t row_length = 0;
@@ -37,7 +37,7 @@ using Ranges = std::map<std::string, ValueRanges, std::less<>>;
 /// Collects ranges through the reference walk's hook.
 ///
 /// Meaning   min_max: extremes over all pictures; moving_average: mean over pictures of each picture's extremes
-///           (running mean, as the reference projects do); mse: extremes, and a sample for the range search
+///           (running mean, as the reference projects do); others: extremes, and a sample for the search (quant/calibration/code_range.hpp)
 /// Contract
 ///  - observe() may be called any number of times per picture (several prompts); end_image() closes the picture.
 ///  - the result depends on the order of pictures only in rounding, and is the same for equal input.

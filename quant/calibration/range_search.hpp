@@ -24,14 +24,21 @@ struct SearchedRange {
     double loss = 0;
 };
 
-/// Exhaustive: 100 widths i/100 of the whole; asymmetric with both signs, every zero point 0 .. 2^b - 1 of each width. The first of equals wins.
-/// Limits    a candidate is given up once its partial loss exceeds the best: same result as without
+/// Widths i/100 of the whole; asymmetric with both signs, of each width the zero point 0 .. 2^b - 1 of the least loss.
+///
+/// Meaning   the published search visits all 100 * 2^b candidates; here every fifth width and then those around the best, and zero points downhill from
+///           the one in the middle of the data, until two in a row are worse
+/// Limits    a candidate is given up once its partial loss exceeds the best: the loss is that of the whole search within 1 %
 [[nodiscard]] SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides);
 
 /// Bounded Brent search: over the width, and for each width (asymmetric, both signs) over the shift (-s, w - s); widths from
 /// min(0.1, 1 % of the whole) up. Clipped to the data.
 /// Limits    the loss has several minima: another implementation may find another of nearly equal loss
 [[nodiscard]] SearchedRange search_bounded(std::span<const float> values, int bits, bool symmetric);
+
+/// Of the central 99.9, 99.99 and 99.999 % of the values the range whose codes have the least squared error.
+/// Source    RepQ-ViT
+[[nodiscard]] Range search_percentile(std::span<const float> values, int bits);
 
 /// A common factor in [0.1, 1] of both ends of `full`, by the same loss over a sample: what observer `mse` settles codes with.
 /// Source    ours: one search where the published observers nest two

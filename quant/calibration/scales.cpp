@@ -9,10 +9,10 @@
 #include <numeric>
 
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/calibration/code_range.hpp"
 #include "quant/calibration/grouping.hpp"
 #include "quant/calibration/hybrid_search.hpp"
 #include "quant/calibration/probability_search.hpp"
-#include "quant/calibration/range_search.hpp"
 #include "quant/value_classes.hpp"
 
 namespace prelude::quant {
@@ -126,30 +126,43 @@ class Settler {
         const auto found = ranges_.find(name);
         Grouping grouping;
         if (form.group_sizes.empty()) {
-            Range range = class_range(root);
-            if (settings_.calibration.observer == Observer::mse && found != ranges_.end()) range = search_shrink(range, found->second.sample, form.bits);
-            grouping.ranges = {range};
+            grouping.ranges = {class_range(root)};
         } else if (found == ranges_.end()) {
             unseen_.push_back(name);
             return;
         } else {
-            grouping = group_channels(found->second.channels, form.num_groups());
+            grouping = group_channels(found->second.channels,
+                                      {.num_groups = form.num_groups(), .rule = settings_.group_rule, .align = settings_.group_align, .bits = form.bits});
         }
         Meaning meaning{.scale = {}, .zero_point = {}, .group_of = grouping.group_of};
         const double levels = std::ldexp(1.0, form.bits) - 1.0;
-        for (const auto& range : grouping.ranges) {
-            const double scale = std::max((range.hi - range.lo) / levels, 1e-8);
-            meaning.scale.push_back(scale);
-            meaning.zero_point.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(-range.lo / scale), 0.0, levels)));
+        for (std::size_t g = 0; g < grouping.ranges.size(); ++g) {
+            auto& range = grouping.ranges[g];
+            if (found != ranges_.end()) {
+                range = code_range(found->second, range, grouping.group_of, static_cast<std::int32_t>(g), form.bits, settings_.calibration.observer);
+            }
+            meaning.scale.push_back(std::max((range.hi - range.lo) / levels, 1e-8));
+        }
+        if (settings_.group_scales == GroupScales::power_of_two) to_powers_of_two(meaning.scale);
+        for (std::size_t g = 0; g < grouping.ranges.size(); ++g) {
+            meaning.zero_point.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(-grouping.ranges[g].lo / meaning.scale[g]), 0.0, levels)));
         }
         share(root, meaning);
         if (form.group_sizes.empty()) return;
         std::vector<std::int64_t> sizes(grouping.ranges.size(), 0);
         for (auto g : grouping.group_of) ++sizes[static_cast<std::size_t>(g)];
         for (auto member : classes_.members(root)) {
-            target_.plan.formats.find(graph_.value(member).name)->second.group_sizes = sizes;
+            auto& settled = target_.plan.formats.find(graph_.value(member).name)->second;
+            settled.group_sizes = sizes;
+            settled.group_of = grouping.group_of;
             for (auto user : graph_.consumers(member)) record_terms(graph_.node(user), sizes);
         }
+    }
+
+    /// Scales as the smallest times powers of two, none smaller than it was; at most kMaxScaleShift apart, so that small ones may grow.
+    static void to_powers_of_two(std::vector<double>& scales) {
+        const double least = std::max(std::ranges::min(scales), std::ldexp(std::ranges::max(scales), -kMaxScaleShift));
+        for (auto& scale : scales) scale = std::ldexp(least, static_cast<int>(std::max(std::ceil(std::log2(scale / least) - 1e-9), 0.0)));
     }
 
     /// The contraction that reads a hidden layer or probabilities, by whose output a candidate is judged.
@@ -171,8 +184,17 @@ class Settler {
         const auto& layer = reader(root);
         const auto& op = std::get<models::Linear>(layer.op);
         auto form = target_.plan.format(name);
-        const HybridChoice choice = choose_hybrid({.outputs = op.out_features, .depth = op.in_features, .weight = weights_.values(op.weight)},
-                                                  found->second.rows, range, form.bits, settings_.hluq);
+        const FloatLayer in_float{.outputs = op.out_features, .depth = op.in_features, .weight = weights_.values(op.weight)};
+        const HybridChoice choice = choose_hybrid(in_float, found->second.rows, range, form.bits, settings_.hluq);
+        if (settings_.mlp_hidden_scheme == HiddenScheme::search) {
+            const auto uniform = code_range(found->second, range, {}, 0, form.bits, settings_.calibration.observer);
+            if (uniform_loss(in_float, found->second.rows, uniform, form.bits) <= choice.loss) {
+                form = {.kind = FormatKind::code, .bits = form.bits};
+                for (auto member : classes_.members(root)) target_.plan.formats.find(graph_.value(member).name)->second = form;
+                plan_uniform(form, settings_.weight_symmetric, target_.plan.contractions.find(layer.name)->second);
+                return settle_codes(root);
+            }
+        }
         set_log_levels(form, choice.log_levels, settings_.hluq.shift_cap);
         double log_scale = choice.log_scale, step = choice.uniform_scale;
         if (settings_.hluq.aligned) {
@@ -219,7 +241,7 @@ class Settler {
         const auto sample = attention_sample(product);
         if (searches_probability_codes(softmax) && sample.batch == 0) return unseen_.push_back(graph_.value(root).name);
         const double largest = softmax.scale == ScaleMode::tensor ? std::clamp(class_range(root).hi, 1e-4, 1.0) : 1.0;
-        const auto choice = choose_probability_code(sample, softmax, softmax.bits.value_or(settings_.activation_bits), largest);
+        const auto choice = choose_probability_code(sample, softmax, probability_bits(settings_, *graph_.producer(root)), largest);
         Meaning meaning{.scale = {choice.scale}, .companding = choice.companding};
         if (choice.format.code == OperandKind::uniform) meaning.scale[0] /= std::ldexp(1.0, choice.format.bits) - 1.0;
         share(root, meaning);

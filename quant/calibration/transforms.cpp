@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "quant/calibration/bimodal.hpp"
+#include "quant/calibration/code_range.hpp"
 #include "quant/format_plan.hpp"
 #include "quant/value_classes.hpp"
 
@@ -17,17 +19,28 @@ namespace {
 
 constexpr std::string_view kKeyProjection = "token_to_image.k_proj.";
 
-/// Multiplies what was seen of a value's channels.
-void scale_channels(ValueRanges& seen, std::span<const double> factors) {
+/// x <- factor x + offset, channel by channel, of what was seen of a value. No offsets: 0.
+void map_channels(ValueRanges& seen, std::span<const double> factors, std::span<const double> offsets = {}) {
     const auto channels = factors.size();
     models::check(seen.channels.size() == channels, "a transform of another number of channels");
+    const auto image = [&](double x, std::size_t c) { return x * factors[c] + (offsets.empty() ? 0.0 : offsets[c]); };
     for (std::size_t c = 0; c < channels; ++c) {
         auto& range = seen.channels[c];
-        range = {range.lo * factors[c], range.hi * factors[c]};
+        range = {image(range.lo, c), image(range.hi, c)};
         if (range.lo > range.hi) std::swap(range.lo, range.hi);
     }
-    for (std::size_t i = 0; i < seen.rows.size(); ++i) seen.rows[i] *= static_cast<float>(factors[i % channels]);
-    for (std::size_t i = 0; i < seen.sample.size(); ++i) seen.sample[i] *= static_cast<float>(factors[seen.sample_channel[i]]);
+    for (std::size_t i = 0; i < seen.rows.size(); ++i) seen.rows[i] = static_cast<float>(image(seen.rows[i], i % channels));
+    for (std::size_t i = 0; i < seen.sample.size(); ++i) {
+        seen.sample[i] = static_cast<float>(image(seen.sample[i], static_cast<std::size_t>(seen.sample_channel[i])));
+    }
+}
+
+/// Adds to the entries of a tensor.
+void add_to_tensor(models::Weights& weights, const std::string& name, std::span<const double> terms) {
+    const auto view = weights.tensor(name);
+    models::Tensor tensor(view.shape, {view.values.begin(), view.values.end()});
+    for (std::size_t i = 0; i < view.values.size(); ++i) tensor[i] = static_cast<float>(tensor[i] + terms[i]);
+    weights.replace(name, std::move(tensor));
 }
 
 /// Multiplies rows (axis 0) or columns (the rest) of a tensor.
@@ -103,7 +116,7 @@ std::vector<std::string> fold_bimodal_keys(const models::Graph& graph, Observed&
             for (auto member : classes.members(root)) {
                 if (member != projection->output) observed.ranges.erase(graph.value(member).name);
             }
-            scale_channels(observed.ranges.at(graph.value(projection->output).name), factors);
+            map_channels(observed.ranges.at(graph.value(projection->output).name), factors);
         }
         folded.push_back(name);
     }
@@ -138,7 +151,63 @@ void smooth_norms(const models::Graph& graph, double strength, Observed& observe
         for (const auto* linear : linears) scale_tensor(observed.weights, linear->weight, factor, false);
         for (auto member : classes.members(root)) {
             const auto seen = observed.ranges.find(graph.value(member).name);
-            if (seen != observed.ranges.end()) scale_channels(seen->second, divisor);
+            if (seen != observed.ranges.end()) map_channels(seen->second, divisor);
+        }
+    }
+}
+
+void reparameterise_norms(const models::Graph& graph, const Settings& settings, const FormatPlan& plan, Observed& observed) {
+    const ValueClasses classes(graph);
+    for (const auto& node : graph.nodes()) {
+        const auto* norm = std::get_if<models::LayerNorm>(&node.op);
+        if (!norm || node.part != models::Part::encoder) continue;
+        const auto root = classes.root(node.output);
+        const auto linears = readers(graph, classes, root);
+        const bool has_biases = std::ranges::all_of(linears, [](const auto* linear) { return !linear->bias.empty(); });
+        const auto seen = observed.ranges.find(graph.value(root).name);
+        if (linears.empty() || !has_biases || seen == observed.ranges.end()) continue;
+
+        // Codes of each channel for itself, and the one code all are brought to.
+        const int bits = plan.format(graph.value(root).name).bits;
+        const double levels = std::ldexp(1.0, bits) - 1.0;
+        const auto channels = seen->second.channels.size();
+        std::vector<std::int32_t> own(channels);
+        std::iota(own.begin(), own.end(), 0);
+        std::vector<double> scale, zero;
+        for (std::size_t c = 0; c < channels; ++c) {
+            const auto range = code_range(seen->second, seen->second.channels[c], own, own[c], bits, settings.calibration.observer);
+            scale.push_back(std::max((range.hi - range.lo) / levels, 1e-8));
+            zero.push_back(std::clamp(std::nearbyint(-range.lo / scale.back()), 0.0, levels));
+        }
+        const auto mean = [&](const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(channels); };
+        const double common_scale = mean(scale), common_zero = std::nearbyint(mean(zero));
+        std::vector<double> ratio, inverse, shift;
+        for (std::size_t c = 0; c < channels; ++c) {
+            ratio.push_back(scale[c] / common_scale);
+            inverse.push_back(common_scale / scale[c]);
+            shift.push_back(common_scale * (zero[c] - common_zero));  // -b
+        }
+
+        scale_tensor(observed.weights, norm->gamma, inverse, true);
+        scale_tensor(observed.weights, norm->beta, inverse, true);
+        add_to_tensor(observed.weights, norm->beta, shift);
+        for (const auto* linear : linears) {
+            scale_tensor(observed.weights, linear->weight, ratio, false);
+            const auto values = observed.weights.values(linear->weight);
+            std::vector<double> moved(values.size() / channels, 0.0);
+            for (std::size_t i = 0; i < values.size(); ++i) moved[i / channels] -= values[i] * shift[i % channels];
+            add_to_tensor(observed.weights, linear->bias, moved);
+        }
+        const Range common{-common_scale * common_zero, common_scale * (levels - common_zero)};
+        for (auto member : classes.members(root)) {
+            const auto& name = graph.value(member).name;
+            if (const auto of_member = observed.ranges.find(name); of_member != observed.ranges.end()) {
+                map_channels(of_member->second, inverse, shift);
+                std::ranges::fill(of_member->second.channels, common);
+                of_member->second.sample.clear();  // the codes are settled: no search may move them
+            }
+            const auto* producer = graph.producer(member);
+            if (producer && std::holds_alternative<models::WindowPartition>(producer->op)) observed.padding.emplace(name, shift);
         }
     }
 }

@@ -5,12 +5,14 @@
 #include <cmath>
 
 #include "models/error.hpp"
+#include "quant/calibration/range_search.hpp"
 
 namespace prelude::quant {
 
 namespace {
 
 constexpr int kShrinkSteps = 40;  ///< of 2 % of the extremes
+constexpr int kMaxSearchedBits = 8;
 
 WeightGrid grid_of(double lo, double hi, int bits, bool symmetric) {
     const double levels = symmetric ? std::ldexp(1.0, bits - 1) - 1.0 : std::ldexp(1.0, bits) - 1.0;
@@ -34,7 +36,15 @@ WeightGrid grid_of(std::span<const float> values, int bits, const Settings& sett
     double lo = 0, hi = 0;
     for (const double v : values) lo = std::min(lo, v), hi = std::max(hi, v);
     auto best = grid_of(lo, hi, bits, settings.weight_symmetric);
-    if (settings.weight_range == WeightRange::extremes) return best;
+    if (settings.weight_range == WeightRange::extremes || bits > kMaxSearchedBits || hi - lo <= 0) return best;
+    if (settings.weight_range == WeightRange::mse_grid) {
+        const auto found = search_grid(values, bits, settings.weight_symmetric, sides_of(values));
+        return grid_of(static_cast<double>(found.lo), static_cast<double>(found.hi), bits, settings.weight_symmetric);
+    }
+    if (settings.weight_range == WeightRange::percentile) {
+        const auto found = search_percentile(values, bits);
+        return grid_of(found.lo, found.hi, bits, settings.weight_symmetric);
+    }
     double least = squared_error(best, values);
     for (int step = 1; step <= kShrinkSteps; ++step) {
         const double factor = 1 - 0.02 * step;

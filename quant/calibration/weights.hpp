@@ -27,7 +27,7 @@ struct QuantizedWeights {
 ///
 /// Meaning   symmetric: s = extent / (2^(b-1) - 1), codes +-(2^(b-1) - 1); asymmetric: s = (max - min) / (2^b - 1) with real 0 inside,
 ///           centred codes q - z. Extent: of the extremes, or of the share of them, 20 to 100 % in steps of 2, whose codes
-///           have the smallest squared error (quant.weight_range)
+///           have the smallest squared error (quant.weight_range; mse_grid, percentile: quant/calibration/range_search.hpp). 16-bit codes: extremes
 /// Shapes    values [N, K]; `shared` consecutive rows share a grid (the k*k positions of a transposed convolution's channel); all do
 ///           where weights have one scale
 [[nodiscard]] std::vector<WeightGrid> weight_grids(std::span<const float> values, std::int64_t num_outputs, std::int64_t depth, std::size_t shared,

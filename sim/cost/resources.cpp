@@ -27,6 +27,7 @@ struct FormatNeeds {
     int residues = 1, trees = 1;  ///< most sums of powers, most adder trees: one more for what companded codes take away
     int log_right_bits = 0;
     bool scaled_terms = false;  ///< groups, residues, or the two sums of a hybrid code
+    bool shifted_terms = false; ///< groups scaled by shifts
     int stream_bits = 16;
 };
 
@@ -45,7 +46,8 @@ FormatNeeds needs_of(const quant::FormatPlan& plan) {
             needs.residues = std::max(needs.residues, residues);
             needs.trees = std::max(needs.trees, residues + (companded ? 1 : 0));
         }
-        needs.scaled_terms |= contraction.term_sizes.size() > 1;
+        needs.scaled_terms |= contraction.term_sizes.size() > 1 && !contraction.shifted_terms;
+        needs.shifted_terms |= contraction.shifted_terms;
     }
     return needs;
 }
@@ -117,6 +119,9 @@ class Estimator {
         const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
                                      : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
         pe.lut.add(cost("zero_point.lut_per_bit"), sums);
+        if (needs_.shifted_terms) {  // behind the adder trees
+            pe.lut.add(cost("shift_add.lut_per_level"), outputs * (width + ceil_log2(shape.depth)) * ceil_log2(quant::kMaxScaleShift + 1));
+        }
         if (needs_.scaled_terms) {  // A_t * m_t on the way out, a lane beside each of the post unit
             const auto lanes = static_cast<double>(shape.post_lanes());
             pe.dsp.add(cost("rescale.dsp"), lanes);

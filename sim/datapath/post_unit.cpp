@@ -92,6 +92,10 @@ Cycle PostUnit::elementwise(const Command& command) {
         run_.count("add", in_bits, run_.bits_of(node.inputs[1]), words);
     } else if (std::holds_alternative<models::Requantize>(node.op)) {
         run_.count("requantize", in_bits, 17, words);
+        if (const auto conflicts = program().gather_conflicts * command.rows.size(); conflicts > 0) {
+            run_.count("gather_conflict", in_bits, out_bits, conflicts);
+            cycles += conflicts;
+        }
     } else if (segment.kind == SegmentKind::resize) {
         cycles *= kResizeCyclesPerElement;
         words_in = 4 * words;

@@ -37,8 +37,8 @@ std::string describe(const models::Operator& op) {
 }
 
 std::string describe(const quant::Format& format) {
-    return fmt::format("{}:{}:{}:{}:{}:{}:{}:[{}]", static_cast<int>(format.kind), format.bits, static_cast<int>(format.code), format.tau, format.shift_cap,
-                       format.entry_bits, static_cast<int>(format.scale), fmt::join(format.group_sizes, ","));
+    return fmt::format("{}:{}:{}:{}:{}:{}:{}:[{}]:[{}]", static_cast<int>(format.kind), format.bits, static_cast<int>(format.code), format.tau, format.shift_cap,
+                       format.entry_bits, static_cast<int>(format.scale), fmt::join(format.group_sizes, ","), fmt::join(format.group_of, ""));
 }
 
 /// Everything the cycles of a segment depend on, hardware apart: operators, shapes, formats and address maps around its nodes.
@@ -64,8 +64,8 @@ class KeyWriter {
         const auto found = plan_.contractions.find(node.name);
         if (found == plan_.contractions.end()) return;
         const auto& c = found->second;
-        key_ += fmt::format(" {}x{} [{}] {} {} {} {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), static_cast<int>(c.left),
-                            c.factor_bits, c.shift, c.right_symmetric, c.product_bits, c.accumulator_bits);
+        key_ += fmt::format(" {}x{} [{}] {} {} {} {} {} {} {}", c.left_bits, c.right_bits, fmt::join(c.term_sizes, ","), static_cast<int>(c.left),
+                            c.factor_bits, c.shift, c.right_symmetric, c.product_bits, c.accumulator_bits, c.shifted_terms);
     }
 
     /// A value by order of appearance, so that equal blocks have equal keys; the movement that leads to it in full.
@@ -129,6 +129,7 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
         form.term_ends.resize(plan.term_sizes.size());
         std::partial_sum(plan.term_sizes.begin(), plan.term_sizes.end(), form.term_ends.begin());
         if (form.prescaled) form.term_ends.clear();
+        form.shifted_terms = plan.shifted_terms;
     }
     return form;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs of row-wise segments: LayerNorm, softmax, additions, requantizations, tables, resizing, prompt features.
 #include <algorithm>
+#include <bit>
 
 #include "quant/arithmetic/elementwise.hpp"
 #include "sim/mapping/build_program.hpp"
+#include "sim/mapping/channel_gather.hpp"
 
 namespace prelude::sim {
 
@@ -41,6 +43,10 @@ class RowsBuilder {
         program_.mapping = context_.pinned ? *context_.pinned : map_rows(context_.hardware, capacity, rows_, row_bits);
         if (!program_.mapping.infeasible.empty()) return std::move(program_);
         program_.output = std::make_shared<OutputMap>(context_.layout, node_, segment_.output);
+        if (gathers_channels()) {
+            const auto lanes = segment_.kind == SegmentKind::layer_norm ? context_.hardware.layernorm_lanes : context_.hardware.pe.post_lanes();
+            program_.gather_conflicts = gather_conflicts(context_.plan.format(output.name), output_cols_, lanes);
+        }
         program_.rows = rows_, program_.cols = output_cols_ * lines_per_row_;
         if (softmax) program_.softmax_passes = softmax_passes(context_.plan.format(output.name));
         walk();
@@ -98,7 +104,14 @@ class RowsBuilder {
         }
     }
 
-    /// Per-channel constants of LayerNorm and requantization, once.
+    /// Whether words leave in the order of their channel groups: the input is read through a stored permutation.
+    [[nodiscard]] bool gathers_channels() const {
+        const auto& format = context_.plan.format(context_.graph.value(segment_.output).name);
+        return (segment_.kind == SegmentKind::layer_norm || std::holds_alternative<models::Requantize>(node_.op)) && format.num_groups() > 1 &&
+               format.num_groups() < output_cols_;
+    }
+
+    /// Per-channel constants of LayerNorm and requantization, and the permutation, once.
     bool load_constants(TokenId ready) {
         if (segment_.kind != SegmentKind::layer_norm && !std::holds_alternative<models::Requantize>(node_.op)) return false;
         program_.operands.push_back(
@@ -107,6 +120,7 @@ class RowsBuilder {
                      .operand = static_cast<std::int8_t>(program_.operands.size() - 1),
                      .target = {BufferId::weight, 0},
                      .extra_bytes = output_cols_ * kChannelConstantBytes};
+        if (gathers_channels()) load.extra_bytes += (output_cols_ * static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(output_cols_ - 1))) + 7) / 8;
         load.release.add(ready);
         program_.stream(UnitId::weight_dma).push_back(load);
         return true;

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <span>
+
+#include "quant/format_plan.hpp"
 
 namespace prelude::sim {
 
@@ -13,6 +16,11 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
     return (a + b - 1) / b;
 }
 constexpr int kTermConstantBits = 16;
+
+int prescale_bits(const ProductForm& form) noexcept {
+    if (!form.prescaled) return 0;
+    return form.shifted_terms ? quant::kMaxScaleShift : kTermConstantBits;
+}
 
 int floor_power_of_two(int v) noexcept {
     return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(v, 1))));
@@ -65,7 +73,7 @@ Stream products(const PeShape& pe, const ProductForm& form, bool swap) noexcept 
 
 int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
     return form.left_bits + (form.left_zero_point && (pe.zero_point == ZeroPoint::subtract || form.prescaled) ? 1 : 0) +
-           (form.prescaled ? kTermConstantBits : 0);
+           prescale_bits(form);
 }
 
 int port_right_bits(const PeShape& pe, const ProductForm& form) noexcept {
@@ -88,8 +96,12 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
     const auto last_rows = along - (row_tiles - 1) * pe.rows;
 
     PeOccupancy result;
-    const auto add_piece = [&](std::int64_t length, bool term_ends) {
-        const auto blocks = [&](const Stream& s) { return ceil_div(length, s.positions); };
+    const auto add_piece = [&](std::span<const std::int64_t> lengths, bool term_ends) {
+        const auto blocks = [&](const Stream& s) {
+            std::int64_t sum = 0;
+            for (const auto length : lengths) sum += ceil_div(length, s.positions);
+            return sum;
+        };
         const auto stream = way.combine([&](const Stream& s) { return blocks(s) * s.passes; });
         if (weight_stationary) {
             result.cycles += col_tiles * way.combine([&](const Stream& s) {
@@ -105,19 +117,27 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         result.stream_cycles += col_tiles * row_tiles * stream;
         result.slots += col_tiles * row_tiles * blocks(way.first) * way.first.positions * pe.rows * pe.cols;
         result.drained_rows += col_tiles * along * form.num_sums();
-        if (term_ends && (form.term_ends.size() > 1 || form.num_sums() > 1)) result.flushes += rows * cols * form.num_sums();
+        if (term_ends && ((form.term_ends.size() > 1 && !form.shifted_terms) || form.num_sums() > 1)) result.flushes += rows * cols * form.num_sums();
     };
+    std::vector<std::int64_t> lengths;
+    bool last_ends = true;
     if (form.prescaled || form.term_ends.size() <= 1) {
-        add_piece(end - begin, true);
+        lengths = {end - begin};
     } else {
         auto from = begin;
         for (auto term_end : form.term_ends) {
             if (term_end <= from) continue;
             const auto to = std::min(end, term_end);
-            add_piece(to - from, to == term_end);
+            lengths.push_back(to - from);
+            last_ends = to == term_end;
             from = to;
             if (from == end) break;
         }
+    }
+    if (form.shifted_terms) {
+        add_piece(lengths, true);
+    } else {
+        for (std::size_t i = 0; i < lengths.size(); ++i) add_piece(std::span(lengths).subspan(i, 1), i + 1 < lengths.size() || last_ends);
     }
     result.left_reads = rows * (end - begin) * ceil_div(cols, swap ? pe.rows : pe.cols);
     result.right_reads = weight_stationary ? cols * (end - begin) : cols * (end - begin) * ceil_div(rows, swap ? pe.cols : pe.rows);

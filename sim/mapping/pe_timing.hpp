@@ -36,6 +36,7 @@ struct ProductForm {
     bool prescaled = false;        ///< per-channel groups: the left operand enters multiplied by its 16-bit constant, 16 bits wider, no flushes
     bool left_zero_point = true, right_zero_point = false;
     std::vector<std::int64_t> term_ends{};  ///< ascending, last = K; one entry = one term
+    bool shifted_terms = false;    ///< groups are scaled by a shift behind the adder tree: their sums meet in one accumulator and leave once
     /// Sums per output that drain together.
     [[nodiscard]] constexpr int num_sums() const noexcept { return num_residues + (has_steps ? 1 : 0); }
     friend bool operator==(const ProductForm&, const ProductForm&) = default;
@@ -105,7 +106,7 @@ struct PeOccupancy {
 /// Output stationary (operands stream past R x C accumulators):
 ///   cycles = sum over sub-tiles, over terms t that meet [begin, end):
 ///            max( n * ceil(k_t / p), ceil(used_rows / d) * s ) + correction                                          (1)
-///   every term is padded to p. Accumulators are doubled: the sums of one sub-tile leave, d rows of C a cycle, while the next one streams,
+///   every term is padded to p; terms scaled by shifts are one term in the maximum, with all their beats. Accumulators are doubled: the sums of one sub-tile leave, d rows of C a cycle, while the next one streams,
 ///   so a product of short K is bound by its drain. correction = 1 where zero points are taken out by row and column sums
 ///   (`zero_point: correct`).
 /// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer):

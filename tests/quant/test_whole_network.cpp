@@ -136,6 +136,29 @@ TEST_CASE("a minute network equals the oracle at every value under every kind of
             check_every_value(model, settings);
         }
     }
+    for (const auto rule : {quant::GroupRule::kmeans, quant::GroupRule::kmeans_raw}) {
+        for (const auto scales : {quant::GroupScales::free, quant::GroupScales::power_of_two}) {
+            DYNAMIC_SECTION("groups by rule " << static_cast<int>(rule) << ", scales " << static_cast<int>(scales)) {
+                auto settings = w4a4();
+                settings.group_rule = rule;
+                settings.group_scales = scales;
+                settings.group_align = 2;
+                settings.groups = 3;
+                check_every_value(model, settings);
+                settings.groups = 0;
+                check_every_value(model, settings);
+            }
+        }
+    }
+    SECTION("reparameterized norms, asymmetric weights by grid search, a wide decoder") {
+        auto settings = w4a4();
+        settings.reparam = true;
+        settings.weight_symmetric = false;
+        settings.weight_range = quant::WeightRange::mse_grid;
+        settings.decoder_bits = 16;
+        settings.mlp_hidden_scheme = quant::HiddenScheme::search;
+        check_every_value(model, settings);
+    }
     SECTION("narrow saturating accumulators") {
         auto settings = w4a4();
         settings.accumulator = {.bits = 12, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 16};

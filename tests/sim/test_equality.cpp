@@ -81,7 +81,7 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
 
 TEST_CASE("Rare number types have the words of the engine in a whole network on a picture that is not square", "[sim]") {
     quant::Settings settings;
-    const auto rare = GENERATE(range(0, 13));
+    const auto rare = GENERATE(range(0, 15));
     switch (rare) {
         case 0:  // isolation: probabilities too wide to compare, multiplied instead
             settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
@@ -113,6 +113,11 @@ TEST_CASE("Rare number types have the words of the engine in a whole network on 
             settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = quant::SoftmaxForm::bucket, .table_bits = 6, .bits = 5};
             settings.accumulator = {.bits = 10, .overflow = quant::AccumulatorOverflow::wrap, .chunk = 4};
             break;
+        case 12:
+            settings.weight_bits = settings.activation_bits = 4, settings.groups = 3, settings.group_align = 2;
+            settings.group_scales = quant::GroupScales::power_of_two, settings.reparam = true;
+            break;
+        case 13: settings.groups = 0, settings.group_scales = quant::GroupScales::power_of_two, settings.group_rule = quant::GroupRule::kmeans; break;
         default:
             settings.residual_bits = 20, settings.score_bits = 12, settings.edge_bits = 2;
             settings.softmax = {.log_base = quant::LogBase::two, .scale = quant::ScaleMode::one};

@@ -72,6 +72,55 @@ TEST_CASE("Smoothed norms keep the masks, and their ranges are those of a new wa
     }
 }
 
+TEST_CASE("Reparameterized norms keep the masks when windows are padded with -b, and lose them when padded with 0", "[property][mutation]") {
+    const auto model = trained_nano(2);
+    Settings settings;
+    settings.weight_bits = settings.activation_bits = 4;
+    settings.reparam = true;
+    Observed observed{model.weights, model.ranges};
+    reparameterise_norms(model.graph, settings, make_plan(model.graph, settings), observed);
+    REQUIRE_FALSE(observed.padding.empty());
+    const models::ReferenceExecutor executor(model.graph, observed.weights);
+    const auto masks = model.id(models::sam_values::kMasks);
+    const auto walk = [&](const models::EdgeHook& hook) {
+        const auto values = executor.run(inputs_of(model), std::vector{masks}, hook);
+        return models::relative_deviation(model.reference.at(masks).values(), values.at(masks).values());
+    };
+    const auto pad = [&](const models::Node* node, models::ValueId id, models::Tensor& tensor) {
+        const auto found = observed.padding.find(model.graph.value(id).name);
+        if (found == observed.padding.end()) return;
+        const auto& op = std::get<models::WindowPartition>(node->op);
+        const auto across = (op.width + op.window - 1) / op.window;
+        const auto channels = tensor.shape()[2], tokens = op.window * op.window;
+        for (std::int64_t row = 0; row < tensor.shape().num_rows(); ++row) {
+            const auto window = row / tokens, token = row % tokens;
+            const auto y = window / across * op.window + token / op.window, x = window % across * op.window + token % op.window;
+            if (y < op.height && x < op.width) continue;
+            for (std::int64_t c = 0; c < channels; ++c) tensor[static_cast<std::size_t>(row * channels + c)] = static_cast<float>(found->second[static_cast<std::size_t>(c)]);
+        }
+    };
+    const double padded = walk(pad), zeros = walk({});
+    CHECK(padded < 1e-4);
+    CHECK(zeros > 100 * padded);
+
+    // One scale and zero point a norm, the same for all of its channels; windows are padded with the code nearest to -b.
+    const auto quantized = model.quantize(settings);
+    for (const auto& [name, b] : observed.padding) {
+        const auto& meaning = quantized.meanings.at(name);
+        CHECK(meaning.scale.size() == 1);
+        for (const auto& range : observed.ranges.at(name).channels) {
+            CHECK(range.lo == Approx(-meaning.scale[0] * meaning.zero_point[0]).margin(1e-9));
+            CHECK(range.hi == Approx(meaning.scale[0] * (15 - meaning.zero_point[0])).margin(1e-9));
+        }
+        const auto* producer = model.graph.producer(model.id(name));
+        const auto& padding = std::get<MoveOp>(quantized.operation(producer->name)).padding;
+        for (std::size_t c = 0; c < padding.size(); ++c) {
+            CHECK(std::abs(meaning.scale[0] * (padding[c] - meaning.zero_point[0]) - std::clamp(b[c], -meaning.scale[0] * meaning.zero_point[0], meaning.scale[0] * (15 - meaning.zero_point[0]))) <=
+                  0.5001 * meaning.scale[0]);
+        }
+    }
+}
+
 TEST_CASE("Keys that stress moved apart are found bimodal and folded, and the masks and ranges stay true", "[property][mutation]") {
     const auto plain = trained_nano(2);
     CHECK(token_to_image_keys(plain.graph).size() == 3);
