@@ -164,18 +164,55 @@ double mean(std::span<const double> samples) {
     return total / static_cast<double>(samples.size());
 }
 
-Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int num_resamples, double confidence) {
+double mean(const Clusters& clusters) {
+    double total = 0;
+    std::size_t count = 0;
+    for (const auto& cluster : clusters) {
+        for (const double sample : cluster) total += sample;
+        count += cluster.size();
+    }
+    return total / static_cast<double>(count);
+}
+
+Interval bootstrap_mean(const Clusters& clusters, std::uint64_t seed, int num_resamples, double confidence) {
     check(num_resamples > 0 && confidence > 0 && confidence < 1, "bootstrap: needs a resample and a confidence between 0 and 1");
-    if (samples.size() < 2) return {mean(samples), mean(samples)};
+    struct Sum {
+        double total = 0, count = 0;
+    };
+    std::vector<Sum> sums;
+    for (const auto& cluster : clusters) {
+        if (cluster.empty()) continue;
+        auto& sum = sums.emplace_back(Sum{.count = static_cast<double>(cluster.size())});
+        for (const double sample : cluster) sum.total += sample;
+    }
+    if (sums.size() < 2) return {mean(clusters), mean(clusters)};
     Random random(seed);
     std::vector<double> means(static_cast<std::size_t>(num_resamples));
     for (auto& resampled : means) {
-        double total = 0;
-        for (std::size_t draw = 0; draw < samples.size(); ++draw) total += samples[random.pick(samples.size())];
-        resampled = total / static_cast<double>(samples.size());
+        Sum drawn;
+        for (std::size_t draw = 0; draw < sums.size(); ++draw) {
+            const auto& sum = sums[random.pick(sums.size())];
+            drawn.total += sum.total;
+            drawn.count += sum.count;
+        }
+        resampled = drawn.total / drawn.count;
     }
     std::ranges::sort(means);
     return {quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)};
+}
+
+PairedDifference paired_difference(const Clusters& a, const Clusters& b, std::uint64_t seed, int num_resamples, double confidence) {
+    check(a.size() == b.size(), "paired difference: different numbers of clusters");
+    Clusters differences;
+    for (std::size_t c = 0; c < a.size(); ++c) {
+        check(a[c].size() == b[c].size(), "paired difference: clusters of different sizes");
+        if (a[c].empty()) continue;
+        auto& cluster = differences.emplace_back(a[c].size());
+        for (std::size_t i = 0; i < cluster.size(); ++i) cluster[i] = b[c][i] - a[c][i];
+    }
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (differences.size() < 2) return {.mean = mean(differences), .interval = {-kInfinity, kInfinity}};
+    return {.mean = mean(differences), .interval = bootstrap_mean(differences, seed, num_resamples, confidence)};
 }
 
 }  // namespace prelude::models

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "models/data/image.hpp"
 
@@ -56,11 +57,37 @@ struct Interval {
 /// Mean of the samples; NaN for none.
 [[nodiscard]] double mean(std::span<const double> samples);
 
-/// Percentile bootstrap of the mean: the central `confidence` of the means of `num_resamples` draws with replacement.
+/// Samples in groups that are drawn together: the prompts of each picture, which have its difficulty in common.
+using Clusters = std::vector<std::vector<double>>;
+
+/// Mean over the samples of all clusters; NaN for none.
+[[nodiscard]] double mean(const Clusters& clusters);
+
+/// Percentile bootstrap of the mean over clustered samples.
 ///
-/// Contract  equal arguments give equal bits on every machine; [mean, mean] for a single sample, NaN for none
-/// Source    Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3; quantiles interpolate linearly
-[[nodiscard]] Interval bootstrap_mean(std::span<const double> samples, std::uint64_t seed, int num_resamples = 2000,
-                                      double confidence = 0.95);
+/// Meaning   the central `confidence` of the means of `num_resamples` draws of as many clusters, with replacement; all samples of a
+///           drawn cluster go along, so that a mean is that of the samples drawn, whatever their number
+/// Contract  equal arguments give equal bits on every machine; clusters of no sample do not count; [mean, mean] for a single cluster,
+///           NaN for none. Clusters of one sample each: the usual bootstrap
+/// Source    Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3; clusters: Davison and Hinkley, Bootstrap
+///           Methods and their Application (1997), section 3.8; quantiles interpolate linearly
+[[nodiscard]] Interval bootstrap_mean(const Clusters& clusters, std::uint64_t seed, int num_resamples = 2000, double confidence = 0.95);
+
+/// What two ways of doing the same differ by.
+struct PairedDifference {
+    double mean = 0;  ///< of b - a
+    Interval interval;
+
+    /// Whether the interval leaves the sign of the difference open.
+    [[nodiscard]] bool is_undecided() const noexcept { return !(interval.low > 0) && !(interval.high < 0); }
+};
+
+/// Paired bootstrap: both are measured on the same samples, so what makes a sample hard for both cancels.
+///
+/// Meaning   bootstrap_mean of the differences b - a, sample by sample
+/// Contract  clusters of equal sizes (checked). A single cluster says nothing of others: its interval is unbounded
+/// Source    as bootstrap_mean; Koehn, Statistical Significance Tests for Machine Translation Evaluation (EMNLP 2004), for pairs
+[[nodiscard]] PairedDifference paired_difference(const Clusters& a, const Clusters& b, std::uint64_t seed, int num_resamples = 2000,
+                                                 double confidence = 0.95);
 
 }  // namespace prelude::models

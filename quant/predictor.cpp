@@ -88,14 +88,24 @@ IntegerPredictor::Encoded IntegerPredictor::encode(const models::Image& image, c
     return {std::move(words.at(embedding)), frame};
 }
 
-IntegerPrediction IntegerPredictor::predict(const Encoded& image, const models::Prompt& prompt, models::MaskSelection selection, const WordHook& hook) {
+IntegerPrediction IntegerPredictor::predict(const Encoded& image, const models::Prompt& prompt, models::MaskSelection selection, const WordHook& hook,
+                                            IouEstimate estimate) {
     if (prompt.points.empty() && !prompt.box) throw models::DataError("prompt: no point and no box");
     const auto& [workload, graph, engine] = walk(models::workload_of(prompt, image.frame, selection, quantized_.config));
     auto given = prompt_words(graph, models::to_input_frame(prompt, image.frame));
     given.emplace(id_of(graph, models::sam_values::kImageEmbedding), image.embedding);
     const auto masks = id_of(graph, models::sam_values::kMasks), low_res = id_of(graph, models::sam_values::kLowResLogits);
-    const auto words = engine.run(std::move(given), std::vector{masks, low_res}, hook);
-    return {planes(words.at(masks), 0, workload.num_masks), planes(words.at(low_res), workload.first_mask, workload.num_masks)};
+    std::vector wanted{masks, low_res};
+    const auto iou = id_of(graph, models::sam_values::kIou);
+    if (estimate == IouEstimate::compute) wanted.push_back(iou);
+    const auto words = engine.run(std::move(given), wanted, hook);
+    IntegerPrediction prediction{planes(words.at(masks), 0, workload.num_masks), planes(words.at(low_res), workload.first_mask, workload.num_masks), {}};
+    if (estimate == IouEstimate::compute) {
+        const auto all = quantized_.dequantize(models::sam_values::kIou, words.at(iou), graph.value(iou).channel_axis);
+        const auto own = all.values().subspan(static_cast<std::size_t>(workload.first_mask), static_cast<std::size_t>(workload.num_masks));
+        prediction.iou.assign(own.begin(), own.end());
+    }
+    return prediction;
 }
 
 std::int64_t IntegerPredictor::num_overflows() const noexcept {

@@ -21,9 +21,13 @@ struct PixelWords {
 /// Graph inputs of a prompt whose positions are in the resized frame.
 [[nodiscard]] Words prompt_words(const models::Graph& graph, const models::Prompt& prompt);
 
+/// Whether the model's own estimate of a mask's quality is computed: a head of small layers beside the masks.
+enum class IouEstimate { skip, compute };
+
 struct IntegerPrediction {
     IntTensor masks;           ///< logit words [M, height, width] of the picture as given; a pixel belongs to the mask if > 0
     IntTensor low_res_logits;  ///< words [M, 4n, 4n]
+    std::vector<float> iou;    ///< the estimate per mask, as the real numbers its words stand for; empty if it was skipped
     [[nodiscard]] models::Mask mask(std::size_t index) const;
 };
 
@@ -41,7 +45,8 @@ class IntegerPredictor final {
     [[nodiscard]] Encoded encode(const models::Image& image, const WordHook& hook = {});
     /// `prompt` in pixels of the picture as given.
     [[nodiscard]] IntegerPrediction predict(const Encoded& image, const models::Prompt& prompt,
-                                            models::MaskSelection selection = models::MaskSelection::single, const WordHook& hook = {});
+                                            models::MaskSelection selection = models::MaskSelection::single, const WordHook& hook = {},
+                                            IouEstimate estimate = IouEstimate::skip);
     [[nodiscard]] std::int64_t num_overflows() const noexcept;
 
   private:

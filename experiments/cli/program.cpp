@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "experiments/commands/accumulators.hpp"
+#include "experiments/commands/compare.hpp"
 #include "experiments/commands/diff.hpp"
 #include "experiments/commands/explain.hpp"
 #include "experiments/commands/inspect.hpp"
@@ -107,10 +109,17 @@ class Program {
         if (unavailable_->parsed_any()) return usage(unavailable_->name + ": not available in this version");
         if (*report_) return report(folder_);
         if (*diff_) return diff(folder_, a_, b_);
+        if (*compare_) return compare_command(compare_command_);
+        if (*table_) return table_command(table_command_);
         if (*explain_) return explain_command(key_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
             return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_, make_task_set({}));
+        }
+        if (*accumulators_) {
+            auto& command = accumulators_command_.sweep;
+            command.arguments = sweep_.arguments;
+            return command.config.empty() ? usage("accumulators: needs --config FILE.yaml") : accumulators(accumulators_command_, make_task_set);
         }
         if (*inspect_) return inspect_command_.config.empty() ? usage("inspect: needs --config FILE.yaml") : inspect(inspect_command_);
         if (argc_ == 1) {
@@ -173,6 +182,25 @@ class Program {
         diff_->add_option("DIR", folder_, "Folder of a sweep")->required();
         diff_->add_option("A", a_, "Number of a point")->required();
         diff_->add_option("B", b_, "Number of another one")->required();
+        compare_ = app_.add_subcommand("compare", "Points that differ in one key, prompt by prompt: which differences are more than chance");
+        compare_->add_option("DIR", compare_command_.folder, "Folder of a sweep")->required();
+        compare_->add_option("--by", compare_command_.by, "Swept key, or several joined by commas")->option_text("KEY")->required();
+        compare_->add_option("--reference", compare_command_.reference, "Value that all others are compared with (default: the first)")->option_text("VALUE");
+        compare_->add_flag("--csv", compare_command_.csv, "The same as CSV");
+        table_ = app_.add_subcommand("table", "A sweep as a table of papers: one key down, one across, FP32 above");
+        table_->add_option("DIR", table_command_.folder, "Folder of a sweep")->required();
+        table_->add_option("--rows", table_command_.request.rows, "Swept key, or several joined by commas")->option_text("KEY")->required();
+        table_->add_option("--columns", table_command_.request.columns, "Another one")->option_text("KEY")->required();
+        table_->add_option("--cell", table_command_.request.cell, "Column of results.csv (default: miou)")->option_text("COLUMN");
+        table_->add_flag("--markdown", table_command_.markdown, "The same as Markdown");
+        accumulators_ = app_.add_subcommand("accumulators", "Width of the sums that every layer needs, and what fewer bits do to the masks");
+        auto& study = accumulators_command_.sweep;
+        add_config(*accumulators_, study.config, study.sets);
+        accumulators_->add_option("--out", study.out, "Where results of the sweep go (default: out/NAME of the configuration)")->option_text("DIR");
+        accumulators_->add_option("--jobs", study.num_jobs, "Design points evaluated at a time (default: one per core)")->option_text("N")->check(CLI::Range(1, 4096));
+        accumulators_->add_flag("--quiet", study.quiet, "No progress on stderr");
+        accumulators_->add_option("--images", accumulators_command_.num_images, "Pictures that sums are observed on (default: 4)")->option_text("N")->check(CLI::Range(1, 4096));
+        accumulators_->add_flag("--all", accumulators_command_.all, "Every layer, also of equal blocks");
         report_ = app_.add_subcommand("report", "Rewrites report and CSV files from the store; merges shards");
         report_->add_option("DIR", folder_, "Folder of a sweep")->required();
         explain_ = app_.add_subcommand("explain", "What a configuration key means: type, unit, range, default, source");
@@ -202,10 +230,13 @@ class Program {
     SweepCommand sweep_;
     RunCommand run_command_;
     InspectCommand inspect_command_;
+    AccumulatorsCommand accumulators_command_;
+    CompareCommand compare_command_;
+    TableCommand table_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

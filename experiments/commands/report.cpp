@@ -94,6 +94,7 @@ int report(const fs::path& folder) {
         write_atomically(folder / "run.json", run_record(results, nullptr, 0, times, {"report"}).dump(2) + "\n");
     std::fputs(print_table(results, is_terminal(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO, 0) : 0).c_str(), stdout);
     std::fputs(print_summary(results).c_str(), stdout);
+    std::fputs(print_comparisons(results).c_str(), stdout);
     std::fputs(fmt::format("{}\n", (folder / "report.html").string()).c_str(), stdout);
     return exit_code_of(results);
 }

@@ -3,12 +3,11 @@
 
 #include "experiments/cli/program.hpp"
 #include "experiments/commands/sweep.hpp"
+#include "experiments/evaluate/calibrated_ranges.hpp"
 #include "experiments/evaluate/model.hpp"
-#include "experiments/store/cache.hpp"
 #include "models/data/coco_json.hpp"
 #include "models/metrics.hpp"
 #include "models/overlay.hpp"
-#include "quant/calibration/calibrate.hpp"
 #include "quant/compat/calibrate.hpp"
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
@@ -74,22 +73,6 @@ std::vector<NamedPrompt> prompts_of(const RunCommand& command, const models::Ima
 const Task* find(const std::vector<Task>& tasks, TaskKind kind) {
     const auto found = std::ranges::find(tasks, kind, &Task::kind);
     return found == tasks.end() ? nullptr : &*found;
-}
-
-quant::Ranges ranges_of(const Settings& settings, const LoadedModel& model, const fs::path& file) {
-    if (!file.empty() && fs::exists(file)) {
-        try {
-            return quant::load_ranges(file);
-        } catch (const models::CheckpointError&) {  // cut short: computed again
-        }
-    }
-    models::Predictor predictor(model.config, *model.weights);
-    auto ranges = quant::calibrate(predictor, *calibration_set(settings, model.config), settings.quant);
-    if (!file.empty()) {
-        fs::create_directories(file.parent_path());
-        write_atomically_with(file, [&](const fs::path& temporary) { quant::save_ranges(ranges, temporary); });
-    }
-    return ranges;
 }
 
 /// Cycles of the point as a row of a sweep states them. Runs before anything here starts a thread: the simulation forks.
@@ -210,7 +193,7 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
         const auto tasks = task_set.tasks_of(grid, point.index);
         const auto* ranges = find(tasks, TaskKind::ranges);
         const auto file = ranges == nullptr || cache.empty() ? fs::path() : ranges_file(cache, ranges->key);
-        quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant, ranges_of(settings, model, file));
+        quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant, calibrated_ranges(settings, model, file));
         outcome.warnings.insert(outcome.warnings.end(), quantized->warnings.begin(), quantized->warnings.end());
         outcome.calibration_s = watch.lap();
         outcome.latency = predicted_latency(grid, point.index, task_set, tasks, cache);

@@ -34,6 +34,13 @@ SweepInfo info_of(const Configuration& configuration, const Grid& grid, const Ta
     info.maximize = configuration.base.sweep.maximize;
     info.minimize = configuration.base.sweep.minimize;
     for (const auto& constraint : configuration.constraints) info.constraints.push_back(constraint.text());
+    const auto& sweep = configuration.base.sweep;
+    if (sweep.compare != kNone) info.compare = sweep.compare;
+    if (sweep.table_rows != kNone) {
+        info.table_rows = sweep.table_rows;
+        info.table_columns = sweep.table_columns;
+        info.table_cell = sweep.table_cell;
+    }
     info.warnings = configuration.warnings;
     for (const auto& key : all_keys())
         if (key.path.ends_with(".seed")) info.seeds[std::string(key.path)] = key.print(configuration.base);
@@ -151,6 +158,7 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
                          run_record(results, &summary, options.num_jobs, times, command.arguments).dump(2) + "\n");
         print(stdout, print_table(results, is_terminal(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO, 0) : 0));
         print(stdout, print_summary(results));
+        print(stdout, print_comparisons(results));
         print(stdout, fmt::format("{}\n", (options.out / "report.html").string()));
     } else {
         print(stdout, print_summary(results));

@@ -22,6 +22,9 @@ bool uses_masks(const Settings& s) {
 bool uses_files(const Settings& s) {
     return uses_coco(s) || uses_masks(s);
 }
+bool scores_detections(const Settings& s) {
+    return uses_coco(s) && !s.data.boxes.empty();
+}
 bool generates(const Settings& s) {
     return has_kind(s, DataKind::phantom) || has_kind(s, DataKind::scene);
 }
@@ -179,7 +182,8 @@ void declare_model_keys(std::vector<Key>& keys) {
     keys.push_back(field({.path = "data.boxes",
                           .domain = Domain::path({{"annotations", 0}}),
                           .sentence = "Where box prompts come from: the annotations, or a detector's file in COCO's result format.",
-                          .because = "a detection is a prompt for the annotation its box overlaps most, by at least a half; others are left out",
+                          .because = "for IoU a detection is a prompt for the annotation its box overlaps most, by at least a half, and others are left out; for "
+                                     "average precision every detection is a prompt (data.max_detections)",
                           .affects = Affects::numeric,
                           .effective = {"data.kind has coco", uses_coco}},
                          [](auto& s) -> auto& { return s.data.boxes; }));
@@ -200,6 +204,40 @@ void declare_model_keys(std::vector<Key>& keys) {
                           .sentence = "Kinds of prompt that every object is asked with.",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.data.prompts; }));
+    keys.push_back(field({.path = "data.max_detections",
+                          .domain = Domain::integers({{0, 1000}}),
+                          .unit = "detections per image",
+                          .sentence = "Detections, best first, whose masks give the columns ap...; every one is a box prompt, also of images without "
+                                      "annotations. 0: they are not measured.",
+                          .because = "the images are those up to the last one asked for IoU, all of the file when it has fewer than data.num_images to ask for",
+                          .source = "models/coco_metric.hpp",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has coco and data.boxes is a file", scores_detections}},
+                         [](auto& s) -> auto& { return s.data.max_detections; }));
+    keys.push_back(field({.path = "data.score",
+                          .domain = Domain::choice({{"detector", 0}, {"predicted_iou", 1}, {"product", 2}}),
+                          .sentence = "What ranks the masks of detections: the detector's score, the network's own estimate of the mask's IoU (of the bits, for "
+                                      "a quantized network), or their product.",
+                          .because = "product is what the published evaluations of quantized SAM do (use_sam_iou), so that ap is to be held against theirs",
+                          .source = "chengtao-lv/PTQ4SAM, det_wrapper_instance_sam.py",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has coco and data.boxes is a file", scores_detections}},
+                         [](auto& s) -> auto& { return s.data.score; }));
+    keys.push_back(field({.path = "data.detection_limits",
+                          .domain = Domain::choice({{"coco", 0}, {"mmdet", 1}}),
+                          .sentence = "Detections of an image and category that count: coco: 1, 10, 100; mmdet: 100, 300, 1000, of which ap takes 100, its "
+                                      "parts and ar the last.",
+                          .because = "they differ only for a detector that reports more than 100",
+                          .affects = Affects::numeric,
+                          .effective = {"data.kind has coco and data.boxes is a file", scores_detections}},
+                         [](auto& s) -> auto& { return s.data.detection_limits; }));
+    keys.push_back(field({.path = "data.boundary",
+                          .domain = Domain::boolean(),
+                          .sentence = "Whether distances between the boundaries of masks are measured, in pixels: columns boundary_px and hd95_px.",
+                          .because = "they take time; an empty mask counts as the picture's diagonal away, and is counted in a warning",
+                          .source = "models/metrics.hpp",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.data.boundary; }));
     keys.push_back(field({.path = "data.seed",
                           .domain = Domain::integers({{0, std::numeric_limits<std::int64_t>::max()}}),
                           .sentence = "Seed of the generated pictures and of the jitter of prompts.",

@@ -9,6 +9,7 @@ namespace {
 bool draws(const Settings& s) {
     return s.sweep.strategy == SweepStrategy::random;
 }
+constexpr std::string_view kSwept = "none, or a swept key, or several joined by commas";
 const Condition kRandom = {"sweep.strategy is random", draws};
 
 }  // namespace
@@ -42,6 +43,15 @@ void declare_sweep_keys(std::vector<Key>& keys) {
                           .domain = Domain::texts("a list of columns of results.csv"),
                           .sentence = "Columns that the Pareto front minimises."},
                          [](auto& s) -> auto& { return s.sweep.minimize; }));
+    const auto text = [&](std::string_view path, std::string_view what, std::string_view sentence, auto access) {
+        keys.push_back(field({.path = path, .domain = Domain::text(what), .sentence = sentence}, access));
+    };
+    text("sweep.compare", kSwept, "Swept keys along which points are compared after the sweep, prompt by prompt, as `explore compare` does.",
+         [](auto& s) -> auto& { return s.sweep.compare; });
+    text("sweep.table.rows", kSwept, "Swept keys of the rows of a table printed after the sweep, as `explore table` does.",
+         [](auto& s) -> auto& { return s.sweep.table_rows; });
+    text("sweep.table.columns", kSwept, "Swept keys of its columns.", [](auto& s) -> auto& { return s.sweep.table_columns; });
+    text("sweep.table.cell", "a column of results.csv", "What its cells hold.", [](auto& s) -> auto& { return s.sweep.table_cell; });
     keys.push_back(
         {.path = "sweep.axes",
          .domain = Domain::text("a mapping from a key, or keys joined by commas, to the list of its values"),

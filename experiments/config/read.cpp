@@ -4,6 +4,7 @@
 #include "experiments/config/located_yaml.hpp"
 #include "experiments/config/methods.hpp"
 #include "experiments/config/modes.hpp"
+#include "experiments/config/tables.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "quant/probability_code.hpp"
 
@@ -373,6 +374,7 @@ class Reader {
             }
         }
         const auto& sweep = configuration_.base.sweep;
+        check_tables(configuration_, problems_);
         for (const auto& column : sweep.maximize)
             if (std::find(sweep.minimize.begin(), sweep.minimize.end(), column) != sweep.minimize.end())
                 problems_.add({configuration_.where("sweep.objectives.max"),

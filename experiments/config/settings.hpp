@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace prelude::experiments {
@@ -45,6 +46,11 @@ enum class DataKind { phantom, scene, coco, masks };
 enum class DataSplit { train, dev, test };
 enum class PromptKind { box, point };
 
+/// What ranks the masks of a detector's boxes: the detector, the network's own estimate of its mask, or both multiplied.
+enum class MaskScore { detector, predicted_iou, product };
+/// How many detections of an image and category count: pycocotools' 1, 10, 100 or mmdet's 100, 300, 1000.
+enum class DetectionLimits { coco, mmdet };
+
 struct DataSettings {
     std::vector<DataKind> kinds{DataKind::phantom, DataKind::scene};
     DataSplit split = DataSplit::test;
@@ -54,6 +60,10 @@ struct DataSettings {
     int num_images = 16;
     int prompts_per_image = 4;
     std::vector<PromptKind> prompts{PromptKind::box, PromptKind::point};
+    int max_detections = 100;  ///< of `boxes`, per image, that average precision is measured on; 0: it is not
+    MaskScore score = MaskScore::product;
+    DetectionLimits detection_limits = DetectionLimits::coco;
+    bool boundary = false;  ///< whether distances between boundaries are measured
     std::uint64_t seed = 1;
     friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
@@ -70,6 +80,9 @@ struct WorkloadSettings {
 
 enum class SweepStrategy { grid, random };
 
+/// What a key of swept keys says where nothing is asked for.
+inline constexpr std::string_view kNone = "none";
+
 struct SweepSettings {
     SweepStrategy strategy = SweepStrategy::grid;
     std::int64_t samples = 64;
@@ -77,6 +90,8 @@ struct SweepSettings {
     std::vector<std::string> constraints;
     std::vector<std::string> maximize{"miou"};
     std::vector<std::string> minimize{"latency_ms", "power_w"};
+    std::string compare{kNone};  ///< swept keys joined by commas: what is compared after the sweep
+    std::string table_rows{kNone}, table_columns{kNone}, table_cell = "miou";
     friend bool operator==(const SweepSettings&, const SweepSettings&) = default;
 };
 

@@ -2,7 +2,10 @@
 #include "experiments/evaluate/accuracy.hpp"
 
 #include <cmath>
+#include <functional>
 
+#include "experiments/evaluate/detection_scores.hpp"
+#include "experiments/evaluate/mask_scores.hpp"
 #include "experiments/evaluate/samples.hpp"
 #include "models/checkpoint/safetensors.hpp"
 #include "models/metrics.hpp"
@@ -13,19 +16,9 @@ namespace prelude::experiments {
 
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 1;
 constexpr std::int64_t kMaxTracedWords = std::int64_t{1} << 27;  ///< float values of one picture kept for layer SQNR
 
-/// Mean IoU in all, by prompt kind, and its 95 % interval.
-nlohmann::json summary(std::span<const double> iou, std::span<const models::PromptKind> kinds) {
-    std::vector<double> box, point;
-    for (std::size_t i = 0; i < iou.size(); ++i) (kinds[i] == models::PromptKind::box ? box : point).push_back(iou[i]);
-    const auto interval = models::bootstrap_mean(iou, kBootstrapSeed);
-    nlohmann::json result{{"miou", models::mean(iou)}, {"miou_ci95_low", interval.low}, {"miou_ci95_high", interval.high}, {"num_prompts", iou.size()}};
-    if (!box.empty()) result["miou_box"] = models::mean(box);
-    if (!point.empty()) result["miou_point"] = models::mean(point);
-    return result;
-}
+MaskScores::Boundaries boundaries_of(const DataSettings& data) { return data.boundary ? MaskScores::Boundaries::measure : MaskScores::Boundaries::skip; }
 
 /// Float outputs of every contraction for one picture and prompt: what layer SQNR compares with.
 class LayerTrace {
@@ -82,31 +75,34 @@ struct Saturation {
     }
 };
 
-/// A quantized model's answers beside the FP32 model's, prompt after prompt in the order of the set.
+/// A quantized model's answers beside the truth and the FP32 model's, picture after picture in the order of the set.
 class Comparison {
   public:
-    explicit Comparison(const ReferenceAnswers& answers) : answers_(answers) {}
+    Comparison(const models::EvaluationSet& set, const ReferenceAnswers& answers, const DataSettings& data)
+        : answers_(answers), scores_(boundaries_of(data)), detections_(set, data) {}
 
-    /// `logit(i)`: the i-th low-resolution logit.
+    void begin(const models::EvaluationImage& item) { scores_.begin(item); }
+    /// Adds the answer to a prompt; `logit(i)`: the i-th low-resolution logit. `keep`: one that the report shows.
     template <class Logit>
-    void add(const models::PromptedMask& prompt, const models::Mask& mask, const Logit& logit) {
-        const auto number = iou_.size();
-        iou_.push_back(models::intersection_over_union(mask, prompt.truth));
-        agreement_.push_back(models::intersection_over_union(mask, answers_.masks[number]));
-        kinds_.push_back(prompt.kind);
+    void add(const models::EvaluationImage& item, const models::PromptedMask& prompt, const Answer& answer, const Logit& logit, bool keep) {
+        const auto number = agreement_.size();
+        const double iou = scores_.add(prompt, answer.mask);
+        detections_.remember(item, prompt.prompt, answer);
+        agreement_.push_back(models::intersection_over_union(answer.mask, answers_.masks[number]));
         const auto& reference = answers_.logits[number];
         for (std::size_t i = 0; i < reference.values().size(); ++i) {
             const double expected = reference[i], error = expected - logit(i);
             signal_ += expected * expected;
             noise_ += error * error;
         }
+        if (keep) samples_.push_back(to_json(SampleAnswer{.mask = answer.mask, .iou = iou}));
     }
-    /// Keeps the answer added last as one that the report shows.
-    void keep(const models::Mask& mask) { samples_.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou_.back()})); }
+    /// Scores the picture's detections; asks for those whose answer was not added.
+    void end(const models::EvaluationImage& item, const std::function<Answer(const models::Prompt&)>& ask) { detections_.add(item, ask); }
 
-    [[nodiscard]] nlohmann::json result(int num_images) const {
-        auto result = summary(iou_, kinds_);
-        result["num_images"] = num_images;
+    [[nodiscard]] nlohmann::json result() const {
+        auto result = scores_.summary();
+        detections_.put_into(result);
         result["miou_fp32"] = models::mean(answers_.iou);
         result["mask_agreement"] = models::mean(agreement_);
         if (noise_ > 0 && signal_ > 0) result["sqnr_db"] = 10 * std::log10(signal_ / noise_);
@@ -116,42 +112,59 @@ class Comparison {
 
   private:
     const ReferenceAnswers& answers_;
-    std::vector<double> iou_, agreement_;
-    std::vector<models::PromptKind> kinds_;
+    MaskScores scores_;
+    DetectionScores detections_;
+    std::vector<double> agreement_;
     nlohmann::json samples_ = nlohmann::json::array();
     double signal_ = 0, noise_ = 0;
 };
 
+/// Nothing is asked of a picture without prompts and detections; it is part of the scored set all the same.
+bool is_silent(const models::EvaluationImage& item) { return item.prompts.empty() && item.detections.empty(); }
+
 }  // namespace
 
-ReferenceAnswers reference_answers(const LoadedModel& model, const models::EvaluationSet& set) {
+Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data) {
     models::Predictor predictor(model.config, *model.weights);
     ReferenceAnswers answers;
+    MaskScores scores(boundaries_of(data));
+    DetectionScores detections(set, data);
     for (int index = 0; index < set.size(); ++index) {
         const auto item = set.image(index);
+        if (is_silent(item)) {
+            detections.add(item, {});
+            continue;
+        }
         const auto encoded = predictor.encode(item.image);
+        scores.begin(item);
         for (const auto& prompt : item.prompts) {
             auto prediction = predictor.predict(encoded, prompt.prompt);
-            answers.masks.push_back(prediction.mask(0));
-            answers.iou.push_back(models::intersection_over_union(answers.masks.back(), prompt.truth));
-            answers.kinds.push_back(prompt.kind);
+            Answer answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
+            scores.add(prompt, answer.mask);
+            detections.remember(item, prompt.prompt, answer);
+            answers.masks.push_back(std::move(answer.mask));
             answers.logits.push_back(std::move(prediction.low_res_logits));
         }
+        detections.add(item, [&](const models::Prompt& prompt) {
+            const auto prediction = predictor.predict(encoded, prompt);
+            return Answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
+        });
     }
-    return answers;
+    answers.iou = scores.iou();
+    auto accuracy = scores.summary();
+    detections.put_into(accuracy);
+    for (auto& sentence : set.left_out()) accuracy["warnings"].push_back(std::move(sentence));
+    return {std::move(answers), std::move(accuracy)};
 }
 
 void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& path) {
     std::vector<models::TensorToWrite> tensors;
-    std::vector<std::uint8_t> kinds;
     for (std::size_t i = 0; i < answers.masks.size(); ++i) {
         const auto& mask = answers.masks[i];
         tensors.push_back(models::to_write<std::uint8_t>("mask." + std::to_string(i), models::Shape{mask.height, mask.width}, mask.values));
         tensors.push_back(models::to_write<float>("logits." + std::to_string(i), answers.logits[i].shape(), answers.logits[i].values()));
-        kinds.push_back(answers.kinds[i] == models::PromptKind::point);
     }
     tensors.push_back(models::to_write<double>("iou", models::Shape{static_cast<std::int64_t>(answers.iou.size())}, answers.iou));
-    tensors.push_back(models::to_write<std::uint8_t>("kind", models::Shape{static_cast<std::int64_t>(kinds.size())}, kinds));
     models::write_safetensors(path, tensors, {{"format", "prelude.answers/1"}});
 }
 
@@ -159,11 +172,8 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
     const auto file = models::read_safetensors(path);
     ReferenceAnswers answers;
     const auto iou = file.view<double>("iou");
-    const auto kinds = file.view<std::uint8_t>("kind");
-    if (kinds.size() != iou.size()) throw models::CheckpointError(path.string(), {"'kind' and 'iou' differ in length"});
     answers.iou.assign(iou.begin(), iou.end());
     for (std::size_t i = 0; i < iou.size(); ++i) {
-        answers.kinds.push_back(kinds[i] ? models::PromptKind::point : models::PromptKind::box);
         const auto name = std::to_string(i);
         const auto& shape = file.tensor("mask." + name).shape;
         if (shape.rank() != 2) throw models::CheckpointError(path.string(), {"mask." + name + ": not two-dimensional"});
@@ -176,16 +186,10 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
     return answers;
 }
 
-nlohmann::json reference_accuracy(const ReferenceAnswers& answers, int num_images) {
-    auto result = summary(answers.iou, answers.kinds);
-    result["num_images"] = num_images;
-    return result;
-}
-
 nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
-                                  const ReferenceAnswers& answers) {
+                                  const ReferenceAnswers& answers, const DataSettings& data) {
     quant::IntegerPredictor predictor(quantized);
-    Comparison comparison(answers);
+    Comparison comparison(set, answers, data);
     Saturation saturation;
     nlohmann::json layers = nlohmann::json::object();
     const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
@@ -202,42 +206,58 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
                 trace->compare(quantized, id, words);
             };
         }
+        if (is_silent(item)) {
+            comparison.end(item, {});
+            continue;
+        }
+        // An estimate nobody needs is not computed.
+        const auto estimate = item.annotated && DetectionScores::needs_estimate(data) ? quant::IouEstimate::compute : quant::IouEstimate::skip;
+        const auto answer_of = [](const quant::IntegerPrediction& prediction) {
+            return Answer{.mask = prediction.mask(0), .iou = prediction.iou.empty() ? 0.0 : prediction.iou[0]};
+        };
         const auto encoded = predictor.encode(item.image, hook);
+        comparison.begin(item);
         for (const auto& prompt : item.prompts) {
-            const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
+            const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook, estimate);
             if (trace) layers = trace->sqnr();
             hook = {};
             trace.reset();
-            const auto mask = prediction.mask(0);
-            comparison.add(prompt, mask, [&](std::size_t i) { return step * prediction.low_res_logits[i]; });
-            if (&prompt == sample) comparison.keep(mask);
+            comparison.add(item, prompt, answer_of(prediction), [&](std::size_t i) { return step * prediction.low_res_logits[i]; }, &prompt == sample);
         }
+        comparison.end(item, [&](const models::Prompt& prompt) {
+            return answer_of(predictor.predict(encoded, prompt, models::MaskSelection::single, {}, estimate));
+        });
     }
-    auto result = comparison.result(set.size());
+    auto result = comparison.result();
     result["overflow_count"] = predictor.num_overflows();
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
     result["layers"] = layers;
-    result["warnings"] = quantized.warnings;
+    for (const auto& warning : quantized.warnings) result["warnings"].push_back(warning);
     return result;
 }
 
 nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
-                                       const ReferenceAnswers& answers) {
+                                       const ReferenceAnswers& answers, const DataSettings& data) {
     quant::compat::Predictor predictor(model.config, fake);
-    Comparison comparison(answers);
+    Comparison comparison(set, answers, data);
     for (int index = 0; index < set.size(); ++index) {
         const auto item = set.image(index);
         const auto* sample = sample_prompt(index, item);
+        if (is_silent(item)) {
+            comparison.end(item, {});
+            continue;
+        }
+        const auto answer_of = [](const models::Prediction& prediction) { return Answer{.mask = prediction.mask(0), .iou = prediction.iou[0]}; };
         const auto encoded = predictor.encode(item.image);
+        comparison.begin(item);
         for (const auto& prompt : item.prompts) {
             const auto prediction = predictor.predict(encoded, prompt.prompt);
-            const auto mask = prediction.mask(0);
-            comparison.add(prompt, mask, [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); });
-            if (&prompt == sample) comparison.keep(mask);
+            comparison.add(item, prompt, answer_of(prediction), [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); }, &prompt == sample);
         }
+        comparison.end(item, [&](const models::Prompt& prompt) { return answer_of(predictor.predict(encoded, prompt)); });
     }
-    auto result = comparison.result(set.size());
-    result["warnings"] = fake.notes;
+    auto result = comparison.result();
+    for (const auto& note : fake.notes) result["warnings"].push_back(note);
     return result;
 }
 

@@ -52,8 +52,15 @@ std::vector<sim::SegmentStats> segments_of(const json& timing) {
 
 }  // namespace
 
+void reference_cells(const json& accuracy, Cells& cells) {
+    for (const std::string name : {"miou", "dice", "boundary_px", "hd95_px", "ap"}) {
+        if (accuracy.contains(name)) cells[name + "_fp32"] = number(accuracy.at(name).get<double>());
+    }
+}
+
 void accuracy_cells(const json& accuracy, Cells& cells) {
-    for (const char* name : {"miou", "miou_ci95_low", "miou_ci95_high", "miou_box", "miou_point", "miou_fp32", "mask_agreement", "sqnr_db", "saturation_pct"}) {
+    for (const char* name : {"miou", "miou_ci95_low", "miou_ci95_high", "miou_box", "miou_point", "miou_fp32", "dice", "boundary_px", "hd95_px", "ap", "ap50", "ap75",
+                             "ap_small", "ap_medium", "ap_large", "ar", "mask_agreement", "sqnr_db", "saturation_pct"}) {
         if (accuracy.contains(name)) cells[name] = number(accuracy.at(name).get<double>());
     }
     for (const char* name : {"num_images", "num_prompts", "overflow_count"}) {

@@ -23,6 +23,9 @@ using Cells = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] nlohmann::json check_bits(const DesignPoint& point, const WorkloadSettings& workload, const quant::QuantizedGraph& quantized,
                                         const models::EvaluationImage& item);
 
+/// What the FP32 model scores: the cells ..._fp32.
+void reference_cells(const nlohmann::json& accuracy, Cells& cells);
+
 /// Cells of the accuracy task (or of the FP32 reference alone).
 void accuracy_cells(const nlohmann::json& accuracy, Cells& cells);
 

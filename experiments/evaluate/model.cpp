@@ -69,7 +69,7 @@ std::unique_ptr<models::EvaluationSet> coco_set(const DataSettings& data, int nu
     auto annotated = models::read_coco(annotation_file(data.path));
     std::optional<std::vector<models::CocoBox>> boxes;
     if (!data.boxes.empty()) boxes = models::read_coco_boxes(data.boxes, annotated);
-    return std::make_unique<models::CocoSet>(std::move(annotated), boxes, num_images, schedule_of(data));
+    return std::make_unique<models::CocoSet>(std::move(annotated), boxes, num_images, schedule_of(data), data.max_detections);
 }
 
 std::unique_ptr<models::EvaluationSet> mask_set(const DataSettings& data, int num_images) {
@@ -165,7 +165,11 @@ std::unique_ptr<models::EvaluationSet> evaluation_set(const DataSettings& data, 
 
 std::unique_ptr<models::EvaluationSet> calibration_set(const Settings& settings, const models::SamConfig& config) {
     const auto& calibration = settings.quant.calibration;
-    if (calibration.on_evaluated_images) return evaluation_set(settings.data, config);
+    if (calibration.on_evaluated_images) {
+        auto asked = settings.data;
+        asked.max_detections = 0;  // pictures of no prompt are for average precision alone
+        return evaluation_set(asked, config);
+    }
     std::vector<models::DataKind> kinds;
     for (const auto kind : settings.data.kinds) {
         for (const auto like : generated(kind))

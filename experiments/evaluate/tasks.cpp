@@ -101,12 +101,10 @@ quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& m
 json run_reference(const Outline& point, const fs::path& cache) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
-    const auto answers = reference_answers(model, *set);
+    auto [answers, accuracy] = evaluate_reference(model, *set, point.settings.data);
     save_answers(answers, answers_file(cache, point.keys.reference));
     save_samples(samples_of(*set, answers), samples_file(cache, point.keys.reference));
-    auto result = reference_accuracy(answers, set->size());
-    result["warnings"] = set->left_out();
-    return result;
+    return std::move(accuracy);
 }
 
 json run_ranges(const Outline& point, const fs::path& cache) {
@@ -121,10 +119,10 @@ json run_accuracy(const Outline& point, const fs::path& cache) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
     const auto answers = load_answers(answers_file(cache, point.keys.reference));
-    if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers);
+    if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers, point.settings.data);
     // Searches need the pictures themselves and belong to this point alone: nothing of the calibration is kept.
     const auto fake = quant::compat::calibrate(model.config, *model.weights, *calibration_set(point.settings, model.config), point.settings.quant);
-    return fake_quantized_accuracy(model, fake, *set, answers);
+    return fake_quantized_accuracy(model, fake, *set, answers, point.settings.data);
 }
 
 /// The point's design with the formats calibration settled, where there are weights.
@@ -220,12 +218,8 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         reasons.push_back("no weights: accuracy cells are empty");
     } else if (const auto* reference = result_of(point.keys.reference)) {
         warn(*reference);
-        if (quantized) {
-            cells["miou_fp32"] = fmt::format("{}", reference->at("miou").get<double>());
-        } else {
-            accuracy_cells(*reference, cells);
-            cells["miou_fp32"] = cells["miou"];
-        }
+        reference_cells(*reference, cells);
+        if (!quantized) accuracy_cells(*reference, cells);
     }
     const json* accuracy = point.has_weights && quantized ? result_of(point.keys.accuracy) : nullptr;
     if (accuracy) {

@@ -30,6 +30,12 @@ Results Results::of(const Store& store) {
     if (!info) throw StoreError(fmt::format("{}: holds no sweep", store.file().string()));
     Results results{*std::move(info), store.rows(false), {}};
     results.ranking = rank(results.info, results.rows);
+    if (results.info.compare.empty()) return results;
+    try {
+        results.comparison = compare(results.info, results.rows, scores_in(store), results.info.compare);
+    } catch (const SelectionError& error) {
+        results.comparison_problem = fmt::format("sweep.compare: {}", error.what());
+    }
     return results;
 }
 
@@ -83,6 +89,8 @@ void write_outputs(const fs::path& out, const Results& results, const Store& sto
     write_atomically(out / "results.csv", results_csv(results));
     write_atomically(out / "layers.csv", layers_csv(results.info, store));
     write_atomically(out / "pareto.csv", pareto_csv(results));
+    if (results.comparison) write_atomically(out / "comparison.csv", comparison_csv(*results.comparison));
+    else fs::remove(out / "comparison.csv");  // of a run that asked for one
     write_atomically(out / "report.html", report_html(results, store, out / "cache"));
 }
 

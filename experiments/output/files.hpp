@@ -8,16 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "experiments/compare/comparison.hpp"
 #include "experiments/store/store.hpp"
 #include "experiments/sweep/pareto.hpp"
 
 namespace prelude::experiments {
 
-/// A store's sweep with its rows (without layers) and their ranking: what every output needs.
+/// A store's sweep with its rows (without layers), their ranking, and their comparison where the sweep asks for one: what every
+/// output needs.
 struct Results {
     SweepInfo info;
     std::vector<Row> rows;
     Ranking ranking;
+    std::optional<PairedComparison> comparison = {};
+    std::string comparison_problem = {};  ///< why there is none although it was asked for
 
     /// Throws    StoreError when no sweep was ever begun there
     [[nodiscard]] static Results of(const Store& store);
@@ -32,7 +36,8 @@ struct Results {
 [[nodiscard]] std::string pareto_csv(const Results& results);
 [[nodiscard]] std::string layers_csv(const SweepInfo& info, const Store& store);
 
-/// Writes results.csv, layers.csv, pareto.csv, config.resolved.yaml and report.html into the folder, each atomically.
+/// Writes results.csv, layers.csv, pareto.csv, comparison.csv (where there is a comparison), config.resolved.yaml and report.html into the
+/// folder, each atomically.
 /// Throws    std::filesystem::filesystem_error
 void write_outputs(const std::filesystem::path& out, const Results& results, const Store& store);
 

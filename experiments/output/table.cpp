@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <map>
 
+#include "experiments/compare/pivot.hpp"
+#include "experiments/output/short_names.hpp"
+
 namespace prelude::experiments {
 
 namespace {
@@ -44,6 +47,13 @@ std::vector<TableColumn> candidates(const Results& results) {
                                       {"miou", "miou", 90, true, "{:.4f}"},
                                       {"miou_ci95_low", "ci95_low", 24, true, "{:.4f}"},
                                       {"miou_ci95_high", "ci95_high", 23, true, "{:.4f}"},
+                                      {"dice", "dice", 18, true, "{:.4f}"},
+                                      {"boundary_px", "boundary_px", 27, true, "{:.2f}"},
+                                      {"hd95_px", "hd95_px", 26, true, "{:.2f}"},
+                                      {"ap", "ap", 80, true, "{:.4f}"},
+                                      {"ap50", "ap50", 28, true, "{:.4f}"},
+                                      {"ap75", "ap75", 25, true, "{:.4f}"},
+                                      {"ap_fp32", "ap_fp32", 20, true, "{:.4f}"},
                                       {"miou_box", "miou_box", 22, true, "{:.4f}"},
                                       {"miou_point", "miou_point", 21, true, "{:.4f}"},
                                       {"num_prompts", "prompts", 19, true, "{:.0f}"},
@@ -97,25 +107,6 @@ std::string remarks(const Results& results) {
 }
 
 }  // namespace
-
-std::vector<std::string> short_names(const std::vector<std::string>& keys) {
-    const auto ending = [](const std::string& key, std::size_t parts) {
-        auto start = key.size();
-        for (std::size_t i = 0; i < parts && start != std::string::npos && start > 0; ++i) start = key.rfind('.', start - 1);
-        return start == std::string::npos || start == 0 ? key : key.substr(start + 1);
-    };
-    std::vector<std::string> names;
-    for (const auto& key : keys) {
-        std::size_t parts = 1;
-        const auto is_shared = [&](const std::string& name) {
-            return std::count_if(keys.begin(), keys.end(),
-                                 [&](const auto& other) { return other == name || other.ends_with("." + name); }) > 1;
-        };
-        while (ending(key, parts) != key && is_shared(ending(key, parts))) ++parts;
-        names.push_back(ending(key, parts));
-    }
-    return names;
-}
 
 std::string print_table(const Results& results, int width) {
     std::vector<std::size_t> shown;
@@ -173,6 +164,15 @@ std::string print_table(const Results& results, int width) {
                      [&](const Printed& printed) -> const std::string& { return printed.cells[r]; });
     if (!constants.empty()) text += fmt::format("   the same everywhere: {}\n", fmt::join(constants, ", "));
     if (!all) text += fmt::format("{} rows of the Pareto front; all {} rows are in results.csv\n", shown.size(), results.rows.size());
+    return text;
+}
+
+std::string print_comparisons(const Results& results) {
+    const auto& info = results.info;
+    std::string text;
+    if (!info.table_rows.empty()) text += print_pivot(pivot(info, results.rows, {info.table_rows, info.table_columns, info.table_cell}), PivotForm::text);
+    if (results.comparison) text += print_comparison(*results.comparison);
+    if (!results.comparison_problem.empty()) text += results.comparison_problem + "\n";
     return text;
 }
 

@@ -18,10 +18,10 @@ namespace prelude::experiments {
 inline constexpr std::size_t kMaxTableRows = 200;
 [[nodiscard]] std::string print_table(const Results& results, int width);
 
+/// What the sweep asks for beside its table: the comparison, the table of sweep.table. Empty where it asks for nothing.
+[[nodiscard]] std::string print_comparisons(const Results& results);
+
 /// How the sweep went, in one or two lines: counts, front, what was left out.
 [[nodiscard]] std::string print_summary(const Results& results);
-
-/// Shortest endings of dotted keys that tell them apart: "weight_bits", "softmax.lanes".
-[[nodiscard]] std::vector<std::string> short_names(const std::vector<std::string>& keys);
 
 }  // namespace prelude::experiments

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "experiments/columns.hpp"
-#include "experiments/output/table.hpp"
+#include "experiments/output/short_names.hpp"
 #include "experiments/report/masks.hpp"
 
 namespace prelude::experiments {
@@ -111,7 +111,8 @@ json data_of(const Results& results, const Store& store, const fs::path& cache) 
             {"devices", info.devices},
             {"layer_columns", info.layer_columns},
             {"layers", layers_of(results, store)},
-            {"masks", masks_of(results, store, cache)}};
+            {"masks", masks_of(results, store, cache)},
+            {"comparison", results.comparison ? to_json(*results.comparison) : json(nullptr)}};
 }
 
 /// A script that cannot end its element.

@@ -56,6 +56,8 @@ json to_json(const SweepInfo& info) {
             {"maximize", info.maximize},
             {"minimize", info.minimize},
             {"constraints", info.constraints},
+            {"compare", info.compare},
+            {"table", std::vector{info.table_rows, info.table_columns, info.table_cell}},
             {"warnings", info.warnings},
             {"seeds", info.seeds},
             {"device", info.device},
@@ -73,6 +75,13 @@ std::optional<SweepInfo> info_of(const json& value) {
         value.at("maximize").get_to(info.maximize);
         value.at("minimize").get_to(info.minimize);
         value.at("constraints").get_to(info.constraints);
+        // Sweeps of earlier versions asked for neither.
+        info.compare = value.value("compare", "");
+        if (const auto table = value.value("table", std::vector<std::string>{}); table.size() == 3) {
+            info.table_rows = table[0];
+            info.table_columns = table[1];
+            info.table_cell = table[2];
+        }
         value.at("warnings").get_to(info.warnings);
         value.at("seeds").get_to(info.seeds);
         value.at("device").get_to(info.device);

@@ -36,6 +36,8 @@ struct SweepInfo {
     std::vector<std::string> layer_columns;
     std::vector<std::string> maximize, minimize;
     std::vector<std::string> constraints;
+    std::string compare;                                ///< swept keys that points are compared along; empty: none
+    std::string table_rows, table_columns, table_cell;  ///< of the table that is printed; empty: none
     std::vector<std::string> warnings;
     std::map<std::string, std::string> seeds;  ///< by key
     std::string device;                        ///< of points that do not sweep it

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <system_error>
 #include <unordered_map>
@@ -198,7 +199,7 @@ std::vector<std::vector<std::size_t>> by_image(const CocoData& data) {
 }
 
 /// Which of the candidates a detected box means: the one whose box it overlaps most, the first of equals; none below kMinBoxOverlap.
-std::optional<std::size_t> annotation_of(const CocoBox& box, const CocoData& data, const std::vector<std::size_t>& candidates) {
+std::optional<std::size_t> annotation_of(const DetectedBox& box, const CocoData& data, const std::vector<std::size_t>& candidates) {
     std::optional<std::size_t> best;
     double most = kMinBoxOverlap;
     for (const auto i : candidates) {
@@ -230,7 +231,7 @@ CocoData read_coco(const fs::path& file) { return read_coco(read_text_file(file,
 std::vector<CocoBox> read_coco_boxes(std::string_view json, const fs::path& name, const CocoData& data) {
     std::vector<CocoBox> boxes;
     for (const auto& found : read_coco_detections(json, name, data, CocoTask::boxes))
-        boxes.push_back({.image = found.image, .category = found.category, .box = clipped(found.rectangle, data.images[found.image]), .score = found.score});
+        boxes.push_back({{.box = clipped(found.rectangle, data.images[found.image]), .category = found.category, .score = found.score}, found.image});
     return boxes;
 }
 
@@ -269,25 +270,33 @@ fs::path picture_path(const CocoData& data, const CocoImage& image) {
     return !fs::exists(beside, ignored) && fs::exists(below, ignored) ? below : beside;
 }
 
-CocoSet::CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule)
+CocoSet::CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule, int max_detections)
     : data_(std::move(data)), schedule_(std::move(schedule)) {
     check(num_images >= 1 && !schedule_.kinds.empty(), "CocoSet: no images or no kinds of prompts");
     const auto annotations = by_image(data_);
-    std::vector<std::vector<CocoBox>> detections(data_.images.size());
+    std::vector<std::vector<DetectedBox>> detections(data_.images.size());
     if (boxes)
         for (const auto& box : *boxes) detections[box.image].push_back(box);
+    for (auto& found : detections) std::ranges::stable_sort(found, std::greater{}, &DetectedBox::score);
+    const bool scores = boxes && max_detections > 0;
     DataProblems problems(data_.file.string());
+    std::vector<Shown> without_prompt;
     for (std::size_t i = 0; i < data_.images.size() && size() < num_images; ++i) {
         const auto regions = regions_of(annotations[i]);
         auto targets = boxes ? detected(regions, detections[i]) : annotated(regions);
-        if (targets.empty()) continue;
-        shown_.push_back({.image = i, .targets = std::move(targets)});
+        if (targets.empty() && !scores) continue;
+        auto& list = targets.empty() ? without_prompt : shown_;
+        list.push_back({.image = i, .targets = std::move(targets)});
         if (auto fault = fault_of_picture(data_, data_.images[i]); !fault.empty()) problems.add(std::move(fault));
     }
     if (shown_.empty())
         problems.add(fmt::format("no region to ask for: {} images, {} crowds, {} empty regions, {} detections that mean no region", data_.images.size(), skipped_.crowds,
                                  skipped_.empty, skipped_.false_boxes));
     problems.throw_if_any();
+    if (!scores) return;
+    std::ranges::move(without_prompt, std::back_inserter(shown_));
+    for (auto& found : detections) found.resize(std::min(found.size(), static_cast<std::size_t>(max_detections)));
+    scored_ = std::move(detections);
 }
 
 std::vector<std::size_t> CocoSet::regions_of(const std::vector<std::size_t>& annotations) {
@@ -307,8 +316,7 @@ std::vector<CocoSet::Target> CocoSet::annotated(const std::vector<std::size_t>& 
     return targets;
 }
 
-std::vector<CocoSet::Target> CocoSet::detected(const std::vector<std::size_t>& regions, std::vector<CocoBox> boxes) {
-    std::ranges::stable_sort(boxes, std::greater{}, &CocoBox::score);
+std::vector<CocoSet::Target> CocoSet::detected(const std::vector<std::size_t>& regions, const std::vector<DetectedBox>& boxes) {
     std::vector<Target> targets;
     std::set<std::size_t> seen;
     for (const auto& box : boxes) {
@@ -328,7 +336,8 @@ std::vector<std::string> CocoSet::left_out() const {
     add(skipped_.empty, "annotation without a pixel", "annotations without a pixel");
     add(skipped_.false_boxes, "detected box that means no annotation", "detected boxes that mean no annotation");
     if (parts.empty()) return {};
-    return {fmt::format("{} left out: {}", data_.file.filename().string(), fmt::join(parts, ", "))};
+    const auto* what = scored_.empty() ? "left out" : "left out of the prompts with a truth";  // average precision counts them
+    return {fmt::format("{} {}: {}", data_.file.filename().string(), what, fmt::join(parts, ", "))};
 }
 
 EvaluationImage CocoSet::image(int index) const {
@@ -339,6 +348,10 @@ EvaluationImage CocoSet::image(int index) const {
     for (const auto& target : targets) {
         const auto truth = mask_of(data_.annotations[target.annotation], entry);
         if (!ask(result, schedule_, target.box, truth, target.first)) break;
+    }
+    if (!scored_.empty()) {
+        result.annotated = number;
+        result.detections = scored_[number];
     }
     return result;
 }

@@ -62,11 +62,8 @@ struct CocoData {
 inline constexpr double kMaxOutlinePixels = 1 << 20;
 
 /// One detection; its box is clipped to the picture.
-struct CocoBox {
+struct CocoBox : DetectedBox {
     std::size_t image = 0;  ///< index into CocoData::images
-    std::int64_t category = 0;
-    Box box;
-    double score = 0;
 };
 
 /// Reads a detector's boxes (a list of image_id, category_id, bbox, score) for the images of `data`.
@@ -98,16 +95,20 @@ struct CocoSkipped {
 /// Contract  the first `num_images` images in file order that have something to ask for (all of them, if there are fewer). Prompts by schedule over the annotations in file
 ///           order: its box; its deepest point. With `boxes`, over the detections by falling score (file order among equals): the
 ///           detected box, whose truth is the annotation (no crowd, any category) that its box overlaps most; that annotation's deepest
-///           point, once
+///           point, once.
+///           With `boxes` and max_detections > 0 the detections are scored, too: the first max_detections by falling score of every image
+///           up to the last one shown (of every image, if fewer than num_images have something to ask for), whether or not they mean an
+///           annotation. Images of no prompt join for that, after the others
 class CocoSet final : public EvaluationSet {
   public:
     /// Throws    DataError when no image has a region to ask for, or listing every picture among those shown that is missing,
     ///           unreadable or of other sides than the file says
-    CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule);
+    CocoSet(CocoData data, const std::optional<std::vector<CocoBox>>& boxes, int num_images, PromptSchedule schedule, int max_detections = 0);
 
     [[nodiscard]] int size() const noexcept override { return static_cast<int>(shown_.size()); }
     [[nodiscard]] EvaluationImage image(int index) const override;
     [[nodiscard]] std::vector<std::string> left_out() const override;
+    [[nodiscard]] const CocoData* annotations() const noexcept override { return scored_.empty() ? nullptr : &data_; }
     [[nodiscard]] const CocoSkipped& skipped() const noexcept { return skipped_; }
 
   private:
@@ -124,11 +125,12 @@ class CocoSet final : public EvaluationSet {
     /// Those of an image's annotations that are neither crowds nor empty; counts the others.
     std::vector<std::size_t> regions_of(const std::vector<std::size_t>& annotations);
     [[nodiscard]] std::vector<Target> annotated(const std::vector<std::size_t>& regions) const;
-    std::vector<Target> detected(const std::vector<std::size_t>& regions, std::vector<CocoBox> boxes);
+    std::vector<Target> detected(const std::vector<std::size_t>& regions, const std::vector<DetectedBox>& boxes);
 
     CocoData data_;
     PromptSchedule schedule_;
     std::vector<Shown> shown_;
+    std::vector<std::vector<DetectedBox>> scored_;  ///< by image; empty: detections are not scored
     CocoSkipped skipped_;
 };
 

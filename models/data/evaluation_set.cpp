@@ -49,6 +49,7 @@ class GeneratedSet final : public EvaluationSet {
 class InterleavedSet final : public EvaluationSet {
   public:
     explicit InterleavedSet(std::vector<std::unique_ptr<EvaluationSet>> sets) : sets_(std::move(sets)) {
+        check(std::ranges::count_if(sets_, [](const auto& set) { return set->annotations() != nullptr; }) <= 1, "interleaved_set: detections of two sets");
         int most = 0;
         for (const auto& set : sets_) most = std::max(most, set->size());
         for (int round = 0; round < most; ++round)
@@ -67,6 +68,12 @@ class InterleavedSet final : public EvaluationSet {
         std::vector<std::string> sentences;
         for (const auto& set : sets_) std::ranges::move(set->left_out(), std::back_inserter(sentences));
         return sentences;
+    }
+
+    [[nodiscard]] const CocoData* annotations() const noexcept override {
+        for (const auto& set : sets_)
+            if (const auto* data = set->annotations()) return data;
+        return nullptr;
     }
 
   private:

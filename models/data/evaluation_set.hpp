@@ -4,6 +4,7 @@
 // Pictures with prompts and true masks, whatever they come from: what accuracy is measured on and calibration looks at.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,22 @@ struct PromptedMask {
     Mask truth;
 };
 
+struct CocoData;
+
+/// A box that a detector found; it may mean an annotated region or none.
+struct DetectedBox {
+    Box box;
+    std::int64_t category = 0;
+    double score = 0;
+};
+
 struct EvaluationImage {
     std::string name;
     Image image;
     std::vector<PromptedMask> prompts;
+    /// Image of the set's annotations() that the masks of `detections` are scored against, all of them together; nothing: they are not.
+    std::optional<std::size_t> annotated = {};
+    std::vector<DetectedBox> detections = {};  ///< by falling score
 };
 
 /// Contract  image(i) is a pure function of the set and i; i in [0, size())
@@ -34,6 +47,8 @@ class EvaluationSet {
     [[nodiscard]] virtual EvaluationImage image(int index) const = 0;
     /// What the source holds and the set leaves out, one sentence each: a reader of the results should know it.
     [[nodiscard]] virtual std::vector<std::string> left_out() const { return {}; }
+    /// What detections are scored against, alive as long as the set; null where no picture has detections to score.
+    [[nodiscard]] virtual const CocoData* annotations() const noexcept { return nullptr; }
 };
 
 /// Prompts of a picture with `instances` regions: kinds in turn on the first region, then the next; at most `limit`, none twice.

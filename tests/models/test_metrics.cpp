@@ -19,6 +19,13 @@ Mask rectangle(int x0, int y0, int x1, int y1) {
     return mask;
 }
 
+/// Every sample a cluster of its own.
+Clusters singles(std::span<const double> samples) {
+    Clusters clusters;
+    for (const double sample : samples) clusters.push_back({sample});
+    return clusters;
+}
+
 }  // namespace
 
 TEST_CASE("two rectangles have the overlap of their areas") {
@@ -128,19 +135,86 @@ TEST_CASE("bootstrap intervals are the same for the same seed, hold the mean, an
     Random random(11);
     std::vector<double> samples;
     for (int index = 0; index < 400; ++index) samples.push_back(random.uniform());
-    const auto interval = bootstrap_mean(samples, 5);
-    CHECK(interval == bootstrap_mean(samples, 5));
-    CHECK_FALSE(interval == bootstrap_mean(samples, 6));
+    const auto interval = bootstrap_mean(singles(samples), 5);
+    CHECK(interval == bootstrap_mean(singles(samples), 5));
+    CHECK_FALSE(interval == bootstrap_mean(singles(samples), 6));
     CHECK(interval.low < mean(samples));
     CHECK(mean(samples) < interval.high);
     // a uniform variable's mean of n: deviation sqrt(1 / 12 n); the interval is 2 * 1.96 deviations wide
     CHECK(interval.high - interval.low == Approx(2 * 1.96 * std::sqrt(1.0 / 12 / 400)).epsilon(0.15));
-    const auto wider = bootstrap_mean(std::span(samples).first(100), 5);
+    const auto wider = bootstrap_mean(singles(std::span(samples).first(100)), 5);
     CHECK(wider.high - wider.low > 1.5 * (interval.high - interval.low));
-    CHECK(bootstrap_mean(samples, 5, 2000, 0.5).high < interval.high);
-    CHECK(bootstrap_mean(std::vector{0.7}, 5) == Interval{0.7, 0.7});
-    CHECK(bootstrap_mean(std::vector{0.7, 0.7, 0.7}, 5).low == Approx(0.7));
+    CHECK(bootstrap_mean(singles(samples), 5, 2000, 0.5).high < interval.high);
+    CHECK(bootstrap_mean(Clusters{{0.7}}, 5) == Interval{0.7, 0.7});
+    CHECK(bootstrap_mean(Clusters{{0.7}, {0.7}, {0.7}}, 5).low == Approx(0.7));
     CHECK(std::isnan(bootstrap_mean({}, 5).low));
+}
+
+TEST_CASE("Samples of one cluster are drawn together, so copies of a sample narrow nothing") {
+    Random random(12);
+    Clusters once, copied;
+    for (int index = 0; index < 60; ++index) {
+        const double sample = random.uniform();
+        once.push_back({sample});
+        copied.emplace_back(9, sample);
+    }
+    copied.emplace_back();  // of no sample: does not count
+    const auto interval = bootstrap_mean(once, 3), same = bootstrap_mean(copied, 3);
+    CHECK(same.low == Approx(interval.low));
+    CHECK(same.high == Approx(interval.high));
+    CHECK(mean(copied) == Approx(mean(once)));
+    // A mean is that of the samples: a cluster of three counts three times.
+    const Clusters uneven{{1, 1, 1}, {0}};
+    CHECK(mean(uneven) == 0.75);
+    CHECK(bootstrap_mean(uneven, 3) == Interval{0, 1});
+    CHECK(bootstrap_mean(Clusters{{0.1, 0.3}}, 5) == Interval{0.2, 0.2});
+}
+
+TEST_CASE("A paired difference is not blurred by what both have in common") {
+    Random random(13);
+    Clusters a, b;
+    for (int picture = 0; picture < 80; ++picture) {
+        const double difficulty = random.uniform();
+        auto& of_a = a.emplace_back();
+        auto& of_b = b.emplace_back();
+        for (int prompt = 0; prompt < 1 + picture % 4; ++prompt) {
+            of_a.push_back(difficulty);
+            of_b.push_back(difficulty + 0.01 + 0.005 * (random.uniform() - 0.5));
+        }
+    }
+    const auto difference = paired_difference(a, b, 7), back = paired_difference(b, a, 7);
+    CHECK(difference.mean == Approx(mean(b) - mean(a)));
+    CHECK((difference.interval.low > 0.009 && difference.interval.high < 0.011));
+    CHECK_FALSE(difference.is_undecided());
+    CHECK(bootstrap_mean(a, 7).high - bootstrap_mean(a, 7).low > 0.05);  // each by itself: no telling
+    CHECK(back.mean == Approx(-difference.mean));
+    CHECK(back.interval.low == Approx(-difference.interval.high));
+    CHECK(paired_difference(a, b, 7).interval == difference.interval);
+    CHECK(paired_difference(a, a, 7).interval == Interval{0, 0});
+    CHECK(paired_difference(a, a, 7).is_undecided());
+    const auto one_picture = paired_difference(Clusters{{0.1, 0.2}}, Clusters{{0.8, 0.9}}, 7);
+    CHECK(one_picture.mean == Approx(0.7));
+    CHECK(one_picture.is_undecided());
+}
+
+TEST_CASE("Two equal ways are called different about as rarely as the interval claims") {
+    int num_decided = 0;
+    for (std::uint64_t trial = 0; trial < 300; ++trial) {
+        Random random(trial + 1000);
+        Clusters a, b;
+        for (int picture = 0; picture < 40; ++picture) {
+            const double shared = random.uniform(), of_picture = 0.1 * (random.uniform() - 0.5);
+            auto& of_a = a.emplace_back();
+            auto& of_b = b.emplace_back();
+            for (int prompt = 0; prompt < 4; ++prompt) {
+                of_a.push_back(shared);
+                of_b.push_back(shared + of_picture + 0.02 * (random.uniform() - 0.5));
+            }
+        }
+        num_decided += !paired_difference(a, b, trial, 500).is_undecided();
+    }
+    CHECK(num_decided > 2);
+    CHECK(num_decided < 33);  // of prompts drawn one by one a third would be
 }
 
 TEST_CASE("bootstrap intervals cover the true mean about as often as they claim") {
@@ -149,7 +223,7 @@ TEST_CASE("bootstrap intervals cover the true mean about as often as they claim"
         Random random(trial);
         std::vector<double> samples;
         for (int index = 0; index < 50; ++index) samples.push_back(random.uniform());
-        const auto interval = bootstrap_mean(samples, trial, 500);
+        const auto interval = bootstrap_mean(singles(samples), trial, 500);
         num_covered += interval.low <= 0.5 && 0.5 <= interval.high;
     }
     CHECK(num_covered > 270);

@@ -200,7 +200,7 @@
   };
   const factList = [
     ['miou', '', (row) => { const low = number(row, 'miou_ci95_low'), high = number(row, 'miou_ci95_high'); return low === null || high === null ? '' : shown(low, 3) + ' to ' + shown(high, 3) + ' (95 %)'; }],
-    ['miou_fp32', ''], ['mask_agreement', ''], ['sqnr_db', 'dB'],
+    ['miou_fp32', ''], ['ap', ''], ['ap50', ''], ['ap75', ''], ['ap_fp32', ''], ['dice', ''], ['dice_fp32', ''], ['boundary_px', 'px'], ['hd95_px', 'px'], ['mask_agreement', ''], ['sqnr_db', 'dB'],
     ['latency_ms', 'ms', (row) => band(row, 'latency_ms'), 'latency_status'], ['fps', '1/s'], ['cycles', ''], ['encoder_cycles', ''], ['decoder_cycles', ''], ['bound', ''], ['stall_pct', '%'], ['pe_utilization', ''], ['gops', 'GOP/s'],
     ['power_w', 'W', (row) => band(row, 'power_w'), 'power_status'], ['static_w', 'W'], ['dynamic_w', 'W'], ['dram_power_w', 'W'], ['energy_mj', 'mJ', (row) => band(row, 'energy_mj')], ['gops_per_w', 'GOP/s/W'],
     ['dram_mb', 'MB'], ['weights_mb', 'MB'], ['bits_checked', ''],
@@ -335,7 +335,7 @@
   byId('choose').addEventListener('change', (event) => choose(Number(event.target.value), false));
 
   // All points ----------------------------------------------------------------------------------------------------
-  const important = ['point'].concat(data.swept, ['miou', 'sqnr_db', 'latency_ms', 'bound', 'power_w', 'energy_mj', 'lut', 'dsp', 'bram36', 'uram', 'fits', 'max_util_pct', 'limiting_resource', 'bits_checked', 'status', 'reason']);
+  const important = ['point'].concat(data.swept, ['miou', 'ap', 'dice', 'boundary_px', 'hd95_px', 'sqnr_db', 'latency_ms', 'bound', 'power_w', 'energy_mj', 'lut', 'dsp', 'bram36', 'uram', 'fits', 'max_util_pct', 'limiting_resource', 'bits_checked', 'status', 'reason']);
   const condition = (text) => {
     const parts = text.match(/^\s*([\w.]+)\s*(<=|>=|==|!=|<|>|=)\s*(\S+)\s*$/);
     const name = parts && data.columns.map((column) => column.name).filter((full) => full === parts[1] || full.endsWith('.' + parts[1]))[0];
@@ -377,6 +377,26 @@
   };
   for (const id of ['filter', 'only-front', 'only-feasible', 'all-columns']) byId(id).addEventListener('input', fillTable);
   fillTable();
+
+  // Comparison ------------------------------------------------------------------------------------------------------
+  if (data.comparison) {
+    const {by, others, pairs, lacking} = data.comparison, signed = (value) => (value === null ? '' : (value < 0 ? '\u2212' : '+') + Math.abs(value).toFixed(4));
+    const text = (title, value) => ({title, text: true, value, show: (pair, td) => { td.textContent = value(pair); }});
+    const figure = (title, value, print, hint) => ({title, hint, value: (pair) => String(value(pair) === null ? '' : value(pair)), show: (pair, td) => { td.textContent = print(value(pair), pair); }});
+    const columns = others.map((name, k) => text(name, (pair) => pair.setting[k])).concat([
+      text('A', (pair) => pair.a), text('B', (pair) => pair.b),
+      figure('mIoU A', (pair) => pair.miou_a, (value) => value.toFixed(4)), figure('mIoU B', (pair) => pair.miou_b, (value) => value.toFixed(4)),
+      figure('B \u2212 A', (pair) => pair.difference, signed),
+      figure('95 % interval', (pair) => pair.low, (value, pair) => (value === null ? 'one image' : signed(value) + ' to ' + signed(pair.high)), 'paired bootstrap over images'),
+      {title: 'B is', text: true, value: (pair) => pair.verdict, show: (pair, td) => { td.textContent = pair.verdict; if (pair.verdict !== 'undecided') td.classList.add('decided'); }},
+    ]);
+    const decided = pairs.filter((pair) => pair.verdict !== 'undecided').length;
+    byId('comparison-text').textContent = 'Along ' + by + ', all else equal: mean IoU of B minus that of A over the same prompts, with the 95 % interval of a paired bootstrap over images. '
+      + decided + ' of ' + plural(pairs.length, 'difference') + (decided === 1 ? ' is' : ' are') + ' more than chance.'
+      + (lacking.length ? ' Left out for lack of accuracy: point ' + lacking.join(', ') + '.' : '');
+    sortable(byId('comparison-table'), columns, pairs.slice(), null, (pair) => choose(rows.findIndex((row) => cell(row, 'point') === String(pair.point_b)), true));
+    byId('comparison').hidden = false;
+  }
 
   // Masks -----------------------------------------------------------------------------------------------------------
   const tile = (sample, mask, alt) => {

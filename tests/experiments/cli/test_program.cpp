@@ -38,6 +38,9 @@ TEST_CASE("Wrong arguments are usage errors with exit code 2") {
         {"diff", "out", "a", "b"},
         {"explain"},
         {"report"},
+        {"compare", "out"},
+        {"compare", "--by", "quant.groups"},
+        {"table", "out", "--rows", "quant.groups"},
     };
     for (const auto& arguments : wrong) {
         std::string text;
@@ -64,7 +67,7 @@ TEST_CASE("Commands of a later version say so, whatever their arguments") {
 TEST_CASE("Help names every command, the exit codes and where keys are explained") {
     const auto help = explore({"--help"});
     CHECK(help.code == 0);
-    for (const auto* word : {"run", "inspect", "diff", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
+    for (const auto* word : {"run", "inspect", "diff", "compare", "table", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
                              "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
         CHECK_THAT(help.out, Contains(word));
     CHECK(explore({"run", "--help"}).code == 0);
@@ -129,4 +132,45 @@ TEST_CASE("diff shows keys, results and the layers that make the difference") {
     const auto unknown = explore({"diff", out, "0", "36"});
     CHECK(unknown.code == 3);
     CHECK_THAT(unknown.err, Contains("has no point 36"));
+}
+
+TEST_CASE("A sweep compares and tabulates what it is asked to, in its output, its folder and its report, and so do the commands") {
+    const TemporaryFolder folder;
+    const auto out = (folder / "out").string();
+    const std::vector<std::string> sweep{"--config", kQuickstart, "--set", "model.checkpoint=none", "--out", out, "--quiet"};
+    auto asked = sweep;
+    asked.insert(asked.end(), {"--set", "sweep.compare=quant.groups", "--set", "sweep.table.rows=quant.groups", "--set", "sweep.table.columns=quant.weight_bits,quant.activation_bits"});
+    const auto ended = explore(asked);
+    INFO(ended.out << ended.err);
+    CHECK(ended.code == 0);
+    CHECK_THAT(ended.out, Contains("Compared along quant.groups") && Contains("groups \\ weight_bits,activation_bits") && Contains("weight_bits 4, activation_bits 4, log_base 2"));
+    CHECK_THAT(read_file(fs::path(out) / "comparison.csv"), Contains("better") && Contains("point_a,point_b,quant.weight_bits"));
+    CHECK_THAT(read_file(fs::path(out) / "report.html"), Contains("\"comparison\":{\"by\":\"quant.groups\""));
+    CHECK_THAT(explore({"report", out}).out, Contains("Compared along quant.groups"));
+
+    const auto compared = explore({"compare", out, "--by", "quant.softmax.log_base", "--reference", "sqrt2"});
+    CHECK(compared.code == 0);
+    CHECK_THAT(compared.out, Contains("undecided") && Contains("64 prompts on 16 images"));
+    const auto csv = explore({"compare", out, "--by", "quant.groups", "--csv"});
+    CHECK(csv.out == read_file(fs::path(out) / "comparison.csv"));
+    CHECK_THAT(explore({"table", out, "--rows", "quant.groups", "--columns", "quant.softmax.log_base", "--cell", "latency_ms", "--markdown"}).out, Contains("| groups"));
+
+    for (const auto& [arguments, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"compare", out, "--by", "quant.gruops"}, "Did you mean 'groups'?"},
+             {{"compare", out, "--by", "hw.device"}, "hw.device: not swept\n    allowed   swept keys, joined by commas: quant.weight_bits"},
+             {{"compare", out, "--by", "quant.groups", "--reference", "7"}, "no point has the value 7"},
+             {{"table", out, "--rows", "quant.groups", "--columns", "quant.softmax.log_base", "--cell", "mio"}, "Did you mean 'miou'?"},
+             {{"compare", folder.path().string(), "--by", "quant.groups"}, "no such store"}}) {
+        const auto refused = explore(arguments);
+        CHECK(refused.code == 3);
+        CHECK_THAT(refused.err, Contains(message));
+        CHECK(refused.out.empty());
+    }
+    const auto shapes = (folder / "shapes").string();
+    auto without = sweep;
+    without[5] = shapes;
+    (void)run([&] { auto arguments = without; arguments.insert(arguments.begin(), FAKE_EXPLORE); return arguments; }(), {"PRELUDE_FAKE_SHAPES_ONLY=1"});
+    const auto lacking = explore({"compare", shapes, "--by", "quant.groups"});
+    CHECK(lacking.code == 3);
+    CHECK_THAT(lacking.err, Contains("no accuracy of point 0 (ok)") && Contains("allowed   points with accuracy"));
 }

@@ -118,6 +118,8 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "point",
                                             "encoder",
                                             "random",
+                                            "detector",
+                                            "mmdet",
                                             "somewhere",
                                             "[1, 2]",
                                             "[fits]",
@@ -271,6 +273,10 @@ TEST_CASE("Every key of the contract is in the table") {
                                         "data.num_images",
                                         "data.prompts_per_image",
                                         "data.prompts",
+                                        "data.max_detections",
+                                        "data.score",
+                                        "data.detection_limits",
+                                        "data.boundary",
                                         "data.seed",
                                         "quant.method",
                                         "quant.mode",
@@ -356,6 +362,10 @@ TEST_CASE("Every key of the contract is in the table") {
                                         "sweep.constraints",
                                         "sweep.objectives.max",
                                         "sweep.objectives.min",
+                                        "sweep.compare",
+                                        "sweep.table.rows",
+                                        "sweep.table.columns",
+                                        "sweep.table.cell",
                                         "sweep.axes"}) {
         INFO(path);
         CHECK(find_key(path) != nullptr);

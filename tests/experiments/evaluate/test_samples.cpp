@@ -47,14 +47,14 @@ TEST_CASE("Samples carry the FP32 model's masks, and every quantized model's ans
     const auto settings = settings_of("kind: [phantom, scene], num_images: 3, prompts_per_image: 2, prompts: [point, box]");
     const auto model = load_model(settings.model);
     const auto set = evaluation_set(settings.data, model.config);
-    const auto answers = reference_answers(model, *set);
+    const auto answers = evaluate_reference(model, *set, settings.data).answers;
     const auto samples = samples_of(*set, answers);
     REQUIRE(samples.size() == 3);
 
     models::Predictor predictor(model.config, *model.weights);
     const auto quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant,
                                            quant::calibrate(predictor, *set, settings.quant));
-    const auto accuracy = quantized_accuracy(model, quantized, *set, answers);
+    const auto accuracy = quantized_accuracy(model, quantized, *set, answers, settings.data);
     REQUIRE(accuracy.at("samples").size() == samples.size());
     for (int i = 0; i < 3; ++i) {
         const auto item = set->image(i);
@@ -94,7 +94,7 @@ TEST_CASE("Samples are read as they were written, a large picture is kept reduce
             return {.name = "large", .image = {700, 300, std::vector<std::uint8_t>(630'000, 7)}, .prompts = {asked}};
         }
     };
-    const auto large = samples_of(Large(), {.logits = {}, .masks = {sample.truth}, .iou = {0.5}, .kinds = {models::PromptKind::box}});
+    const auto large = samples_of(Large(), {.logits = {}, .masks = {sample.truth}, .iou = {0.5}});
     const models::Image reduced{256, 109, std::vector<std::uint8_t>(256 * 109 * 3, 7)};
     CHECK(large.at(0).png == base64(models::encode_png(reduced)));
     CHECK(large.at(0).reference == sample.truth);

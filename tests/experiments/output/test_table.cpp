@@ -39,13 +39,6 @@ std::size_t widest(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("Keys are named by the shortest endings that tell them apart") {
-    CHECK(short_names({"quant.weight_bits", "quant.activation_bits"}) == std::vector<std::string>{"weight_bits", "activation_bits"});
-    CHECK(short_names({"hw.softmax.lanes", "hw.gelu.lanes", "hw.device"}) ==
-          std::vector<std::string>{"softmax.lanes", "gelu.lanes", "device"});
-    CHECK(short_names({"device"}) == std::vector<std::string>{"device"});
-}
-
 TEST_CASE("The table leaves out what says nothing and marks the front") {
     const auto text = print_table(some_results(3), 0);
     CHECK(text ==

@@ -43,6 +43,7 @@ check() {
 }
 
 check sweep 2 36 12 'on the Pareto front' --set model.checkpoint=none
+check compared 2 36 12 'is more than chance\|are more than chance' --set model.checkpoint=none --set sweep.compare=quant.groups
 check one 0 1 6 'One design point' --set model.checkpoint=none --set quant.groups=1 --set 'quant.weight_bits=8' --set 'quant.activation_bits=8' --set quant.softmax.log_base=2
 PRELUDE_FAKE_SHAPES_ONLY=1 check shapes 1 36 0 'Accuracy is unknown in this sweep: no weights' --set model.checkpoint=none
 PRELUDE_FAKE_NOTHING_FITS=1 check nothing_fits 2 36 0 'infeasible' --set model.checkpoint=none

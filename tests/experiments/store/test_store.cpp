@@ -20,6 +20,10 @@ SweepInfo some_info() {
     info.layer_columns = {"layer", "cycles"};
     info.devices = {{"zcu102", {{"lut", {274080, 0.7}}}}};
     info.seeds = {{"data.seed", "1"}};
+    info.compare = "quant.groups";
+    info.table_rows = "quant.groups";
+    info.table_columns = "quant.method";
+    info.table_cell = "ap";
     return info;
 }
 
@@ -73,6 +77,19 @@ TEST_CASE("Tasks and rows survive closing the store") {
     CHECK(rows[1].cells.at("miou") == "0.75");
     CHECK(rows[1].layers == row.layers);
     CHECK_FALSE(store.row(2));
+}
+
+TEST_CASE("A sweep of before comparisons and tables is read as one that asks for neither") {
+    const TemporaryFolder folder;
+    const auto file = folder / "results.db";
+    {
+        Store store(file);
+        begin(store, some_info());
+    }
+    Database(file).execute("UPDATE info SET value = json_remove(value, '$.compare', '$.table') WHERE name = 'sweep'");
+    const auto info = Store::open_existing(file, true).info();
+    REQUIRE(info);
+    CHECK((info->compare.empty() && info->table_rows.empty() && info->swept == some_info().swept));
 }
 
 TEST_CASE("Another configuration drops the rows and keeps the tasks") {

@@ -166,6 +166,38 @@ TEST_CASE("Detections become prompts by falling score, each for the region it ov
     CHECK(set.skipped() == CocoSkipped{.crowds = 1, .empty = 0, .false_boxes = 2});
 }
 
+TEST_CASE("Scored detections are the best of every image up to the last one shown, with or without a region, and change no prompt") {
+    Folder folder;
+    folder.content["images"].push_back({{"id", 9}, {"file_name", "a.png"}, {"width", kWidth}, {"height", kHeight}});
+    folder.add(5, {0, 0, 4, 4});
+    const auto data = folder.data();
+    const json boxes{{{"image_id", 7}, {"category_id", 4}, {"bbox", {1, 1, 2, 2}}, {"score", 0.2}},
+                     {{"image_id", 7}, {"category_id", 3}, {"bbox", {8, 0, 9, 2}}, {"score", 0.4}},
+                     {{"image_id", 7}, {"category_id", 3}, {"bbox", {2, 0, 2, 2}}, {"score", 0.3}},
+                     {{"image_id", 5}, {"category_id", 3}, {"bbox", {0, 0, 4, 4}}, {"score", 1}},
+                     {{"image_id", 5}, {"category_id", 3}, {"bbox", {0, 0, 1, 1}}, {"score", 1}},
+                     {{"image_id", 9}, {"category_id", 3}, {"bbox", {0, 0, 1, 1}}, {"score", 1}}};
+    const auto found = read_coco_boxes(boxes.dump(), "boxes.json", data);
+    const CocoSet plain(data, found, 1, kBoxes), one(data, found, 1, kBoxes, 2), all(data, found, 2, kBoxes, 2);
+    CHECK(plain.annotations() == nullptr);
+    CHECK_FALSE(plain.image(0).annotated);
+    REQUIRE(one.annotations() != nullptr);
+    CHECK(one.annotations()->annotations.size() == 1);
+    REQUIRE(one.size() == 2);  // not the third image: one was asked for, and it is the second
+    REQUIRE(all.size() == 3);
+    const auto with_region = all.image(0), first = all.image(1);
+    CHECK(with_region.name == "b.png");
+    CHECK(with_region.annotated == 1U);
+    CHECK(with_region.prompts.size() == plain.image(0).prompts.size());
+    CHECK(with_region.detections.size() == 2);
+    CHECK(first.prompts.empty());
+    CHECK(first.annotated == 0U);
+    REQUIRE(first.detections.size() == 2);
+    CHECK((first.detections[0].score == 0.4 && first.detections[0].box == Box{8, 0, kWidth, 2} && first.detections[1].score == 0.3));
+    CHECK(all.image(2).annotated == 2U);
+    CHECK(one.left_out() == std::vector<std::string>{"instances.json left out of the prompts with a truth: 4 detected boxes that mean no annotation"});
+}
+
 TEST_CASE("A box may stand out of its picture by the rounding of a pixel and is clipped") {
     Folder folder;
     folder.add(7, {0, 0, 4, 4});
