@@ -59,32 +59,46 @@ double quantization_loss(const fake::Affine& form, std::span<const float> values
     return bounded_sum(form, values, std::numeric_limits<double>::infinity()) / static_cast<double>(values.size());
 }
 
-SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides) {
+SearchedRange search_grid(std::span<const float> values, int bits, bool symmetric, Sides sides, GridVisit visit) {
     const auto [lo, hi] = extremes_of(values);
-    SearchedRange best{.lo = lo, .hi = hi, .loss = std::numeric_limits<double>::infinity()};
-    const auto consider = [&](float from, float to, double limit) {
-        const double loss = bounded_sum(fake::affine_of_range(from, to, bits, symmetric), values, limit);
-        if (loss < best.loss) best = {.lo = from, .hi = to, .loss = loss};
-        return loss;
-    };
     const bool shifted = !symmetric && sides == Sides::both;
     const float whole = shifted ? hi - lo : std::max(-lo, hi);
+    if (whole <= 0) return {.lo = lo, .hi = hi, .loss = 0};
+    SearchedRange best{.lo = lo, .hi = hi, .loss = kNoLimit};
+    // Wide ranges come first: they lose little, so that narrow ones are given up early. Of equals the last met is then the first of the grid.
+    const auto consider = [&](float from, float to, double limit) {
+        const double loss = bounded_sum(fake::affine_of_range(from, to, bits, symmetric), values, limit);
+        if (loss <= best.loss && loss < kNoLimit) best = {.lo = from, .hi = to, .loss = loss};
+        return loss;
+    };
+    const int top = (1 << bits) - 1;
+    const auto width_of = [&](int i) { return whole / kGridSteps * static_cast<float>(i); };
+    const auto at_zero = [&](float width, int zero, double limit) {
+        const float from = -static_cast<float>(zero) * (width / static_cast<float>(top));
+        return consider(from, width + from, limit);
+    };
+    const auto one_range = [&](float width, double limit) {
+        const auto range = one_sided(width, symmetric, sides);
+        return consider(range.lo, range.hi, limit);
+    };
+    if (visit == GridVisit::all) {
+        for (int i = kGridSteps; i >= 1; --i) {
+            if (!shifted) (void)one_range(width_of(i), best.loss);
+            for (int zero = shifted ? top : -1; zero >= 0; --zero) (void)at_zero(width_of(i), zero, best.loss);
+        }
+        best.loss /= static_cast<double>(values.size());
+        return best;
+    }
     /// The least loss of a width: over zero points, downhill from where the range lies in the middle of the data.
     const auto at_width = [&](int i) {
-        const float width = whole / kGridSteps * static_cast<float>(i);
-        if (!shifted) {
-            const auto range = one_sided(width, symmetric, sides);
-            return consider(range.lo, range.hi, kNoLimit);
-        }
-        const int top = (1 << bits) - 1;
-        const float step = width / static_cast<float>(top);
-        const auto at_zero = [&](int zero, double limit) { return consider(-static_cast<float>(zero) * step, width - static_cast<float>(zero) * step, limit); };
+        const float width = width_of(i);
+        if (!shifted) return one_range(width, kNoLimit);
         const int middle = std::clamp(static_cast<int>(std::nearbyint(-lo / whole * static_cast<float>(top))), 0, top);
-        double least = at_zero(middle, kNoLimit);
+        double least = at_zero(width, middle, kNoLimit);
         for (const int direction : {-1, 1}) {
             int failures = 0;
             for (int zero = middle + direction; zero >= 0 && zero <= top && failures < kPatience; zero += direction) {
-                const double loss = at_zero(zero, least);
+                const double loss = at_zero(width, zero, least);
                 failures = loss < least ? 0 : failures + 1;
                 least = std::min(least, loss);
             }

@@ -16,7 +16,7 @@ fake::Affine searched(std::span<const float> channel, int bits, Sides sides) {
         const auto [lo, hi] = std::ranges::minmax(channel);
         return fake::affine_of_range(lo, hi, bits, false);
     }
-    const auto range = search_grid(channel, bits, false, sides);
+    const auto range = search_grid(channel, bits, false, sides, GridVisit::all);
     return fake::affine_of_range(range.lo, range.hi, bits, false);
 }
 

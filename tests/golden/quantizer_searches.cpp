@@ -106,8 +106,9 @@ Report check_grid_search(const File& file) {
         const bool symmetric = stem.ends_with(".sym");
         std::vector<Affine> forms;
         for (std::size_t c = 0; c < channels; ++c) {
-            const auto found = search_grid(x.subspan(c * depth, depth), bits_of(stem), symmetric, sides_of(x));
-            compare_loss(report, stem, t.floats(stem + ".loss")[c], found.loss);
+            for (const auto visit : {GridVisit::all, GridVisit::descent}) {
+                compare_loss(report, stem, t.floats(stem + ".loss")[c], search_grid(x.subspan(c * depth, depth), bits_of(stem), symmetric, sides_of(x), visit).loss);
+            }
             const auto own = fake::affine_of_range(t.floats(stem + ".min")[c], t.floats(stem + ".max")[c], bits_of(stem), symmetric);
             compare_one(report, stem + ".scale", t.floats(stem + ".scale")[c], own.scale);
             report.require(own.zero_point == t.floats(stem + ".zero_point")[c], stem + ".zero_point");

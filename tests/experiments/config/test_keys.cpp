@@ -88,6 +88,8 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "hluq",
                                             "compat",
                                             "reference",
+                                            "kmeans",
+                                            "power_of_two",
                                             "gptq",
                                             "masks",
                                             "labels",
@@ -183,7 +185,7 @@ TEST_CASE("What a later version will do is refused by name") {
         REQUIRE(refusals.size() == 1);
         return refusals[0].found;
     };
-    CHECK(refusal("quant.method", "ptq4sam") == "ptq4sam is not available in this version");
+    CHECK(refusal("quant.nonlinear", "ibert") == "ibert is not available in this version");
     CHECK(refusal("quant.datatype", "fp16") == "fp16 is not available in this version");
     CHECK(refusal("hw.attention", "fused_recompute") == "fused_recompute is not available in this version");
 }
