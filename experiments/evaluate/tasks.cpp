@@ -48,7 +48,7 @@ std::string key_of(TaskKind kind, std::initializer_list<std::string_view> parts)
 }
 
 struct Keys {
-    std::string reference, ranges, accuracy, timing, bit_check;
+    std::string reference, ranges, quantized, accuracy, timing, bit_check;
 };
 
 Keys keys_of(const Settings& settings, const DesignPoint* design) {
@@ -59,6 +59,7 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     // Calibration looks at the same kinds of pictures and prompts that are evaluated, from another split.
     keys.ranges = key_of(TaskKind::ranges, {kFingerprint.models, kFingerprint.quant, model, data, own_images ? "own" : "train",
                                            quant::sampled_rows(settings.quant), text_of(settings, {"quant.calibration"})});
+    keys.quantized = key_of(TaskKind::quantized, {kFingerprint.models, kFingerprint.quant, model, text_of(settings, {"quant"}), keys.ranges});
     const auto numeric = model + numeric_text(settings, content_of(settings));
     keys.accuracy = key_of(TaskKind::accuracy, {kFingerprint.models, kFingerprint.quant, numeric});
     if (!design) return keys;
@@ -67,7 +68,7 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
                                                                 design->design.clock_mhz, fmt::join(design->design.packing.products, " "));
     const bool has_weights = !checkpoint_path(settings.model).empty();
     keys.timing = key_of(TaskKind::timing, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}),
-                                            has_weights ? keys.ranges : "assumed", hardware});
+                                            has_weights ? keys.quantized : "assumed", hardware});
     keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric});
     return keys;
 }
@@ -92,10 +93,17 @@ Outline outline(const Grid& grid, std::int64_t index) {
 
 fs::path answers_file(const fs::path& cache, const std::string& key) { return cache / (key + ".answers.safetensors"); }
 
-/// The integers of a point, from cached ranges.
-quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {
+fs::path quantized_file(const fs::path& cache, const std::string& key) { return cache / (key + ".qgraph.safetensors"); }
+
+quant::QuantizedGraph quantize_point(const Outline& point, const LoadedModel& model, const fs::path& cache) {
     return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant,
                            quant::load_ranges(ranges_file(cache, point.keys.ranges)));
+}
+
+/// The integers of a point: those a sweep's task left, outside a sweep made from cached ranges.
+quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& model, const fs::path& cache) {
+    const auto file = quantized_file(cache, point.keys.quantized);
+    return fs::exists(file) ? quant::load(file) : quantize_point(point, model, cache);
 }
 
 json run_reference(const Outline& point, const fs::path& cache) {
@@ -113,6 +121,12 @@ json run_ranges(const Outline& point, const fs::path& cache) {
     const auto set = calibration_set(point.settings, model.config);
     quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant), ranges_file(cache, point.keys.ranges));
     return {{"num_images", set->size()}};
+}
+
+json run_quantized(const Outline& point, const fs::path& cache) {
+    const auto quantized = quantize_point(point, load_model(point.settings.model), cache);
+    quant::save(quantized, quantized_file(cache, point.keys.quantized));
+    return {{"warnings", quantized.warnings}};
 }
 
 json run_accuracy(const Outline& point, const fs::path& cache) {
@@ -151,6 +165,7 @@ std::string_view name_of(TaskKind kind) noexcept {
     switch (kind) {
         case TaskKind::reference: return "reference";
         case TaskKind::ranges: return "ranges";
+        case TaskKind::quantized: return "quantized";
         case TaskKind::accuracy: return "accuracy";
         case TaskKind::timing: return "timing";
         case TaskKind::bit_check: return "bit_check";
@@ -169,10 +184,11 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     if (!point.design) return tasks;
     if (point.has_weights) {
         add(TaskKind::ranges, point.keys.ranges, {});
-        add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference, point.keys.ranges});
+        add(TaskKind::quantized, point.keys.quantized, {point.keys.ranges});
+        add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference, point.keys.quantized});
     }
     if (!point.design->infeasible.empty()) return tasks;
-    const std::vector<std::string> calibrated = point.has_weights ? std::vector{point.keys.ranges} : std::vector<std::string>{};
+    const std::vector<std::string> calibrated = point.has_weights ? std::vector{point.keys.quantized} : std::vector<std::string>{};
     add(TaskKind::timing, point.keys.timing, calibrated);
     if (point.has_weights) add(TaskKind::bit_check, point.keys.bit_check, calibrated);
     return tasks;
@@ -183,6 +199,7 @@ json run_task(const Task& task, const Grid& grid, const fs::path& cache) {
     switch (task.kind) {
         case TaskKind::reference: return run_reference(point, cache);
         case TaskKind::ranges: return run_ranges(point, cache);
+        case TaskKind::quantized: return run_quantized(point, cache);
         case TaskKind::accuracy: return run_accuracy(point, cache);
         case TaskKind::timing: return run_timing(point, cache);
         case TaskKind::bit_check: return run_bit_check(point, cache);

@@ -18,6 +18,7 @@ namespace prelude::experiments {
 enum class TaskKind {
     reference,  ///< FP32 masks and logits of the evaluated data               (model, data)
     ranges,     ///< calibrated ranges                                         (model, calibration)
+    quantized,  ///< the integers of every operator                            (model, calibration, quant)
     accuracy,   ///< integer engine, or the walk of quant.mode compat, over the evaluated data  (model, data, quant)
     timing,     ///< datapath without payload: cycles, counters                (graph, formats, design)
     bit_check,  ///< datapath with payload on one image and prompt = engine?   (model, data, quant, design)

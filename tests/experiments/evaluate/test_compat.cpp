@@ -110,5 +110,5 @@ TEST_CASE("The presets of the methods that the compat walk knows combine with it
     }
     CHECK(error_of("mode: compat, method: repq").find("quant.reparam: true with quant.mode compat") != std::string::npos);
     CHECK(error_of("mode: compat, method: dfq_sam").find("quant.reparam: true with quant.mode compat") != std::string::npos);
-    CHECK(error_of("mode: compat, method: ours").find("quant.smooth: 0.5 with quant.mode compat") != std::string::npos);
+    CHECK(error_of("mode: compat, method: ours").find("quant.reparam: true with quant.mode compat") != std::string::npos);
 }

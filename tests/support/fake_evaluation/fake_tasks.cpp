@@ -257,6 +257,7 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
         const auto settings = grid.combination(task.combination).settings;
         switch (task.kind) {
             case TaskKind::reference: save_samples(fake_samples(), samples_file(cache, task.key)); [[fallthrough]];
+            case TaskKind::quantized: [[fallthrough]];
             case TaskKind::ranges: write_sealed(cache / (task.key + ".bin"), fake_bytes(task)); return {{"written", true}};
             case TaskKind::accuracy: return accuracy_of(settings, cache, task);
             case TaskKind::timing: return timing_of(settings);
