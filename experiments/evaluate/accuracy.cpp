@@ -2,7 +2,6 @@
 #include "experiments/evaluate/accuracy.hpp"
 
 #include <cmath>
-#include <functional>
 
 #include "experiments/evaluate/detection_scores.hpp"
 #include "experiments/evaluate/mask_scores.hpp"
@@ -17,8 +16,6 @@ namespace prelude::experiments {
 namespace {
 
 constexpr std::int64_t kMaxTracedWords = std::int64_t{1} << 27;  ///< float values of one picture kept for layer SQNR
-
-MaskScores::Boundaries boundaries_of(const DataSettings& data) { return data.boundary ? MaskScores::Boundaries::measure : MaskScores::Boundaries::skip; }
 
 /// Float outputs of every contraction for one picture and prompt: what layer SQNR compares with.
 class LayerTrace {
@@ -75,85 +72,96 @@ struct Saturation {
     }
 };
 
-/// A quantized model's answers beside the truth and the FP32 model's, picture after picture in the order of the set.
-class Comparison {
-  public:
-    Comparison(const models::EvaluationSet& set, const ReferenceAnswers& answers, const DataSettings& data)
-        : answers_(answers), scores_(boundaries_of(data)), detections_(set, data) {}
+/// What was asked of a picture.
+struct Asked {
+    int index;  ///< of the picture in the set
+    const models::EvaluationImage& item;
+    const models::PromptedMask& prompt;
+};
 
-    void begin(const models::EvaluationImage& item) { scores_.begin(item); }
-    /// Adds the answer to a prompt; `logit(i)`: the i-th low-resolution logit. `keep`: one that the report shows.
+/// Asks a model everything a set wants to know: its prompts, then the boxes of detections that no prompt has asked for.
+///
+/// Meaning   encode(index, item) encodes a picture, predict(encoded, item, prompt) answers; take(asked, prediction, mask, iou) is called for
+///           every prompt in order. `suffix`: of the columns that warnings speak of
+/// Returns   what MaskScores and DetectionScores say
+template <class Encode, class Predict, class Take>
+nlohmann::json walk(const models::EvaluationSet& set, const DataSettings& data, std::string_view suffix, const Encode& encode, const Predict& predict, const Take& take) {
+    MaskScores scores(data.boundary ? MaskScores::Boundaries::measure : MaskScores::Boundaries::skip);
+    DetectionScores detections(set, data);
+    const auto answer_of = [](const auto& prediction) { return Answer{.mask = prediction.mask(0), .iou = prediction.iou.empty() ? 0.0 : prediction.iou[0]}; };
+    for (int index = 0; index < set.size(); ++index) {
+        const auto item = set.image(index);
+        if (item.prompts.empty() && item.detections.empty()) {  // its regions were missed: nothing to encode it for
+            detections.add(item, {});
+            continue;
+        }
+        const auto encoded = encode(index, item);
+        scores.begin(item);
+        for (const auto& prompt : item.prompts) {
+            const auto prediction = predict(encoded, item, prompt.prompt);
+            const auto answer = answer_of(prediction);
+            const double iou = scores.add(prompt, answer.mask);
+            detections.remember(item, prompt.prompt, answer);
+            take(Asked{index, item, prompt}, prediction, answer.mask, iou);
+        }
+        detections.add(item, [&](const models::Prompt& prompt) { return answer_of(predict(encoded, item, prompt)); });
+    }
+    auto result = scores.summary(suffix);
+    detections.put_into(result);
+    return result;
+}
+
+/// A quantized model's answers beside the FP32 model's, prompt after prompt in the order of the set.
+class AgainstReference {
+  public:
+    explicit AgainstReference(const ReferenceAnswers& answers) : answers_(answers) {}
+
+    /// `logit(i)`: the i-th low-resolution logit.
     template <class Logit>
-    void add(const models::EvaluationImage& item, const models::PromptedMask& prompt, const Answer& answer, const Logit& logit, bool keep) {
+    void add(const Asked& asked, const models::Mask& mask, double iou, const Logit& logit) {
         const auto number = agreement_.size();
-        const double iou = scores_.add(prompt, answer.mask);
-        detections_.remember(item, prompt.prompt, answer);
-        agreement_.push_back(models::intersection_over_union(answer.mask, answers_.masks[number]));
+        agreement_.push_back(models::intersection_over_union(mask, answers_.masks[number]));
         const auto& reference = answers_.logits[number];
         for (std::size_t i = 0; i < reference.values().size(); ++i) {
             const double expected = reference[i], error = expected - logit(i);
             signal_ += expected * expected;
             noise_ += error * error;
         }
-        if (keep) samples_.push_back(to_json(SampleAnswer{.mask = answer.mask, .iou = iou}));
+        if (&asked.prompt == sample_prompt(asked.index, asked.item)) samples_.push_back(to_json(SampleAnswer{.mask = mask, .iou = iou}));
     }
-    /// Scores the picture's detections; asks for those whose answer was not added.
-    void end(const models::EvaluationImage& item, const std::function<Answer(const models::Prompt&)>& ask) { detections_.add(item, ask); }
 
-    [[nodiscard]] nlohmann::json result() const {
-        auto result = scores_.summary();
-        detections_.put_into(result);
+    void put_into(nlohmann::json& result) const {
         result["miou_fp32"] = models::mean(answers_.iou);
         result["mask_agreement"] = models::mean(agreement_);
         if (noise_ > 0 && signal_ > 0) result["sqnr_db"] = 10 * std::log10(signal_ / noise_);
         result["samples"] = samples_;
-        return result;
     }
 
   private:
     const ReferenceAnswers& answers_;
-    MaskScores scores_;
-    DetectionScores detections_;
     std::vector<double> agreement_;
     nlohmann::json samples_ = nlohmann::json::array();
     double signal_ = 0, noise_ = 0;
 };
 
-/// Nothing is asked of a picture without prompts and detections; it is part of the scored set all the same.
-bool is_silent(const models::EvaluationImage& item) { return item.prompts.empty() && item.detections.empty(); }
+void warn(nlohmann::json& result, const std::vector<std::string>& sentences) {
+    for (const auto& sentence : sentences) result["warnings"].push_back(sentence);
+}
 
 }  // namespace
 
 Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data) {
     models::Predictor predictor(model.config, *model.weights);
     ReferenceAnswers answers;
-    MaskScores scores(boundaries_of(data));
-    DetectionScores detections(set, data);
-    for (int index = 0; index < set.size(); ++index) {
-        const auto item = set.image(index);
-        if (is_silent(item)) {
-            detections.add(item, {});
-            continue;
-        }
-        const auto encoded = predictor.encode(item.image);
-        scores.begin(item);
-        for (const auto& prompt : item.prompts) {
-            auto prediction = predictor.predict(encoded, prompt.prompt);
-            Answer answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
-            scores.add(prompt, answer.mask);
-            detections.remember(item, prompt.prompt, answer);
-            answers.masks.push_back(std::move(answer.mask));
-            answers.logits.push_back(std::move(prediction.low_res_logits));
-        }
-        detections.add(item, [&](const models::Prompt& prompt) {
-            const auto prediction = predictor.predict(encoded, prompt);
-            return Answer{.mask = prediction.mask(0), .iou = prediction.iou[0]};
+    auto accuracy = walk(
+        set, data, "_fp32", [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
+        [&](const models::EncodedImage& encoded, const models::EvaluationImage&, const models::Prompt& prompt) { return predictor.predict(encoded, prompt); },
+        [&](const Asked&, const models::Prediction& prediction, const models::Mask& mask, double iou) {
+            answers.masks.push_back(mask);
+            answers.logits.push_back(prediction.low_res_logits);
+            answers.iou.push_back(iou);
         });
-    }
-    answers.iou = scores.iou();
-    auto accuracy = scores.summary();
-    detections.put_into(accuracy);
-    for (auto& sentence : set.left_out()) accuracy["warnings"].push_back(std::move(sentence));
+    warn(accuracy, set.left_out());
     return {std::move(answers), std::move(accuracy)};
 }
 
@@ -189,15 +197,13 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
 nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
                                   const ReferenceAnswers& answers, const DataSettings& data) {
     quant::IntegerPredictor predictor(quantized);
-    Comparison comparison(set, answers, data);
+    AgainstReference comparison(answers);
     Saturation saturation;
     nlohmann::json layers = nlohmann::json::object();
     const double step = quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0];
-    for (int index = 0; index < set.size(); ++index) {
-        const auto item = set.image(index);
-        const auto* sample = sample_prompt(index, item);
-        std::optional<LayerTrace> trace;
-        quant::WordHook hook;
+    std::optional<LayerTrace> trace;  ///< of the first picture and prompt, as the hook
+    quant::WordHook hook;
+    const auto encode = [&](int index, const models::EvaluationImage& item) {
         if (index == 0 && !item.prompts.empty()) {
             models::Predictor reference(model.config, *model.weights);
             trace.emplace(reference, item);
@@ -206,58 +212,39 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
                 trace->compare(quantized, id, words);
             };
         }
-        if (is_silent(item)) {
-            comparison.end(item, {});
-            continue;
-        }
-        // An estimate nobody needs is not computed.
+        return predictor.encode(item.image, hook);
+    };
+    const auto predict = [&](const quant::IntegerPredictor::Encoded& encoded, const models::EvaluationImage& item, const models::Prompt& prompt) {
         const auto estimate = item.annotated && DetectionScores::needs_estimate(data) ? quant::IouEstimate::compute : quant::IouEstimate::skip;
-        const auto answer_of = [](const quant::IntegerPrediction& prediction) {
-            return Answer{.mask = prediction.mask(0), .iou = prediction.iou.empty() ? 0.0 : prediction.iou[0]};
-        };
-        const auto encoded = predictor.encode(item.image, hook);
-        comparison.begin(item);
-        for (const auto& prompt : item.prompts) {
-            const auto prediction = predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook, estimate);
-            if (trace) layers = trace->sqnr();
-            hook = {};
-            trace.reset();
-            comparison.add(item, prompt, answer_of(prediction), [&](std::size_t i) { return step * prediction.low_res_logits[i]; }, &prompt == sample);
-        }
-        comparison.end(item, [&](const models::Prompt& prompt) {
-            return answer_of(predictor.predict(encoded, prompt, models::MaskSelection::single, {}, estimate));
-        });
-    }
-    auto result = comparison.result();
+        return predictor.predict(encoded, prompt, models::MaskSelection::single, hook, estimate);
+    };
+    const auto take = [&](const Asked& asked, const quant::IntegerPrediction& prediction, const models::Mask& mask, double iou) {
+        if (trace) layers = trace->sqnr();
+        hook = {};
+        trace.reset();
+        comparison.add(asked, mask, iou, [&](std::size_t i) { return step * prediction.low_res_logits[i]; });
+    };
+    auto result = walk(set, data, {}, encode, predict, take);
+    comparison.put_into(result);
     result["overflow_count"] = predictor.num_overflows();
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
     result["layers"] = layers;
-    for (const auto& warning : quantized.warnings) result["warnings"].push_back(warning);
+    warn(result, quantized.warnings);
     return result;
 }
 
 nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
                                        const ReferenceAnswers& answers, const DataSettings& data) {
     quant::compat::Predictor predictor(model.config, fake);
-    Comparison comparison(set, answers, data);
-    for (int index = 0; index < set.size(); ++index) {
-        const auto item = set.image(index);
-        const auto* sample = sample_prompt(index, item);
-        if (is_silent(item)) {
-            comparison.end(item, {});
-            continue;
-        }
-        const auto answer_of = [](const models::Prediction& prediction) { return Answer{.mask = prediction.mask(0), .iou = prediction.iou[0]}; };
-        const auto encoded = predictor.encode(item.image);
-        comparison.begin(item);
-        for (const auto& prompt : item.prompts) {
-            const auto prediction = predictor.predict(encoded, prompt.prompt);
-            comparison.add(item, prompt, answer_of(prediction), [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); }, &prompt == sample);
-        }
-        comparison.end(item, [&](const models::Prompt& prompt) { return answer_of(predictor.predict(encoded, prompt)); });
-    }
-    auto result = comparison.result();
-    for (const auto& note : fake.notes) result["warnings"].push_back(note);
+    AgainstReference comparison(answers);
+    auto result = walk(
+        set, data, {}, [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
+        [&](const models::EncodedImage& encoded, const models::EvaluationImage&, const models::Prompt& prompt) { return predictor.predict(encoded, prompt); },
+        [&](const Asked& asked, const models::Prediction& prediction, const models::Mask& mask, double iou) {
+            comparison.add(asked, mask, iou, [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); });
+        });
+    comparison.put_into(result);
+    warn(result, fake.notes);
     return result;
 }
 

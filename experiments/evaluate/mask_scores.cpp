@@ -47,13 +47,7 @@ double MaskScores::add(const models::PromptedMask& prompt, const models::Mask& m
     return iou;
 }
 
-std::vector<double> MaskScores::iou() const {
-    std::vector<double> all;
-    for (const auto& picture : iou_) all.insert(all.end(), picture.begin(), picture.end());
-    return all;
-}
-
-nlohmann::json MaskScores::summary() const {
+nlohmann::json MaskScores::summary(std::string_view suffix) const {
     const auto interval = models::bootstrap_mean(iou_, kBootstrapSeed);
     nlohmann::json result{{"miou", models::mean(iou_)},
                           {"miou_ci95_low", interval.low},
@@ -70,7 +64,7 @@ nlohmann::json MaskScores::summary() const {
     result["boundary_px"] = models::mean(average_);
     result["hd95_px"] = models::mean(hausdorff_95_);
     if (num_empty_ > 0)
-        result["warnings"].push_back(fmt::format("boundary_px and hd95_px: {} of {} masks without a pixel count as the picture's diagonal away", num_empty_, dice_.size()));
+        result["warnings"].push_back(fmt::format("boundary_px{0} and hd95_px{0}: {1} of {2} masks without a pixel count as the picture's diagonal away", suffix, num_empty_, dice_.size()));
     return result;
 }
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/data/evaluation_set.hpp"
@@ -24,16 +25,14 @@ class MaskScores final {
     /// Returns   the intersection over union
     double add(const models::PromptedMask& prompt, const models::Mask& mask);
 
-    /// By prompt, in order.
-    [[nodiscard]] std::vector<double> iou() const;
-
     /// Means and counts under the names of their columns, and what stands behind them.
     ///
     /// Meaning   miou, its interval (pictures drawn with all their prompts), miou_box, miou_point, dice, num_images, num_prompts; where measured
     ///           boundary_px and hd95_px, in which the picture's diagonal stands for a distance from or to an empty mask; iou: lists, one a
     ///           picture; asked: SHA-256 of pictures, prompts and truths (two results of equal `asked` pair up prompt by prompt);
     ///           warnings: sentences
-    [[nodiscard]] nlohmann::json summary() const;
+    ///           `suffix`: of the columns that warnings speak of
+    [[nodiscard]] nlohmann::json summary(std::string_view suffix = {}) const;
 
   private:
     Boundaries boundaries_;
