@@ -206,11 +206,11 @@ class Planner {
     std::vector<std::int64_t> even_groups(const Node& user, std::int64_t channels, int groups) {
         const std::int64_t count = groups == 0 ? channels : groups, align = count == channels ? 1 : settings_.group_align;
         if (count > channels) {
-            problems_.push_back(fmt::format("quant.groups: {} groups asked for, but {} has {} channels", groups, user.name, channels));
+            refuse(fmt::format("quant.groups: {} groups asked for, but {} has {} channels", groups, user.name, channels));
             return {};
         }
         if (count * align > channels) {
-            problems_.push_back(fmt::format("quant.group_align: {} groups of at least {} channels asked for, but {} has {} channels", groups, align, user.name, channels));
+            refuse(fmt::format("quant.group_align: {} groups of at least {} channels asked for, but {} has {} channels", groups, align, user.name, channels));
             return {};
         }
         const auto units = channels / align;  // what is left over joins the last group
