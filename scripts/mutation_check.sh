@@ -17,6 +17,8 @@ mkdir -p "$scratch/source/tests" "$scratch/objects"
 trap 'rm -rf "$scratch"' EXIT
 cp -r "$root/models" "$root/quant" "$scratch/source/"
 cp -r "$root/tests/quant" "$root/tests/support" "$scratch/source/tests/"
+mkdir -p "$scratch/source/build/release/tests"
+cp "$build/tests/paths.hpp" "$scratch/source/build/release/tests/"  # generated
 ninja -C "$build" -t commands test_quant >"$scratch/commands"
 ninja -C "$build" -t deps >"$scratch/deps"
 
