@@ -35,7 +35,19 @@ TEST_CASE("companding by almost nothing has equal steps", "[property]") {
     }
 }
 
-TEST_CASE("companded levels and codes are those of the published quantizer with 2^b - 1 steps", "[exhaustive]") {
+TEST_CASE("the factors of a table are the nearest to its levels, the largest fills the word", "[exhaustive][mutation]") {
+    for (int bits = 2; bits <= 8; ++bits) {
+        for (const double companding : {0.5, 20.0, 200.0}) {
+            const auto levels = quant::code_levels(lnq(SoftmaxForm::lut, bits), companding);
+            const auto factors = quant::table_factors(levels, bits + 4);
+            const double top = std::exp2(bits + 4) - 1;
+            CHECK((factors.front() == 0 && factors.back() == static_cast<std::int32_t>(top)));
+            for (std::size_t c = 0; c < factors.size(); ++c) CHECK(std::abs(factors[c] - top * levels.value[c]) <= 0.5 + 1e-9);
+        }
+    }
+}
+
+TEST_CASE("companded levels and codes are those of the published quantizer with 2^b - 1 steps", "[exhaustive][mutation]") {
     for (int bits = 2; bits <= 8; ++bits) {
         for (const double alpha : {1.0, 20.0, 200.0}) {
             for (const double scale : {1.0, 0.37}) {
