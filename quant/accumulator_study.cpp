@@ -37,7 +37,7 @@ std::vector<Ends> factors_of(const Contraction& form, std::size_t group, const F
     return ends;
 }
 
-/// Whether sums of `rows` leave `bits`.
+/// The smallest width without overflows, known to be at most `widest`.
 template <class Count>
 int narrowest(int widest, const Count& overflows_at) {
     int low = 1, high = widest;  // overflows at low, none at high
@@ -48,19 +48,18 @@ int narrowest(int widest, const Count& overflows_at) {
     return high;
 }
 
+/// Overflows of the sums of `rows` [.., K], up to the first output that has some.
 std::int64_t overflows_of(const Contraction& form, const std::vector<std::int32_t>& rows) {
     const auto order = term_order(form);
     const auto depth = static_cast<std::size_t>(form.depth);
-    std::int64_t count = 0;
     for (std::size_t begin = 0; begin < rows.size(); begin += depth) {
         for (std::int64_t o = 0; o < form.num_outputs; ++o) {
             OutputAccumulator output;
             accumulate(form, order, std::span(rows).subspan(begin, depth), std::span(form.weights).subspan(static_cast<std::size_t>(o) * depth, depth), 0, form.depth, output);
-            count += output.overflows;
-            if (count > 0) return count;
+            if (output.overflows > 0) return output.overflows;
         }
     }
-    return count;
+    return 0;
 }
 
 std::int64_t overflows_of(const Product& form, const IntTensor& left, const IntTensor& right, std::span<const std::int64_t> rows) {

@@ -13,7 +13,8 @@ namespace prelude::quant {
 
 namespace {
 
-constexpr int kGridSteps = 100, kCoarse = 5, kPatience = 2;
+constexpr int kGridSteps = 100, kPatience = 2;
+constexpr int kNarrowBits = 5, kCoarse = 5;  ///< codes of few values have jagged losses: every width of them is tried
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 /// Sum of losses, given up (infinity) once it exceeds `limit`. |e|^2.4 = exp(1.2 ln e^2), a vector at a time.
@@ -106,12 +107,13 @@ SearchedRange search_grid(std::span<const float> values, int bits, bool symmetri
         return least;
     };
     // Every kCoarse-th width, then all around the best of them.
+    const int stride = bits <= kNarrowBits ? 1 : kCoarse;
     int centre = kGridSteps;
     double least = kNoLimit;
-    for (int i = kGridSteps; i >= kCoarse; i -= kCoarse) {
+    for (int i = kGridSteps; i >= stride; i -= stride) {
         if (const double loss = at_width(i); loss < least) least = loss, centre = i;
     }
-    for (int i = std::max(1, centre - kCoarse + 1); i < std::min(kGridSteps, centre + kCoarse); ++i) {
+    for (int i = std::max(1, centre - stride + 1); i < std::min(kGridSteps, centre + stride); ++i) {
         if (i != centre) (void)at_width(i);
     }
     best.loss /= static_cast<double>(values.size());

@@ -90,6 +90,24 @@ std::vector<const models::Linear*> readers(const models::Graph& graph, const Val
     return found;
 }
 
+/// An encoder norm whose output linear layers alone read, through movement at most.
+struct NormBeforeLinears {
+    const models::LayerNorm* norm;
+    models::ValueId root;  ///< of its output's class
+    std::vector<const models::Linear*> linears;
+};
+
+std::vector<NormBeforeLinears> norms_before_linears(const models::Graph& graph, const ValueClasses& classes) {
+    std::vector<NormBeforeLinears> found;
+    for (const auto& node : graph.nodes()) {
+        const auto* norm = std::get_if<models::LayerNorm>(&node.op);
+        if (!norm || node.part != models::Part::encoder) continue;
+        const auto root = classes.root(node.output);
+        if (auto linears = readers(graph, classes, root); !linears.empty()) found.push_back({norm, root, std::move(linears)});
+    }
+    return found;
+}
+
 }  // namespace
 
 std::vector<std::string> token_to_image_keys(const models::Graph& graph) {
@@ -139,13 +157,8 @@ std::vector<std::string> fold_bimodal_keys(const models::Graph& graph, Observed&
 
 void smooth_norms(const models::Graph& graph, double strength, Observed& observed) {
     const ValueClasses classes(graph);
-    for (const auto& node : graph.nodes()) {
-        const auto* norm = std::get_if<models::LayerNorm>(&node.op);
-        if (!norm || node.part != models::Part::encoder) continue;
-        const auto root = classes.root(node.output);
-        const auto linears = readers(graph, classes, root);
-        if (linears.empty()) continue;
-        const auto channels = static_cast<std::size_t>(graph.channels(node.output));
+    for (const auto& [norm, root, linears] : norms_before_linears(graph, classes)) {
+        const auto channels = static_cast<std::size_t>(graph.channels(root));
         std::vector<double> activation(channels, 0), weight(channels, 0), divisor(channels, 1), factor(channels, 1);
         for (auto member : classes.members(root)) {
             const auto seen = observed.ranges.find(graph.value(member).name);
@@ -172,14 +185,10 @@ void smooth_norms(const models::Graph& graph, double strength, Observed& observe
 
 void reparameterise_norms(const models::Graph& graph, const Settings& settings, const FormatPlan& plan, Observed& observed) {
     const ValueClasses classes(graph);
-    for (const auto& node : graph.nodes()) {
-        const auto* norm = std::get_if<models::LayerNorm>(&node.op);
-        if (!norm || node.part != models::Part::encoder) continue;
-        const auto root = classes.root(node.output);
-        const auto linears = readers(graph, classes, root);
+    for (const auto& [norm, root, linears] : norms_before_linears(graph, classes)) {
         const bool has_biases = std::ranges::all_of(linears, [](const auto* linear) { return !linear->bias.empty(); });
         const auto seen = observed.ranges.find(graph.value(root).name);
-        if (linears.empty() || !has_biases || seen == observed.ranges.end()) continue;
+        if (!has_biases || seen == observed.ranges.end()) continue;
 
         // Codes of each channel for itself, and the one code all are brought to.
         const int bits = plan.format(graph.value(root).name).bits;
@@ -188,18 +197,21 @@ void reparameterise_norms(const models::Graph& graph, const Settings& settings, 
         std::vector<std::int32_t> own(channels);
         std::iota(own.begin(), own.end(), 0);
         std::vector<double> scale, zero;
+        double scales = 0, zeros = 0, living = 0;
         for (std::size_t c = 0; c < channels; ++c) {
             const auto range = code_range(seen->second, seen->second.channels[c], own, own[c], bits, settings.calibration.observer);
-            scale.push_back(std::max((range.hi - range.lo) / levels, 1e-8));
-            zero.push_back(std::clamp(std::nearbyint(-range.lo / scale.back()), 0.0, levels));
+            scale.push_back((range.hi - range.lo) / levels);
+            zero.push_back(scale[c] > 0 ? std::clamp(std::nearbyint(-range.lo / scale[c]), 0.0, levels) : 0.0);
+            if (scale[c] > 0) scales += scale[c], zeros += zero[c], ++living;
         }
-        const auto mean = [&](const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(channels); };
-        const double common_scale = mean(scale), common_zero = std::nearbyint(mean(zero));
+        if (living == 0) continue;
+        const double common_scale = scales / living, common_zero = std::nearbyint(zeros / living);
         std::vector<double> ratio, inverse, shift;
         for (std::size_t c = 0; c < channels; ++c) {
-            ratio.push_back(scale[c] / common_scale);
-            inverse.push_back(common_scale / scale[c]);
-            shift.push_back(common_scale * (zero[c] - common_zero));  // -b
+            const bool lives = scale[c] > 0;  // a channel that was always 0 has no scale to bring to the common one
+            ratio.push_back(lives ? scale[c] / common_scale : 1.0);
+            inverse.push_back(lives ? common_scale / scale[c] : 1.0);
+            shift.push_back(lives ? common_scale * (zero[c] - common_zero) : 0.0);  // -b
         }
 
         scale_tensor(observed.weights, norm->gamma, inverse, true);
