@@ -62,7 +62,7 @@ class NodeRunner {
         const auto tokens = form.height * form.width;
         out_ = scores;
         constexpr std::int64_t kBlock = 64;
-        const RelativeRows relative(form, kBlock);
+        const RelativeRows relative(form, kBlock, path_);
         const auto blocks = (tokens + kBlock - 1) / kBlock;
 #pragma omp parallel for schedule(dynamic)
         for (std::int64_t task = 0; task < scores.shape()[0] * blocks; ++task) {

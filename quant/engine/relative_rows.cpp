@@ -6,11 +6,12 @@
 
 namespace prelude::quant {
 
-RelativeRows::RelativeRows(const RelativePositionOp& op, std::int64_t rows) : op_(op), height_(make_axis(op.table_height, rows)), width_(make_axis(op.table_width, rows)) {}
+RelativeRows::RelativeRows(const RelativePositionOp& op, std::int64_t rows, ProductPath path)
+    : op_(op), height_(make_axis(op.table_height, rows, path)), width_(make_axis(op.table_width, rows, path)) {}
 
-std::optional<RelativeRows::Axis> RelativeRows::make_axis(const std::vector<std::int32_t>& table, std::int64_t rows) const {
+std::optional<RelativeRows::Axis> RelativeRows::make_axis(const std::vector<std::int32_t>& table, std::int64_t rows, ProductPath path) const {
     constexpr int kWord = 16;
-    if (!fast_products_are_exact() || op_.q_bits > kWord) return std::nullopt;
+    if (path != ProductPath::automatic || !fast_products_are_exact() || op_.q_bits > kWord) return std::nullopt;
     const auto entries = static_cast<std::int64_t>(table.size()) / op_.head_dim;
     SumOfPlanes planes(planes_of_codes(op_.q_bits, op_.q_zero_point, 1), rows, entries, op_.head_dim);
     auto packed = planes.pack(table, true, 0);

@@ -14,7 +14,7 @@ namespace prelude::quant {
 class RelativeRows final {
   public:
     /// `rows`: of a full block of queries.
-    RelativeRows(const RelativePositionOp& op, std::int64_t rows);
+    RelativeRows(const RelativePositionOp& op, std::int64_t rows, ProductPath path = ProductPath::automatic);
 
     /// Shapes    queries [count, d] of tokens `first` on, count <= rows; scores [count, H*W], in place
     void run(std::span<const std::int32_t> queries, std::int64_t first, std::int64_t count, std::int32_t* scores) const;
@@ -25,7 +25,7 @@ class RelativeRows final {
         SumOfPlanes planes;
         PlanesRight table;
     };
-    [[nodiscard]] std::optional<Axis> make_axis(const std::vector<std::int32_t>& table, std::int64_t rows) const;
+    [[nodiscard]] std::optional<Axis> make_axis(const std::vector<std::int32_t>& table, std::int64_t rows, ProductPath path) const;
 
     const RelativePositionOp& op_;
     std::optional<Axis> height_, width_;  ///< empty: tables wider than a byte, or byte products that are not exact
