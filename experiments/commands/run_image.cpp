@@ -110,32 +110,35 @@ void run_reference(const LoadedModel& model, const models::Image& image, const s
     }
 }
 
-void run_quantized(const quant::QuantizedGraph& quantized, const models::Image& image, const std::vector<NamedPrompt>& prompts, RunOutcome& outcome,
-                   const std::vector<models::Tensor>& logits) {
-    quant::IntegerPredictor predictor(quantized);
+/// Asks a quantized model for every prompt; `logits_of(prediction)`: its low-resolution logits as real numbers.
+template <class Predictor, class LogitsOf>
+void compare_answers(Predictor& predictor, const models::Image& image, const std::vector<NamedPrompt>& prompts, const std::vector<models::Tensor>& reference,
+                     const LogitsOf& logits_of, RunOutcome& outcome) {
     const auto encoded = predictor.encode(image);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         const auto prediction = predictor.predict(encoded, prompts[i].prompt);
         auto& result = outcome.prompts[i];
         result.quantized = prediction.mask(0);
         result.agreement = models::intersection_over_union(result.quantized, result.reference);
-        const auto actual = quantized.dequantize(models::sam_values::kLowResLogits, prediction.low_res_logits, 0);
-        result.sqnr_db = models::sqnr_db(logits[i].values(), actual.values());
+        result.sqnr_db = models::sqnr_db(reference[i].values(), logits_of(prediction).values());
     }
+}
+
+void run_quantized(const quant::QuantizedGraph& quantized, const models::Image& image, const std::vector<NamedPrompt>& prompts, RunOutcome& outcome,
+                   const std::vector<models::Tensor>& logits) {
+    quant::IntegerPredictor predictor(quantized);
+    const auto logits_of = [&](const quant::IntegerPrediction& prediction) {
+        return quantized.dequantize(models::sam_values::kLowResLogits, prediction.low_res_logits, 0);
+    };
+    compare_answers(predictor, image, prompts, logits, logits_of, outcome);
     if (const auto overflows = predictor.num_overflows(); overflows > 0) outcome.warnings.push_back(fmt::format("{} accumulator overflows", overflows));
 }
 
 void run_fake_quantized(const models::SamConfig& config, const quant::compat::FakeQuantizedModel& fake, const models::Image& image, const std::vector<NamedPrompt>& prompts,
                         RunOutcome& outcome, const std::vector<models::Tensor>& logits) {
     quant::compat::Predictor predictor(config, fake);
-    const auto encoded = predictor.encode(image);
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-        const auto prediction = predictor.predict(encoded, prompts[i].prompt);
-        auto& result = outcome.prompts[i];
-        result.quantized = prediction.mask(0);
-        result.agreement = models::intersection_over_union(result.quantized, result.reference);
-        result.sqnr_db = models::sqnr_db(logits[i].values(), prediction.low_res_logits.values());
-    }
+    const auto logits_of = [](const models::Prediction& prediction) -> const models::Tensor& { return prediction.low_res_logits; };
+    compare_answers(predictor, image, prompts, logits, logits_of, outcome);
 }
 
 /// Both models' masks and the prompts over the picture, quantized left.

@@ -263,6 +263,7 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
                 if (const auto* check = result_of(point.keys.bit_check)) {
                     const bool equal = check->at("equal").get<bool>();
                     cells["bits_checked"] = equal ? "true" : "false";
+                    if (check->contains("warnings")) warn(*check);
                     if (!equal) {
                         cells["status"] = "failed";
                         reasons.push_back(check->at("detail").get<std::string>());
