@@ -148,6 +148,79 @@
     : numFront === 0 ? 'The Pareto front is empty.'
     : numFront + ' of ' + plural(rows.length, 'point') + (numFront === 1 ? ' is' : ' are') + ' on the Pareto front: for ' + goals.join(' or ') + ' something else has to be given up.') + leftOut;
 
+  // Curves: accuracy, latency, resources and power along a swept key, one line for each setting of the others ---------
+  const distinct = (keys) => [...new Set(rows.map((row) => keys.map((key) => cell(row, key)).join(', ')))];
+  // Keys of one axis move together: not every combination of their values occurs.
+  const axes = [];
+  for (const key of data.swept.filter((key) => distinct([key]).length > 1)) {
+    const joint = axes.find((axis) => distinct([...axis, key]).length < distinct(axis).length * distinct([key]).length);
+    if (joint) joint.push(key);
+    else axes.push([key]);
+  }
+  const kMaxLines = 24, lineColours = ['#0b6b6b', '#c4622d', '#4a5fa5', '#8a6d1f', '#8c3b6e', '#3f7d3a', '#5b6670', '#b03a3a', '#2a8fae', '#7a58a8'];
+  const shortOf = (axis) => axis.map((key) => data.swept_short[data.swept.indexOf(key)]).join(', ');
+  const drawable = axes;
+  const hasBand = (lines) => hasAccuracy && lines.length <= 3;
+  let curveCharts = [];
+  const drawCurves = (axis) => {
+    curveCharts.forEach((chart) => chart.destroy());
+    curveCharts = [];
+    const others = drawable.filter((other) => other !== axis).flat(), settings = distinct(others), places = distinct(axis);
+    const lines = settings.slice(0, kMaxLines);
+    const at = new Map(rows.map((row) => [others.map((key) => cell(row, key)).join(', ') + '|' + axis.map((key) => cell(row, key)).join(', '), row]));
+    // Long settings have a letter in the plots and their meaning below.
+    const kLongest = 14, letters = places.some((place) => place.length > kLongest) ? places.map((place, i) => (places.length <= 26 ? String.fromCharCode(65 + i) : String(i + 1))) : null;
+    const plots = [];
+    for (const name of ['miou', 'ap', 'latency_ms', 'power_w', 'energy_mj', 'lut', 'ff', 'dsp', 'bram36', 'uram']) {
+      const values = rows.map((row) => number(row, name)).filter((value) => value !== null);
+      if (values.length === 0 || (Math.min(...values) === Math.max(...values) && name !== 'miou' && name !== 'latency_ms')) continue;
+      const figure = make('figure'), frame = make('div', 'plot'), canvas = make('canvas');
+      canvas.setAttribute('role', 'img');
+      canvas.setAttribute('aria-label', name + ' along ' + axis.join(', '));
+      frame.append(canvas);
+      figure.append(frame);
+      plots.push(figure);
+      byId('curve-plots').replaceChildren(...plots);
+      const line = (setting, i, column, extra) => ({label: setting, data: places.map((place) => { const row = at.get(setting + '|' + place); return row && row.cells ? number(row, column) : null; }),
+        borderColor: lineColours[i % lineColours.length], backgroundColor: lineColours[i % lineColours.length], borderWidth: 2, borderDash: i < lineColours.length ? [] : i < 2 * lineColours.length ? [6, 3] : [2, 3],
+        pointRadius: 3, hoverRadius: 5, spanGaps: true, ...extra});
+      const datasets = lines.map((setting, i) => line(setting, i, name, {}));
+      if (name === 'miou' && hasBand(lines)) {
+        lines.forEach((setting, i) => {
+          const band = {borderWidth: 0, pointRadius: 0, hitRadius: 0, hoverRadius: 0, backgroundColor: lineColours[i] + '22'};
+          datasets.push(line(setting, i, 'miou_ci95_low', {...band, fill: false}), line(setting, i, 'miou_ci95_high', {...band, fill: '-1'}));
+        });
+      }
+      const numLines = lines.length;
+      curveCharts.push(new Chart(canvas, {
+        type: 'line', data: {labels: letters || places, datasets},
+        options: {
+          maintainAspectRatio: false,
+          onClick: (event, hits) => { const hit = hits.find((h) => h.datasetIndex < numLines); const row = hit && at.get(settings[hit.datasetIndex] + '|' + places[hit.index]); if (row) choose(row.position, true); },
+          scales: {x: {title: {display: !letters, text: shortOf(axis)}}, y: {type: isWide(values) ? 'logarithmic' : 'linear', title: {display: true, text: unitOf(name)}, grace: '5%'}},
+          plugins: {tooltip: {displayColors: false, filter: (item) => item.datasetIndex < numLines,
+            callbacks: {title: (items) => (items.length ? shortOf(axis) + ' ' + places[items[0].dataIndex] : ''), label: (item) => (item.dataset.label ? item.dataset.label + ': ' : '') + shown(item.raw)}}},
+        },
+      }));
+    }
+    byId('curve-text').textContent = (others.length === 0 ? '' : 'a line for each ' + drawable.filter((other) => other !== axis).map(shortOf).join(' and ')
+      + (settings.length > kMaxLines ? '; the first ' + kMaxLines + ' of ' + settings.length : '')) + (hasBand(lines) ? ' · shaded: 95 % interval' : '');
+    byId('curve-letters').textContent = letters ? shortOf(axis) + ':  ' + places.map((place, i) => letters[i] + ' = ' + place).join(';  ') : '';
+    byId('curve-key-line').replaceChildren(...(others.length === 0 ? [] : lines.map((setting, i) => {
+      const entry = make('span'), dot = make('i');
+      dot.style.background = lineColours[i % lineColours.length];
+      entry.append(dot, document.createTextNode(setting));
+      return entry;
+    })));
+  };
+    if (rows.length > 2 && drawable.length > 0 && (hasAccuracy || hasHardware)) {
+    byId('curves').hidden = false;
+    const longest = drawable.reduce((best, axis) => (distinct(axis).length > distinct(best).length ? axis : best));
+    byId('curve-key').append(...drawable.map((axis, i) => { const option = make('option', '', axis.join(', ')); option.value = String(i); option.selected = axis === longest; return option; }));
+    byId('curve-key').addEventListener('change', (event) => drawCurves(drawable[Number(event.target.value)]));
+    drawCurves(longest);
+  }
+
   // Tables that sort ----------------------------------------------------------------------------------------------
   const compare = (a, b) => {
     const x = Number(a), y = Number(b);
