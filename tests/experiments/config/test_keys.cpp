@@ -185,7 +185,6 @@ TEST_CASE("What a later version will do is refused by name") {
         REQUIRE(refusals.size() == 1);
         return refusals[0].found;
     };
-    CHECK(refusal("quant.nonlinear", "ibert") == "ibert is not available in this version");
     CHECK(refusal("quant.datatype", "fp16") == "fp16 is not available in this version");
     CHECK(refusal("hw.attention", "fused_recompute") == "fused_recompute is not available in this version");
 }
