@@ -12,6 +12,7 @@
 #include "quant/arithmetic/gelu.hpp"
 #include "quant/arithmetic/rescale.hpp"
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/arithmetic/softmax.hpp"
 #include "quant/calibration/layer_weights.hpp"
 #include "quant/calibration/scales.hpp"
 #include "quant/calibration/transforms.hpp"
@@ -26,7 +27,6 @@ using models::Overloaded;
 namespace {
 
 constexpr int kNormalisedFraction = 20;  ///< most fraction bits of a row-normalised operand
-constexpr int kMaxComparedBits = 8;      ///< wider probabilities are multiplied, not compared with thresholds
 constexpr int kSegments = 256;
 constexpr int kDirectTableBits = 10;
 constexpr int kMaxHybridInputBits = 12;
