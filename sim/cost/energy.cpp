@@ -80,7 +80,7 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
         if (key.kind == "root_wait") wait += count;
     }
     energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit) - static_cast<double>(wait)));
-    energy.vector_units.add(logic(kRootDivider, static_cast<double>(divide)));
+    energy.vector_units.add(logic(kRootDividers, static_cast<double>(divide)));
     if (const auto* gelu = find_unit(resources, "gelu_unit"); gelu && gelu->lut.value > 0 && lookups > 0) {
         const double lanes = std::max(1.0, gelu->bram36.value * 2);
         energy.vector_units.add(logic("gelu_unit", static_cast<double>(lookups) / lanes));

@@ -181,9 +181,10 @@ class Estimator {
         softmax.ff.add(costs_.at("softmax.exponential_ff", needs_.exponential), hw_.softmax_lanes);
         auto& norm = lane_unit("layernorm", hw_.layernorm_lanes, false);
         if (needs_.divided_roots) {
-            auto& divider = unit(kRootDivider);
-            divider.lut.add(cost("layernorm.divider_lut"), 1);
-            divider.ff.add(cost("layernorm.divider_ff"), 1);
+            auto& dividers = unit(kRootDividers);
+            dividers.lut.add(cost("layernorm.normalise_lut"), 1);
+            dividers.lut.add(cost("layernorm.divider_lut"), hw_.layernorm_dividers);
+            dividers.ff.add(cost("layernorm.divider_ff"), hw_.layernorm_dividers);
         } else {
             norm.dsp.add(cost("layernorm.shared_dsp"), 1);
             norm.lut.add(cost("layernorm.shared_lut"), 1);

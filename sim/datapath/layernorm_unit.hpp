@@ -6,11 +6,12 @@
 //   activation buffer ──► [ sum, sum of squares ] ─► [ reciprocal root ] ─► [ (D x - S) y, M t + B, clamp ] ──► activation buffer
 //
 // Timing      rows of D words, W = ceil(D / lanes): W + root + S + (rows - 1) x max(S, interval of the root), S = W + conflicts: two stages of W, one
-//             row in each, the root between them. By table and products the root takes 14 cycles, a row every cycle. By division it has one
-//             sequential divider, a bit of the quotient a cycle: 2 to normalise, 33 for each step (divide, add and halve), 32 for the reciprocal;
-//             the next row waits for that, and steps count as many as the longest row needs, so that no time depends on data: 232 and 364 cycles.
+//             row in each, the root between them. By table and products the root takes 14 cycles, a row every cycle. By division it takes 2 to
+//             normalise, 33 for each step (divide, a bit of the quotient a cycle; add and halve) and 32 for the reciprocal, in one of several
+//             sequential dividers; the interval is that over their number. Steps count as many as the longest row needs: 232 and 364 cycles
+//             whatever the data.
 //             Words that leave in channel groups are gathered: bank conflicts hold the second stage (sim/mapping/channel_gather.hpp)
-// Counters    operations (one per word), gather_conflict (cycles); by division root_divide (cycles of the divider), root_wait (cycles more than by table)
+// Counters    operations (one per word), gather_conflict (cycles); by division root_divide (cycles of all dividers), root_wait (cycles more than by table)
 
 #include "quant/arithmetic/layernorm.hpp"
 #include "sim/datapath/unit.hpp"
@@ -25,9 +26,12 @@ class LayerNormUnit final : public Unit {
     struct RootTiming {
         Cycle latency = 0, interval = 1;
     };
-    [[nodiscard]] static constexpr RootTiming timing(quant::Root form) noexcept {
+    [[nodiscard]] static constexpr RootTiming timing(quant::Root form, int dividers) noexcept {
         constexpr Cycle kNormalise = 2, kDivide = quant::kRootDividendBits;
-        const auto divided = [&](Cycle steps) { return RootTiming{kNormalise + steps * (kDivide + 1) + kDivide, kNormalise + steps * (kDivide + 1) + kDivide}; };
+        const auto divided = [&](Cycle steps) {
+            const auto latency = kNormalise + steps * (kDivide + 1) + kDivide;
+            return RootTiming{latency, (latency + dividers - 1) / dividers};
+        };
         if (form == quant::Root::newton) return divided(quant::kNewtonDivisions);
         return form == quant::Root::repeated ? divided(quant::kRepeatedDivisions) : RootTiming{14, 1};
     }
@@ -53,15 +57,15 @@ class LayerNormUnit final : public Unit {
                 quant::layer_norm_row(operation<quant::LayerNormOp>(segment.main), input->row(row).data(), output->row(row).data(), 1);
             }
         }
-        const auto form = run_.plan->root;
-        const auto taken = [&](quant::Root root) {
-            return cycles(command.rows.size(), command.cols.size(), run_.hardware->layernorm_lanes, timing(root), conflicts);
+        const auto taken = [&](const RootTiming& root) {
+            return cycles(command.rows.size(), command.cols.size(), run_.hardware->layernorm_lanes, root, conflicts);
         };
-        if (form != quant::Root::seeded) {
-            run_.count("root_divide", in_bits, out_bits, command.rows.size() * timing(form).interval);
-            run_.count("root_wait", in_bits, out_bits, taken(form) - taken(quant::Root::seeded));
+        const auto root = timing(run_.plan->root, run_.hardware->layernorm_dividers);
+        if (run_.plan->root != quant::Root::seeded) {
+            run_.count("root_divide", in_bits, out_bits, command.rows.size() * root.interval);
+            run_.count("root_wait", in_bits, out_bits, taken(root) - taken(timing(quant::Root::seeded, 1)));
         }
-        return occupy(taken(form), end);
+        return occupy(taken(root), end);
     }
 };
 

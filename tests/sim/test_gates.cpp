@@ -57,11 +57,13 @@ TEST_CASE("One row of LayerNorm takes load, two passes, root and store, to the c
 }
 
 TEST_CASE("A root by division comes as many cycles later, and holds the rows behind it", "[sim]") {
-    const auto run = [](std::int64_t rows, quant::Nonlinear form) {
+    const auto run = [](std::int64_t rows, quant::Nonlinear form, int dividers = 1) {
+        auto design = gate_design();
+        design.layernorm_dividers = dividers;
         const auto graph = normalised_rows(rows, 32);
         quant::Settings settings;
         settings.nonlinear = form;
-        return simulate(graph, quant::make_plan(graph, settings), gate_design()).segments.at(0);
+        return simulate(graph, quant::make_plan(graph, settings), design).segments.at(0);
     };
     const auto busy = [](const SegmentStats& stats) { return stats.units[static_cast<std::size_t>(UnitId::layernorm_unit)].busy_cycles; };
     // Two cycles to normalise, 33 a step, 32 for the reciprocal: 6 steps and 10.
@@ -74,9 +76,14 @@ TEST_CASE("A root by division comes as many cycles later, and holds the rows beh
     CHECK(waiting.operations.at({"root_wait", 16, 16}) == busy(waiting) - busy(flowing));
     CHECK(flowing.operations.count({"root_divide", 16, 16}) == 0);
     // Five rows of a tile, two cycles a stage, or 500 where the root is the shorter one.
-    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::seeded)) == 2 + 14 + 5 * 2);
-    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated)) == 2 + ivit + 2 + 4 * ivit);
-    CHECK(LayerNormUnit::cycles(5, 1000, 2, LayerNormUnit::timing(quant::Root::newton), 3) == 500 + ibert + 5 * 503);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::seeded, 1)) == 2 + 14 + 5 * 2);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 1)) == 2 + ivit + 2 + 4 * ivit);
+    CHECK(LayerNormUnit::cycles(5, 1000, 2, LayerNormUnit::timing(quant::Root::newton, 1), 3) == 500 + ibert + 5 * 503);
+    // Three dividers: a row every third of the time, rounded up; the first takes as long.
+    CHECK(run(1, quant::Nonlinear::ivit, 3).cycles == run(1, quant::Nonlinear::ivit).cycles);
+    CHECK(run(400, quant::Nonlinear::ivit, 3).operations.at({"root_divide", 16, 16}) == 400 * 122);
+    CHECK(run(400, quant::Nonlinear::ivit, 3).cycles < waiting.cycles);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 3)) == 2 + ivit + 2 + 4 * 122);
 }
 
 TEST_CASE("An exponential by polynomial takes three cycles more than one by table, by shift three less, none where codes take none") {

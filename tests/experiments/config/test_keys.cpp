@@ -341,6 +341,7 @@ TEST_CASE("Every key of the contract is in the table") {
                                         "hw.buffers.score_kib",
                                         "hw.softmax.lanes",
                                         "hw.layernorm.lanes",
+                                        "hw.layernorm.dividers",
                                         "hw.gelu.lanes",
                                         "hw.dram.gb_per_s",
                                         "hw.dram.channels",

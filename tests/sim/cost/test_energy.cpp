@@ -62,13 +62,13 @@ TEST_CASE("Shift-add lanes burn in the cycles they work, the multipliers in the 
     CHECK(array_energy(busy(8, 3)) == Approx(5 * multiplying + 3 * shifting));
 }
 
-TEST_CASE("Rows that wait for a root by division cost its divider alone") {
+TEST_CASE("Rows that wait for a root by division cost its dividers alone") {
     Device device;
     device.family = "versal";
     device.dram_kind = "ddr4";
     auto used = resources();
     used.units.push_back({.unit = "layernorm_unit", .lut = exactly(80), .ff = {}, .dsp = {}, .bram36 = {}, .uram = {}});
-    used.units.push_back({.unit = kRootDivider, .lut = exactly(16), .ff = exactly(4), .dsp = {}, .bram36 = {}, .uram = {}});
+    used.units.push_back({.unit = kRootDividers, .lut = exactly(16), .ff = exactly(4), .dsp = {}, .bram36 = {}, .uram = {}});
     SegmentStats stats;
     stats.units[static_cast<std::size_t>(UnitId::layernorm_unit)].busy_cycles = 100;
     const auto energy = [&] { return segment_energy(stats, used, device, costs()).vector_units.value; };

@@ -32,7 +32,7 @@ Used used(quant::Nonlinear form, const std::string& name) {
     Design design;
     design.device.dsp_generation = "dsp48e2";
     design.clock_mhz = 100, design.dram.gb_per_s = 1;
-    design.softmax_lanes = 3, design.layernorm_lanes = 5;
+    design.softmax_lanes = 3, design.layernorm_lanes = 5, design.layernorm_dividers = 7;
     for (const auto& unit : estimate_resources(resolve(design, plan), design, plan, numbered_costs()).units) {
         if (unit.unit == name) return {unit.dsp.value, unit.lut.value, unit.ff.value};
     }
@@ -51,16 +51,16 @@ TEST_CASE("A softmax lane has the exponential of its form beside what all forms 
     }
 }
 
-TEST_CASE("A norm has the products of its root, or one divider") {
+TEST_CASE("A norm has the products of its root, or its dividers") {
     const auto costs = numbered_costs();
     const auto lanes = used(quant::Nonlinear::table, "layernorm_unit");
     CHECK(lanes.dsp == 5 * costs.at("layernorm.dsp").value + costs.at("layernorm.shared_dsp").value);
     CHECK(lanes.lut == 5 * costs.at("layernorm.lut").value + costs.at("layernorm.shared_lut").value);
-    CHECK(used(quant::Nonlinear::table, kRootDivider).lut == 0);
+    CHECK(used(quant::Nonlinear::table, kRootDividers).lut == 0);
     for (const auto form : {quant::Nonlinear::ibert, quant::Nonlinear::ivit}) {
         CHECK(used(form, "layernorm_unit").dsp == 5 * costs.at("layernorm.dsp").value);
         CHECK(used(form, "layernorm_unit").lut == 5 * costs.at("layernorm.lut").value);
-        CHECK(used(form, kRootDivider).lut == costs.at("layernorm.divider_lut").value);
-        CHECK(used(form, kRootDivider).ff == costs.at("layernorm.divider_ff").value);
+        CHECK(used(form, kRootDividers).lut == costs.at("layernorm.normalise_lut").value + 7 * costs.at("layernorm.divider_lut").value);
+        CHECK(used(form, kRootDividers).ff == 7 * costs.at("layernorm.divider_ff").value);
     }
 }
