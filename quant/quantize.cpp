@@ -61,13 +61,14 @@ class Lowering {
     Lowering(const Graph& graph, const Observed& observed, const Settings& settings, QuantizedGraph& target)
         : graph_(graph), weights_(observed.weights), settings_(settings), ranges_(observed.ranges), padding_(observed.padding), target_(target) {}
 
-    void run() {
+    void run(const models::ReportProgress& report) {
         for (const auto& node : graph_.nodes()) {
             try {
                 target_.operations.emplace(node.name, std::visit([&](const auto& op) -> Operation { return lower(node, op); }, node.op));
             } catch (const SettingsError& error) {
                 throw SettingsError(fmt::format("{}: {}", node.name, error.what()));
             }
+            models::report_step(report, target_.operations.size(), graph_.nodes().size());
         }
     }
 
@@ -437,14 +438,15 @@ class Lowering {
 }  // namespace
 
 QuantizedGraph quantize(const models::SamConfig& config, const Graph& graph, const models::Weights& weights, const Settings& settings,
-                        Ranges ranges) {
+                        Ranges ranges, const models::ReportProgress& report) {
+    constexpr double kScalesShare = 0.3;  // of the time, about
     QuantizedGraph target{.config = config, .settings = settings, .plan = make_plan(graph, settings)};
     Observed observed{weights, std::move(ranges)};
     if (settings.smooth) smooth_norms(graph, *settings.smooth, observed);
     if (settings.reparam) reparameterise_norms(graph, settings, target.plan, observed);
     if (settings.big) fold_bimodal_keys(graph, observed);
-    settle_scales(graph, observed.weights, settings, observed.ranges, target);
-    Lowering(graph, observed, settings, target).run();
+    settle_scales(graph, observed.weights, settings, observed.ranges, target, models::part_of(report, 0, kScalesShare));
+    Lowering(graph, observed, settings, target).run(models::part_of(report, kScalesShare, 1));
     return target;
 }
 

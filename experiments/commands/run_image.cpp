@@ -82,7 +82,7 @@ std::string predicted_latency(const Grid& grid, std::int64_t index, const TaskSe
     if (const auto* timing = find(tasks, TaskKind::timing); timing != nullptr && !cache.empty()) {
         auto& result = results[timing->key];
         try {
-            result.value = task_set.run_task(*timing, grid, cache);
+            result.value = task_set.run_task(*timing, grid, cache, {});
             result.ok = true;
         } catch (const models::InputError& error) {
             result.reason = error.what();

@@ -171,6 +171,7 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
         return kInterruptedExitCode;
     }
     const int code = exit_code_of(results);
+    if (code == kInternalError && summary.only_refusals) return kRejected;
     // That no point of a part is feasible says nothing about the whole.
     return code == kNoFeasiblePoint && !options.shard.is_whole() ? kDone : code;
 }

@@ -85,11 +85,13 @@ struct Asked {
 ///           every prompt in order. `suffix`: of the columns that warnings speak of
 /// Returns   what MaskScores and DetectionScores say
 template <class Encode, class Predict, class Take>
-nlohmann::json walk(const models::EvaluationSet& set, const DataSettings& data, std::string_view suffix, const Encode& encode, const Predict& predict, const Take& take) {
+nlohmann::json walk(const models::EvaluationSet& set, const DataSettings& data, std::string_view suffix, const models::ReportProgress& report, const Encode& encode,
+                    const Predict& predict, const Take& take) {
     MaskScores scores(data.boundary ? MaskScores::Boundaries::measure : MaskScores::Boundaries::skip);
     DetectionScores detections(set, data);
     const auto answer_of = [](const auto& prediction) { return Answer{.mask = prediction.mask(0), .iou = prediction.iou.empty() ? 0.0 : prediction.iou[0]}; };
     for (int index = 0; index < set.size(); ++index) {
+        models::report_step(report, static_cast<std::size_t>(index), static_cast<std::size_t>(set.size()));
         const auto item = set.image(index);
         if (item.prompts.empty() && item.detections.empty()) {  // its regions were missed: nothing to encode it for
             detections.add(item, {});
@@ -150,11 +152,11 @@ void warn(nlohmann::json& result, const std::vector<std::string>& sentences) {
 
 }  // namespace
 
-Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data) {
+Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data, const models::ReportProgress& report) {
     models::Predictor predictor(model.config, *model.weights);
     ReferenceAnswers answers;
     auto accuracy = walk(
-        set, data, "_fp32", [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
+        set, data, "_fp32", report, [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
         [&](const models::EncodedImage& encoded, const models::EvaluationImage&, const models::Prompt& prompt) { return predictor.predict(encoded, prompt); },
         [&](const Asked&, const models::Prediction& prediction, const models::Mask& mask, double iou) {
             answers.masks.push_back(mask);
@@ -195,7 +197,7 @@ ReferenceAnswers load_answers(const std::filesystem::path& path) {
 }
 
 nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
-                                  const ReferenceAnswers& answers, const DataSettings& data) {
+                                  const ReferenceAnswers& answers, const DataSettings& data, const models::ReportProgress& report) {
     quant::IntegerPredictor predictor(quantized);
     AgainstReference comparison(answers);
     Saturation saturation;
@@ -224,7 +226,7 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
         trace.reset();
         comparison.add(asked, mask, iou, [&](std::size_t i) { return step * prediction.low_res_logits[i]; });
     };
-    auto result = walk(set, data, {}, encode, predict, take);
+    auto result = walk(set, data, {}, report, encode, predict, take);
     comparison.put_into(result);
     result["overflow_count"] = predictor.num_overflows();
     result["saturation_pct"] = saturation.words ? 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words) : 0.0;
@@ -234,11 +236,11 @@ nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::Quantiz
 }
 
 nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
-                                       const ReferenceAnswers& answers, const DataSettings& data) {
+                                       const ReferenceAnswers& answers, const DataSettings& data, const models::ReportProgress& report) {
     quant::compat::Predictor predictor(model.config, fake);
     AgainstReference comparison(answers);
     auto result = walk(
-        set, data, {}, [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
+        set, data, {}, report, [&](int, const models::EvaluationImage& item) { return predictor.encode(item.image); },
         [&](const models::EncodedImage& encoded, const models::EvaluationImage&, const models::Prompt& prompt) { return predictor.predict(encoded, prompt); },
         [&](const Asked& asked, const models::Prediction& prediction, const models::Mask& mask, double iou) {
             comparison.add(asked, mask, iou, [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); });

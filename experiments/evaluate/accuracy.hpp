@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/evaluate/model.hpp"
+#include "models/progress.hpp"
 #include "quant/calibration/observer.hpp"
 #include "quant/compat/predictor.hpp"
 #include "quant/quantized_graph.hpp"
@@ -28,7 +29,8 @@ struct Reference {
     ReferenceAnswers answers;
     nlohmann::json accuracy;
 };
-[[nodiscard]] Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data);
+[[nodiscard]] Reference evaluate_reference(const LoadedModel& model, const models::EvaluationSet& set, const DataSettings& data,
+                                           const models::ReportProgress& report = {});
 
 void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& path);
 /// Throws CheckpointError for a broken file.
@@ -40,10 +42,10 @@ void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& 
 ///           layers: SQNR of every contraction's output on the first picture and prompt; saturation_pct: share of words of the operand
 ///           and residual values of that picture that lie at an end of their format; samples: the answers to the set's samples (samples.hpp)
 [[nodiscard]] nlohmann::json quantized_accuracy(const LoadedModel& model, const quant::QuantizedGraph& quantized, const models::EvaluationSet& set,
-                                                const ReferenceAnswers& answers, const DataSettings& data);
+                                                const ReferenceAnswers& answers, const DataSettings& data, const models::ReportProgress& report = {});
 
 /// The same of a fake-quantized model, without what only integers have: layers, saturation, overflows.
 [[nodiscard]] nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
-                                                     const ReferenceAnswers& answers, const DataSettings& data);
+                                                     const ReferenceAnswers& answers, const DataSettings& data, const models::ReportProgress& report = {});
 
 }  // namespace prelude::experiments

@@ -95,9 +95,9 @@ fs::path answers_file(const fs::path& cache, const std::string& key) { return ca
 
 fs::path quantized_file(const fs::path& cache, const std::string& key) { return cache / (key + ".qgraph.safetensors"); }
 
-quant::QuantizedGraph quantize_point(const Outline& point, const LoadedModel& model, const fs::path& cache) {
+quant::QuantizedGraph quantize_point(const Outline& point, const LoadedModel& model, const fs::path& cache, const models::ReportProgress& report = {}) {
     return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant,
-                           quant::load_ranges(ranges_file(cache, point.keys.ranges)));
+                           quant::load_ranges(ranges_file(cache, point.keys.ranges)), report);
 }
 
 /// The integers of a point: those a sweep's task left, outside a sweep made from cached ranges.
@@ -106,37 +106,39 @@ quant::QuantizedGraph quantized_graph(const Outline& point, const LoadedModel& m
     return fs::exists(file) ? quant::load(file) : quantize_point(point, model, cache);
 }
 
-json run_reference(const Outline& point, const fs::path& cache) {
+json run_reference(const Outline& point, const fs::path& cache, const models::ReportProgress& report) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
-    auto [answers, accuracy] = evaluate_reference(model, *set, point.settings.data);
+    auto [answers, accuracy] = evaluate_reference(model, *set, point.settings.data, report);
     save_answers(answers, answers_file(cache, point.keys.reference));
     save_samples(samples_of(*set, answers), samples_file(cache, point.keys.reference));
     return std::move(accuracy);
 }
 
-json run_ranges(const Outline& point, const fs::path& cache) {
+json run_ranges(const Outline& point, const fs::path& cache, const models::ReportProgress& report) {
     const auto model = load_model(point.settings.model);
     models::Predictor predictor(model.config, *model.weights);
     const auto set = calibration_set(point.settings, model.config);
-    quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant), ranges_file(cache, point.keys.ranges));
+    quant::save_ranges(quant::calibrate(predictor, *set, point.settings.quant, report), ranges_file(cache, point.keys.ranges));
     return {{"num_images", set->size()}};
 }
 
-json run_quantized(const Outline& point, const fs::path& cache) {
-    const auto quantized = quantize_point(point, load_model(point.settings.model), cache);
+json run_quantized(const Outline& point, const fs::path& cache, const models::ReportProgress& report) {
+    const auto quantized = quantize_point(point, load_model(point.settings.model), cache, report);
     quant::save(quantized, quantized_file(cache, point.keys.quantized));
     return {{"warnings", quantized.warnings}};
 }
 
-json run_accuracy(const Outline& point, const fs::path& cache) {
+json run_accuracy(const Outline& point, const fs::path& cache, const models::ReportProgress& report) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
     const auto answers = load_answers(answers_file(cache, point.keys.reference));
-    if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers, point.settings.data);
+    if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers, point.settings.data, report);
+    constexpr double kCalibrationShare = 0.3;  // of the time, about
     // Searches need the pictures themselves and belong to this point alone: nothing of the calibration is kept.
-    const auto fake = quant::compat::calibrate(model.config, *model.weights, *calibration_set(point.settings, model.config), point.settings.quant);
-    return fake_quantized_accuracy(model, fake, *set, answers, point.settings.data);
+    const auto fake = quant::compat::calibrate(model.config, *model.weights, *calibration_set(point.settings, model.config), point.settings.quant,
+                                               models::part_of(report, 0, kCalibrationShare));
+    return fake_quantized_accuracy(model, fake, *set, answers, point.settings.data, models::part_of(report, kCalibrationShare, 1));
 }
 
 /// The point's design with the formats calibration settled, where there are weights.
@@ -194,13 +196,13 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     return tasks;
 }
 
-json run_task(const Task& task, const Grid& grid, const fs::path& cache) {
+json run_task(const Task& task, const Grid& grid, const fs::path& cache, const models::ReportProgress& report) {
     const auto point = outline(grid, task.combination);
     switch (task.kind) {
-        case TaskKind::reference: return run_reference(point, cache);
-        case TaskKind::ranges: return run_ranges(point, cache);
-        case TaskKind::quantized: return run_quantized(point, cache);
-        case TaskKind::accuracy: return run_accuracy(point, cache);
+        case TaskKind::reference: return run_reference(point, cache, report);
+        case TaskKind::ranges: return run_ranges(point, cache, report);
+        case TaskKind::quantized: return run_quantized(point, cache, report);
+        case TaskKind::accuracy: return run_accuracy(point, cache, report);
         case TaskKind::timing: return run_timing(point, cache);
         case TaskKind::bit_check: return run_bit_check(point, cache);
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "experiments/sweep/grid.hpp"
+#include "models/progress.hpp"
 
 namespace prelude::experiments {
 
@@ -40,7 +41,8 @@ struct Task {
 
 /// Computes one task; called in a forked child. Bulk results (logits, ranges) go to `cache / key.*`, atomically; the rest is returned.
 /// Throws    models::InputError, quant::SettingsError, ConfigError: the point failed and the message is its reason
-[[nodiscard]] nlohmann::json run_task(const Task& task, const Grid& grid, const std::filesystem::path& cache);
+[[nodiscard]] nlohmann::json run_task(const Task& task, const Grid& grid, const std::filesystem::path& cache,
+                                      const models::ReportProgress& report = {});
 
 /// Where a ranges task leaves the calibrated ranges (quant::load_ranges).
 [[nodiscard]] inline std::filesystem::path ranges_file(const std::filesystem::path& cache, std::string_view key) {

@@ -31,16 +31,26 @@ void Estimate::drop(const std::string& kind) {
     if (entry.open > 0) --entry.open;
 }
 
-double Estimate::seconds_left() const {
-    double all_seconds = 0;
+double Estimate::seconds_left(std::span<const Running> running) const {
+    constexpr double kTelling = 0.02;  // less of a task says little of the rest
+    auto kinds = kinds_;
+    double left = 0, all_seconds = 0;
+    for (const auto& task : running) {
+        if (task.share < kTelling) continue;
+        auto& kind = kinds[task.kind];
+        const double whole = task.seconds / task.share;
+        left += whole - task.seconds;
+        if (kind.open > 0) --kind.open;
+        ++kind.done;
+        kind.seconds += whole;
+    }
     std::size_t all_done = 0;
-    for (const auto& [name, kind] : kinds_) {
+    for (const auto& [name, kind] : kinds) {
         all_seconds += kind.seconds;
         all_done += kind.done;
     }
     if (all_done == 0) return -1;
-    double left = 0;
-    for (const auto& [name, kind] : kinds_) {
+    for (const auto& [name, kind] : kinds) {
         const double mean = kind.done > 0 ? kind.seconds / static_cast<double>(kind.done) : all_seconds / static_cast<double>(all_done);
         left += mean * static_cast<double>(kind.open);
     }
@@ -62,12 +72,12 @@ Progress::~Progress() {
     clear();
 }
 
-void Progress::show(std::size_t num_done, std::size_t num_failed, double seconds_left, const std::string& what) {
+void Progress::show(std::size_t num_done, std::size_t num_failed, double seconds_left, const std::string& what, double share_running) {
     if (options_.quiet || num_tasks_ == 0) return;
     const auto now = Clock::now();
     const bool last = num_done >= num_tasks_;
     if (!last && drawn_ && now - shown_ < (options_.terminal ? Clock::duration(kRedraw) : Clock::duration(kLineInterval))) return;
-    if (!options_.terminal && !last && !drawn_ && num_done == 0) return;  // nothing to say yet
+    if (!options_.terminal && !last && !drawn_ && num_done == 0 && seconds_left < 0) return;  // nothing to say yet
     shown_ = now;
     drawn_ = true;
 
@@ -86,7 +96,8 @@ void Progress::show(std::size_t num_done, std::size_t num_failed, double seconds
     }
     if (!what.empty() && !last) text += "  " + what;
     const int bar = std::clamp(options_.width - 3 - static_cast<int>(text.size()), 0, kMaxBar);
-    const auto filled = static_cast<std::size_t>(bar) * num_done / num_tasks_;
+    const auto share = std::min(1.0, (static_cast<double>(num_done) + share_running) / static_cast<double>(num_tasks_));
+    const auto filled = static_cast<std::size_t>(bar * share);
     if (bar > 4) text = "[" + std::string(filled, '#') + std::string(static_cast<std::size_t>(bar) - filled, '.') + "] " + text;
     text.resize(std::min(text.size(), static_cast<std::size_t>(std::max(1, options_.width - 1))));
     std::fputs(fmt::format("\r\x1b[K{}", text).c_str(), stderr);

@@ -6,13 +6,14 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 
 namespace prelude::experiments {
 
 /// Guesses the time that is left from what tasks of the same kind took.
 ///
-/// Limits   nothing is guessed before the first task has finished; kinds not met yet count as the mean of the others
+/// Limits   nothing is guessed before the first task has finished or told how far it is; kinds not met yet count as the mean of the others
 class Estimate {
   public:
     explicit Estimate(int num_workers) : num_workers_(num_workers) {}
@@ -20,8 +21,14 @@ class Estimate {
     void took(const std::string& kind, double seconds);
     /// Will not be computed after all.
     void drop(const std::string& kind);
-    /// Negative when nothing is known.
-    [[nodiscard]] double seconds_left() const;
+    /// A task under way.
+    struct Running {
+        std::string kind;
+        double seconds = 0;  ///< since its start
+        double share = 0;    ///< done, as it says; 0: it has not said
+    };
+    /// What runs and says how far it is, is believed. Negative when nothing is known.
+    [[nodiscard]] double seconds_left(std::span<const Running> running = {}) const;
 
   private:
     struct Kind {
@@ -47,8 +54,8 @@ class Progress {
     Progress& operator=(const Progress&) = delete;
     ~Progress();
 
-    /// `what` names a task that runs or has just ended.
-    void show(std::size_t num_done, std::size_t num_failed, double seconds_left, const std::string& what);
+    /// `what` names a task that runs or has just ended; `share_running`: of the tasks that run, how much is done, added up.
+    void show(std::size_t num_done, std::size_t num_failed, double seconds_left, const std::string& what, double share_running = 0);
     /// A line of text that stays, above the bar.
     void note(const std::string& line);
     /// Takes the bar off the screen.

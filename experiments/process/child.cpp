@@ -11,12 +11,16 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+
+#include "models/error.hpp"
 
 namespace prelude::experiments {
 
@@ -53,12 +57,35 @@ void volunteer_for_out_of_memory() noexcept {
     if (file) static_cast<void>(write_all(file.get(), "500"));
 }
 
-Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work) {
+/// Sends how far the job is, a few times a second at most.
+class ProgressSender {
+  public:
+    ProgressSender(int descriptor, std::uint64_t id) : descriptor_(descriptor), id_(id) {}
+
+    void operator()(double share) {
+        constexpr auto kInterval = std::chrono::milliseconds(200);
+        const auto now = std::chrono::steady_clock::now();
+        const auto thousandths = static_cast<int>(std::clamp(share, 0.0, 1.0) * 1000);
+        if (thousandths <= sent_ || (sent_ >= 0 && now - when_ < kInterval)) return;
+        sent_ = thousandths, when_ = now;
+        static_cast<void>(write_all(descriptor_, encode({Frame::Kind::progress, id_, std::to_string(thousandths)})));
+    }
+
+  private:
+    int descriptor_;
+    std::uint64_t id_;
+    int sent_ = -1;
+    std::chrono::steady_clock::time_point when_{};
+};
+
+Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work, const models::ReportProgress& report) {
     try {
-        auto value = work(job);
+        auto value = work(job, report);
         if (value.size() > kMaxPayloadBytes)
             return {Frame::Kind::failure, id, fmt::format("the result has {} bytes, more than {}", value.size(), kMaxPayloadBytes)};
         return {Frame::Kind::result, id, std::move(value)};
+    } catch (const models::InputError& error) {
+        return {Frame::Kind::refusal, id, std::string(error.what()).substr(0, kMaxPayloadBytes)};
     } catch (const std::exception& error) {
         return {Frame::Kind::failure, id, std::string(error.what()).substr(0, kMaxPayloadBytes)};
     } catch (...) {
@@ -88,7 +115,7 @@ Frame compute(std::uint64_t id, const std::string& job, const Child::Work& work)
     ::omp_set_num_threads(setup.num_threads);                                   // the variable was read when the program started
 #endif
 
-    const auto frame = encode(compute(id, job, work));
+    const auto frame = encode(compute(id, job, work, ProgressSender(result, id)));
     const bool sent = write_all(result, frame);
     std::fflush(nullptr);
     ::_exit(sent ? 0 : 1);
@@ -140,6 +167,7 @@ void Child::read_result() {
             return;
         }
         reader_.feed({buffer.data(), static_cast<std::size_t>(length)});
+        while (auto frame = reader_.next()) (frame->kind == Frame::Kind::progress ? progress_ : last_) = *std::move(frame);
         if (reader_.num_pending_bytes() > kMaxResultBytes) {
             kill_group();
             result_.close();
@@ -174,9 +202,7 @@ std::string Child::last_words() const {
 Frame Child::finish(int wait_status) {
     read();
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
-        auto frame = reader_.next();
-        if (frame && frame->id == id_ && (frame->kind == Frame::Kind::result || frame->kind == Frame::Kind::failure))
-            return *std::move(frame);
+        if (last_ && last_->id == id_ && (last_->kind == Frame::Kind::result || last_->kind == Frame::Kind::refusal || last_->kind == Frame::Kind::failure)) return *std::move(last_);
     }
     std::string reason;
     if (WIFSIGNALED(wait_status)) {

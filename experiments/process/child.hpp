@@ -7,16 +7,19 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "experiments/process/descriptor.hpp"
 #include "experiments/process/frame.hpp"
+#include "models/progress.hpp"
 
 namespace prelude::experiments {
 
 class Child {
   public:
-    using Work = std::function<std::string(const std::string& job)>;
+    using Work = std::function<std::string(const std::string& job, const models::ReportProgress& report)>;
 
     /// What the new process must put right before it works.
     struct Setup {
@@ -37,7 +40,9 @@ class Child {
 
     /// Reads what has arrived, without waiting. A child that sends rubbish or too much is killed.
     void read();
-    /// Call once the process has been reaped: the last frame, `result` or `failure`.
+    /// What it last said of how far it is, once.
+    [[nodiscard]] std::optional<Frame> take_progress() { return std::exchange(progress_, std::nullopt); }
+    /// Call once the process has been reaped: the last frame, `result`, `refusal` or `failure`.
     [[nodiscard]] Frame finish(int wait_status);
     void kill_group() const noexcept;
 
@@ -50,6 +55,7 @@ class Child {
     pid_t process_ = -1;
     Descriptor result_, text_;
     FrameReader reader_;
+    std::optional<Frame> progress_, last_;  ///< last: what came after all progress, `result`, `refusal` or `failure`
     std::string tail_;  ///< the end of what it printed
 };
 

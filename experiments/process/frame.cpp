@@ -49,7 +49,7 @@ std::optional<Frame> FrameReader::next() {
     if (broken_ || num_pending_bytes() < kFrameHeaderBytes) return std::nullopt;
     const auto kind = get<std::uint32_t>(bytes_, begin_ + 4);
     const std::size_t length = get<std::uint32_t>(bytes_, begin_ + 16);
-    if (get<std::uint32_t>(bytes_, begin_) != kMark || kind > static_cast<std::uint32_t>(Frame::Kind::failure) ||
+    if (get<std::uint32_t>(bytes_, begin_) != kMark || kind > static_cast<std::uint32_t>(Frame::Kind::refusal) ||
         length > kMaxPayloadBytes) {
         broken_ = true;
         bytes_.clear();

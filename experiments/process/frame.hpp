@@ -17,6 +17,8 @@ struct Frame {
         started,  ///< launcher to main: process group, in decimal
         result,   ///< the value
         failure,  ///< the reason
+        progress, ///< how much of the job is done, in thousandths
+        refusal,  ///< a failure: what is wrong with the user's input
     };
     Kind kind = Kind::job;
     std::uint64_t id = 0;

@@ -75,7 +75,10 @@ class Server {
             polled.push_back({child.text_descriptor(), POLLIN, 0});
         }
         if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) fail("poll");
-        for (auto& child : children_) child.read();
+        for (auto& child : children_) {
+            child.read();
+            if (auto progress = child.take_progress()) send(*progress);
+        }
         if (polled[0].revents != 0) receive();
         if (polled[1].revents != 0) take_signals();
         reap();
@@ -222,13 +225,25 @@ std::vector<Outcome> Launcher::take_frames() {
             if (group > 1) groups_[frame->id] = group;
             continue;
         }
+        if (frame->kind == Frame::Kind::progress) {
+            int thousandths = 0;
+            std::from_chars(frame->payload.data(), frame->payload.data() + frame->payload.size(), thousandths);
+            shares_[frame->id] = std::clamp(thousandths / 1000.0, 0.0, 1.0);
+            continue;
+        }
         groups_.erase(frame->id);
+        shares_.erase(frame->id);
         const bool ok = frame->kind == Frame::Kind::result;
-        Outcome outcome{frame->id, ok, {}, {}};
+        Outcome outcome{.id = frame->id, .ok = ok, .value = {}, .refused = frame->kind == Frame::Kind::refusal, .reason = {}};
         (ok ? outcome.value : outcome.reason) = std::move(frame->payload);
         outcomes.push_back(std::move(outcome));
     }
     return outcomes;
+}
+
+double Launcher::share_done(std::uint64_t id) const {
+    const auto found = shares_.find(id);
+    return found == shares_.end() ? 0.0 : found->second;
 }
 
 void Launcher::lost() {

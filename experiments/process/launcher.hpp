@@ -16,6 +16,7 @@
 
 #include "experiments/process/descriptor.hpp"
 #include "experiments/process/frame.hpp"
+#include "models/progress.hpp"
 
 namespace prelude::experiments {
 
@@ -24,6 +25,7 @@ struct Outcome {
     std::uint64_t id = 0;
     bool ok = false;
     std::string value;   ///< what the work returned, at most kMaxPayloadBytes
+    bool refused = false;  ///< no value, because of the user's input
     std::string reason;  ///< why there is no value: the message of an exception, or how the process ended
 };
 
@@ -43,7 +45,7 @@ class LauncherLost final : public std::runtime_error {
 ///   - Ctrl-C does not reach launcher and children (they are process groups of their own): stopping is the caller's decision.
 class Launcher {
   public:
-    using Work = std::function<std::string(const std::string& job)>;
+    using Work = std::function<std::string(const std::string& job, const models::ReportProgress& report)>;
 
     struct Options {
         int num_workers = 1;
@@ -61,6 +63,9 @@ class Launcher {
     /// Throws    LauncherLost
     [[nodiscard]] std::vector<Outcome> wait(std::chrono::milliseconds timeout, int wake = -1);
 
+    /// How much of a job that runs is done, as far as it has said; 0 before.
+    [[nodiscard]] double share_done(std::uint64_t id) const;
+
     /// Kills what runs and waits until the launcher has ended. Nothing else may be called afterwards.
     void stop() noexcept;
 
@@ -74,6 +79,7 @@ class Launcher {
     Descriptor socket_;
     FrameReader reader_;
     std::map<std::uint64_t, pid_t> groups_;  ///< of jobs that run, to be killed if the launcher is lost
+    std::map<std::uint64_t, double> shares_; ///< of jobs that run, what they said is done
 };
 
 /// Cores this process may use.

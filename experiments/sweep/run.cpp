@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <map>
 #include <unordered_set>
 
 #include "experiments/output/progress.hpp"
@@ -24,12 +25,13 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPatience(250);  ///< between redraws of the progress bar
 
 /// In the child: one task, and the record of it that travels back.
-std::string compute(const Plan& plan, const Grid& grid, const TaskSet& task_set, const fs::path& cache, const std::string& job) {
+std::string compute(const Plan& plan, const Grid& grid, const TaskSet& task_set, const fs::path& cache, const std::string& job,
+                    const models::ReportProgress& report) {
     std::size_t position = 0;
     std::from_chars(job.data(), job.data() + job.size(), position);
     const auto& task = plan.tasks.at(position);
     const auto start = Clock::now();
-    auto value = task_set.run_task(task, grid, cache);
+    auto value = task_set.run_task(task, grid, cache, report);
     auto files = json::array();
     for (const auto& file : files_of(cache, task.key)) files.push_back({file.name, file.num_bytes, file.sha256});
     const json record = {
@@ -86,12 +88,11 @@ class Sweep {
         begin();
         num_tasks_ = schedule_.num_open();
         while (!is_over()) {
-            while (num_running_ < static_cast<std::size_t>(options_.num_jobs)) {
+            while (running_.size() < static_cast<std::size_t>(options_.num_jobs)) {
                 const auto task = schedule_.start_next();
                 if (!task) break;
                 launcher_.submit(*task, std::to_string(*task));
-                ++num_running_;
-                running_ = std::string(name_of(plan_.tasks[*task].kind));
+                running_.emplace(*task, Clock::now());
             }
             show_progress();
             take(launcher_.wait(kPatience, interrupt_.descriptor()));
@@ -167,7 +168,7 @@ class Sweep {
         const auto position = static_cast<std::uint32_t>(outcome.id);
         const auto& task = plan_.tasks.at(position);
         auto& kind = kind_of(position);
-        --num_running_;
+        running_.erase(position);
         const auto stored = record_of(outcome, task);
         store_.put_task(task.key, stored);
         kind.seconds += stored.seconds;
@@ -178,6 +179,7 @@ class Sweep {
             settle(position);
             return;
         }
+        summary_.only_refusals = (num_failed_ == 0 || summary_.only_refusals) && outcome.refused;
         const auto failed = schedule_.fail(position, fmt::format("{}: {}", name_of(task.kind), stored.result.reason));
         for (const auto lost : failed) {
             ++kind_of(lost).failed;
@@ -221,7 +223,17 @@ class Sweep {
 
     void show_progress() {
         if (num_tasks_ == 0) return;
-        progress_.show(num_tasks_ - schedule_.num_open(), num_failed_, estimate_.seconds_left(), running_);
+        std::vector<Estimate::Running> running;
+        std::string what;
+        double share = 0;
+        for (const auto& [task, start] : running_) {
+            const std::string kind(name_of(plan_.tasks[task].kind));
+            running.push_back({kind, std::chrono::duration<double>(Clock::now() - start).count(), launcher_.share_done(task)});
+            share += running.back().share;
+            if (running.back().share > 0) what += fmt::format("{}{} {:.0f} %", what.empty() ? "" : ", ", kind, 100 * running.back().share);
+            else what += (what.empty() ? "" : ", ") + kind;
+        }
+        progress_.show(num_tasks_ - schedule_.num_open(), num_failed_, estimate_.seconds_left(running), what, share);
     }
 
     const Plan& plan_;
@@ -238,8 +250,8 @@ class Sweep {
     std::vector<std::vector<std::uint32_t>> points_of_;  ///< by task: the points that wait for it
     std::vector<std::uint32_t> missing_;                 ///< by point: tasks not yet known
     Progress progress_;
-    std::size_t num_tasks_ = 0, num_running_ = 0, num_failed_ = 0;
-    std::string running_;
+    std::size_t num_tasks_ = 0, num_failed_ = 0;
+    std::map<std::uint32_t, Clock::time_point> running_;  ///< tasks and when they were submitted
 };
 
 }  // namespace
@@ -253,7 +265,8 @@ SweepSummary run_sweep(const Grid& grid, const TaskSet& task_set, const SweepInf
     const auto plan = make_plan(grid, task_set, options.shard);
     const auto cache = options.out / "cache";
     const int num_threads = std::max(1, num_cores() / options.num_jobs);
-    Launcher launcher([&](const std::string& job) { return compute(plan, grid, task_set, cache, job); }, {options.num_jobs, num_threads});
+    Launcher launcher([&](const std::string& job, const models::ReportProgress& report) { return compute(plan, grid, task_set, cache, job, report); },
+                      {options.num_jobs, num_threads});
     Store store(store_path(options.out, options.shard), options.fresh ? Store::Opening::fresh : Store::Opening::resume);
     if (options.fresh && options.shard.is_whole()) clear_cache(cache);
     if (options.shard.is_whole()) remove_leftovers(options.out, std::chrono::seconds(0));  // whoever writes there holds the lock

@@ -14,7 +14,7 @@ namespace prelude::experiments {
 ///   - `run_task` is called in a forked child and may fork.
 struct TaskSet {
     std::function<std::vector<Task>(const Grid& grid, std::int64_t index)> tasks_of;
-    std::function<nlohmann::json(const Task& task, const Grid& grid, const std::filesystem::path& cache)> run_task;
+    std::function<nlohmann::json(const Task& task, const Grid& grid, const std::filesystem::path& cache, const models::ReportProgress& report)> run_task;
     std::function<Row(const Grid& grid, std::int64_t index, const TaskResults& results)> make_row;
     std::vector<std::string> layer_columns;
 };

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/calibration/calibrate.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "models/checkpoint/safetensors.hpp"
 #include "quant/calibration/probability_search.hpp"
 #include "quant/calibration/transforms.hpp"
+#include "quant/format_plan.hpp"
 
 namespace prelude::quant {
 
@@ -11,6 +16,15 @@ namespace {
 
 /// Weights are rounded or conditioned by what sampled inputs of their layer say.
 bool needs_layer_rows(const Settings& settings) noexcept { return settings.weight_rounding != WeightRounding::nearest || settings.acnr; }
+
+/// One value that is not finite spoils all that follow it: the first few are named.
+SettingsError not_finite(const std::vector<std::string>& values, const std::string& image) {
+    constexpr std::size_t kNamed = 5;
+    auto message = fmt::format("calibration picture {}: the float network has values that are NaN or infinite", image);
+    for (std::size_t i = 0; i < std::min(values.size(), kNamed); ++i) message += "\n    " + values[i];
+    if (values.size() > kNamed) message += fmt::format("\n    and {} values after them", values.size() - kNamed);
+    return SettingsError(message);
+}
 
 }  // namespace
 
@@ -22,7 +36,7 @@ std::string sampled_rows(const Settings& settings) {
     return text;
 }
 
-Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings) {
+Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings, const models::ReportProgress& report) {
     // Value ids are the same for every workload of points and boxes: one graph names them all.
     const auto& graph = predictor.executor({}).graph();
     auto rows = needs_layer_rows(settings) ? layer_rows(graph) : hidden_layer_rows(graph);
@@ -38,6 +52,8 @@ Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set,
         const auto encoded = predictor.encode(item.image, hook);
         for (const auto& prompt : item.prompts) (void)predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
         observer.end_image();
+        if (const auto broken = observer.not_finite(); !broken.empty()) throw not_finite(broken, item.name);
+        models::report_step(report, static_cast<std::size_t>(index) + 1, static_cast<std::size_t>(set.size()));
     }
     return observer.ranges(settings.calibration.margin);
 }

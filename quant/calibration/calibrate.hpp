@@ -6,6 +6,7 @@
 
 #include "models/data/evaluation_set.hpp"
 #include "models/predictor.hpp"
+#include "models/progress.hpp"
 #include "quant/calibration/observer.hpp"
 #include "quant/settings.hpp"
 
@@ -17,7 +18,9 @@ namespace prelude::quant {
 /// Runs the FP32 model over a set and collects the range of every value, and a sample of the rows that searches need.
 ///
 /// Meaning   each picture is encoded once and asked for every one of its prompts; the observer closes a picture after its prompts
-[[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings);
+/// Throws    SettingsError naming the first values that are NaN or infinite, and how many of them are
+[[nodiscard]] Ranges calibrate(models::Predictor& predictor, const models::EvaluationSet& set, const Settings& settings,
+                               const models::ReportProgress& report = {});
 
 /// Ranges as a safetensors file (f64 ends, f32 samples), atomic; and back. Throws CheckpointError for a broken file.
 void save_ranges(const Ranges& ranges, const std::filesystem::path& path);

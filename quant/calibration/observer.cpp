@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/calibration/observer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace prelude::quant {
@@ -41,6 +44,14 @@ std::vector<Range> channel_ranges(const models::Value& value, const models::Tens
     return ranges;
 }
 
+/// NaN and infinity have all bits of the exponent set.
+std::int64_t num_not_finite(std::span<const float> values) noexcept {
+    constexpr std::uint32_t kExponent = 0x7f800000;
+    std::uint32_t count = 0;
+    for (const float value : values) count += (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent ? 1 : 0;
+    return count;
+}
+
 }  // namespace
 
 Range ValueRanges::whole() const noexcept {
@@ -51,6 +62,11 @@ Range ValueRanges::whole() const noexcept {
 
 void RangeObserver::observe(const models::Value& value, const models::Tensor& tensor) {
     if (tensor.num_elements() == 0) return;
+    if (const auto count = num_not_finite(tensor.values()); count > 0) {
+        auto found = std::ranges::find(not_finite_, value.name, &NotFinite::name);
+        if (found == not_finite_.end()) found = not_finite_.insert(found, {value.name});
+        found->count += count, found->total += tensor.num_elements();
+    }
     auto& record = records_[value.name];
     auto seen = channel_ranges(value, tensor);
     if (!record.touched || record.image.size() != seen.size()) {
@@ -95,6 +111,12 @@ void RangeObserver::end_image() {
             record.total[c].hi += (record.image[c].hi - record.total[c].hi) * share;
         }
     }
+}
+
+std::vector<std::string> RangeObserver::not_finite() const {
+    std::vector<std::string> sentences;
+    for (const auto& [name, count, total] : not_finite_) sentences.push_back(fmt::format("{}: {} of {} values are not finite", name, count, total));
+    return sentences;
 }
 
 Ranges RangeObserver::ranges(double margin) const {

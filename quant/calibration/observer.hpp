@@ -50,6 +50,8 @@ class RangeObserver {
     void end_image();
     /// All ranges, widened by `margin`.
     [[nodiscard]] Ranges ranges(double margin) const;
+    /// Values that were NaN or infinite: "NAME: COUNT of TOTAL values are not finite", in the order they were first met.
+    [[nodiscard]] std::vector<std::string> not_finite() const;
 
   private:
     struct Record {
@@ -61,7 +63,12 @@ class RangeObserver {
     };
     Observer kind_;
     RowForms row_forms_;
+    struct NotFinite {
+        std::string name;
+        std::int64_t count = 0, total = 0;
+    };
     std::map<std::string, Record, std::less<>> records_;
+    std::vector<NotFinite> not_finite_;
 };
 
 }  // namespace prelude::quant

@@ -40,9 +40,10 @@ class Settler {
     Settler(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target)
         : graph_(graph), weights_(weights), settings_(settings), ranges_(ranges), target_(target), classes_(graph) {}
 
-    void run() {
+    void run(const models::ReportProgress& report) {
         for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
             if (classes_.root(id) == id && !classes_.is_composite(id)) settle(id);
+            models::report_step(report, static_cast<std::size_t>(id) + 1, graph_.values().size());
         }
         for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
             if (classes_.is_composite(id)) compose(id);
@@ -276,8 +277,9 @@ class Settler {
 
 }  // namespace
 
-void settle_scales(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target) {
-    Settler(graph, weights, settings, ranges, target).run();
+void settle_scales(const Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target,
+                   const models::ReportProgress& report) {
+    Settler(graph, weights, settings, ranges, target).run(report);
 }
 
 }  // namespace prelude::quant

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/checkpoint/weights.hpp"
+#include "models/progress.hpp"
 #include "quant/calibration/observer.hpp"
 #include "quant/quantized_graph.hpp"
 
@@ -13,6 +14,7 @@ namespace prelude::quant {
 ///           that holds the range; a projection added to the residual stream takes that addition's grid (never a finer one)
 /// Throws    SettingsError naming the values calibration did not see
 ///           hybrid: the share of range and codes that costs the least at the output of the layer that reads it (quant/calibration/hybrid_search.hpp)
-void settle_scales(const models::Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target);
+void settle_scales(const models::Graph& graph, const models::Weights& weights, const Settings& settings, const Ranges& ranges, QuantizedGraph& target,
+                   const models::ReportProgress& report = {});
 
 }  // namespace prelude::quant

@@ -56,7 +56,8 @@ void quantize_weights(const models::Graph& graph, const Observer& observer, cons
     }
 }
 
-FakeQuantizedModel calibrate(const models::SamConfig& config, models::Weights weights, const models::EvaluationSet& set, const Settings& settings) {
+FakeQuantizedModel calibrate(const models::SamConfig& config, models::Weights weights, const models::EvaluationSet& set, const Settings& settings,
+                             const models::ReportProgress& report) {
     // Value ids are the same for every workload of points and boxes: one graph names them all.
     const auto graph = models::build_sam(config);
     FakeQuantizedModel model{.weights = std::move(weights), .activations = {}, .notes = {}};
@@ -69,6 +70,7 @@ FakeQuantizedModel calibrate(const models::SamConfig& config, models::Weights we
         const auto encoded = predictor.encode(item.image, hook);
         for (const auto& prompt : item.prompts) (void)predictor.predict(encoded, prompt.prompt, models::MaskSelection::single, hook);
         observer.end_image();
+        models::report_step(report, static_cast<std::size_t>(index) + 1, static_cast<std::size_t>(set.size()));
     }
     model.activations = observer.quantizers();
     quantize_weights(graph, observer, settings, model);

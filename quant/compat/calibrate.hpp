@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/data/evaluation_set.hpp"
+#include "models/progress.hpp"
 #include "quant/compat/observer.hpp"
 #include "quant/compat/predictor.hpp"
 #include "quant/settings.hpp"
@@ -17,7 +18,8 @@ namespace prelude::quant::compat {
 ///           big, acnr; others belong to the integer path
 /// Differs   acnr: errors are those of float inputs, quantized, not of inputs that earlier layers have already disturbed
 /// Throws    SettingsError naming what the settings do not fit
-[[nodiscard]] FakeQuantizedModel calibrate(const models::SamConfig& config, models::Weights weights, const models::EvaluationSet& set, const Settings& settings);
+[[nodiscard]] FakeQuantizedModel calibrate(const models::SamConfig& config, models::Weights weights, const models::EvaluationSet& set, const Settings& settings,
+                                           const models::ReportProgress& report = {});
 
 /// Rounds the weights of every layer that the observer's points enter, after the reduction of their condition number if asked for.
 void quantize_weights(const models::Graph& graph, const Observer& observer, const Settings& settings, FakeQuantizedModel& model);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant/engine/attention.hpp"
 
-#include "quant/arithmetic/elementwise.hpp"
 #include "quant/engine/products.hpp"
+#include "quant/engine/relative_rows.hpp"
 #include "quant/engine/softmax_rows.hpp"
 
 namespace prelude::quant {
@@ -12,7 +12,6 @@ namespace {
 /// What a thread works on.
 struct Workspace {
     std::vector<std::int32_t> scores, codes;
-    std::vector<std::int64_t> down, across;
 };
 
 std::span<const std::int32_t> rows_of(const IntTensor& words, std::int64_t first, std::int64_t count) {
@@ -33,7 +32,9 @@ std::optional<IntTensor> run_attention(const AttentionForms& forms, const Attent
 
     std::vector<PlanesRight> packed_keys(static_cast<std::size_t>(batch)), packed_values(static_cast<std::size_t>(batch));
     const SoftmaxRows softmax(forms.softmax);
-    IntTensor out(Shape{batch, rows, outputs});
+    std::optional<RelativeRows> relative;
+    if (forms.relative) relative.emplace(*forms.relative, block);
+    auto out = IntTensor::uninitialised(Shape{batch, rows, outputs});
     const auto blocks = (rows + block - 1) / block;
 #pragma omp parallel
     {
@@ -45,22 +46,13 @@ std::optional<IntTensor> run_attention(const AttentionForms& forms, const Attent
         Workspace own;
         own.scores.resize(static_cast<std::size_t>(block * keys));
         own.codes.resize(own.scores.size());
-        if (forms.relative) {
-            own.down.resize(static_cast<std::size_t>(forms.relative->height));
-            own.across.resize(static_cast<std::size_t>(forms.relative->width));
-        }
 #pragma omp for schedule(dynamic)
         for (std::int64_t task = 0; task < batch * blocks; ++task) {
             const auto b = task / blocks, first = task % blocks * block, count = std::min(block, rows - first), row = b * rows + first;
             score_product->run(rows_of(words.queries, row, count), count, packed_keys[static_cast<std::size_t>(b)], own.scores.data());
+            if (relative) relative->run(rows_of(*words.relative, row, count), first, count, own.scores.data());
             for (std::int64_t i = 0; i < count; ++i) {
-                auto* scores = own.scores.data() + i * keys;
-                if (const auto* relative = forms.relative) {
-                    const auto token = first + i;
-                    relative_position_terms(*relative, words.relative->row(row + i), token / relative->width, token % relative->width, own.down, own.across);
-                    add_relative_terms(scores, own.down, own.across, relative->score_bits);
-                }
-                softmax.run({scores, static_cast<std::size_t>(keys)}, own.codes.data() + i * keys);
+                softmax.run({own.scores.data() + i * keys, static_cast<std::size_t>(keys)}, own.codes.data() + i * keys);
             }
             value_product->run({own.codes.data(), static_cast<std::size_t>(count * keys)}, count, packed_values[static_cast<std::size_t>(b)],
                                out.data() + row * outputs);

@@ -12,6 +12,7 @@
 #include "quant/arithmetic/layernorm.hpp"
 #include "quant/arithmetic/rescale.hpp"
 #include "quant/engine/attention.hpp"
+#include "quant/engine/relative_rows.hpp"
 #include "quant/engine/softmax_rows.hpp"
 
 namespace prelude::quant {
@@ -30,7 +31,7 @@ class NodeRunner {
     using Contractions = std::map<const Contraction*, ContractionRunner>;
 
     NodeRunner(const Graph& graph, const Node& node, Inputs inputs, ProductPath path, Contractions& contractions, std::int64_t& overflows)
-        : graph_(graph), node_(node), in_(inputs), out_(graph.value(node.output).shape), path_(path), contractions_(contractions), overflows_(overflows) {}
+        : graph_(graph), node_(node), in_(inputs), out_(IntTensor::uninitialised(graph.value(node.output).shape)), path_(path), contractions_(contractions), overflows_(overflows) {}
 
     IntTensor take() { return std::move(out_); }
 
@@ -60,15 +61,14 @@ class NodeRunner {
         const auto &scores = *in_[0], &q = *in_[1];
         const auto tokens = form.height * form.width;
         out_ = scores;
-#pragma omp parallel
-        {
-            std::vector<std::int64_t> down(static_cast<std::size_t>(form.height)), across(static_cast<std::size_t>(form.width));
-#pragma omp for
-            for (std::int64_t row = 0; row < scores.shape()[0] * tokens; ++row) {
-                const auto token = row % tokens;
-                relative_position_terms(form, q.row(row), token / form.width, token % form.width, down, across);
-                add_relative_terms(out_.row(row).data(), down, across, form.score_bits);
-            }
+        constexpr std::int64_t kBlock = 64;
+        const RelativeRows relative(form, kBlock, path_);
+        const auto blocks = (tokens + kBlock - 1) / kBlock;
+#pragma omp parallel for schedule(dynamic)
+        for (std::int64_t task = 0; task < scores.shape()[0] * blocks; ++task) {
+            const auto first = task % blocks * kBlock, count = std::min(kBlock, tokens - first), row = task / blocks * tokens + first;
+            const auto queries = q.values().subspan(static_cast<std::size_t>(row * form.head_dim), static_cast<std::size_t>(count * form.head_dim));
+            relative.run(queries, first, count, out_.row(row).data());
         }
     }
 

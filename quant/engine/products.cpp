@@ -15,12 +15,6 @@ namespace {
 constexpr std::size_t kMaxSeparateTerms = 16;
 constexpr int kDoubleBits = 53;
 
-OperandRange range_of(std::span<const std::int32_t> values) {
-    if (values.empty()) return {};
-    const auto [lo, hi] = std::ranges::minmax(values);
-    return {lo, hi};
-}
-
 /// One output at a time by the definition: narrowed accumulators, and constants too wide for the fast paths.
 std::vector<std::int64_t> by_definition(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t& overflows) {
     const auto order = term_order(form);
@@ -361,7 +355,7 @@ void ProductRunner::run(std::span<const std::int32_t> left, std::int64_t count, 
 IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows) {
     WholeProduct whole(form, left, right, path);
     const auto& shape = whole.shape();
-    IntTensor out(Shape{shape.batch, shape.m, shape.n});
+    auto out = IntTensor::uninitialised(Shape{shape.batch, shape.m, shape.n});
     if (const auto runner = path == ProductPath::automatic ? ProductRunner::make(form, shape.m, shape.n, shape.k) : std::nullopt) {
 #pragma omp parallel for schedule(dynamic)
         for (std::int64_t b = 0; b < shape.batch; ++b) {

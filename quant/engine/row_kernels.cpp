@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "quant/arithmetic/rescale.hpp"
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/engine/vectorise.hpp"
 
@@ -74,6 +75,16 @@ void add_saturated(std::int32_t* __restrict scores, std::size_t count, std::int3
     }
 }
 
+PRELUDE_VECTORISED
+void widen_range(const std::int32_t* words, std::size_t count, std::int32_t& least, std::int32_t& largest) {
+    std::int32_t lo = words[0], hi = words[0];
+    for (std::size_t i = 1; i < count; ++i) {
+        lo = words[i] < lo ? words[i] : lo;
+        hi = words[i] > hi ? words[i] : hi;
+    }
+    least = lo, largest = hi;
+}
+
 constexpr std::int64_t kNarrowTerm = std::int64_t{1} << 29;  // three such terms add up within 32 bits
 
 bool is_narrow(std::span<const std::int64_t> terms) noexcept {
@@ -81,6 +92,13 @@ bool is_narrow(std::span<const std::int64_t> terms) noexcept {
 }
 
 }  // namespace
+
+OperandRange range_of(std::span<const std::int32_t> words) noexcept {
+    if (words.empty()) return {};
+    std::int32_t lo = 0, hi = 0;
+    widen_range(words.data(), words.size(), lo, hi);
+    return {lo, hi};
+}
 
 RowRescale::RowRescale(const Rescale& form, std::size_t num_outputs) : operand_shift_(form.operand_shift), lo_(form.lo), hi_(form.hi) {
     const auto per_entry = num_outputs / form.multiplier.size();
@@ -111,6 +129,11 @@ void set_products(std::span<const std::int32_t> sums, std::int64_t constant, con
 void add_products(std::span<const std::int32_t> sums, std::int64_t constant, std::int64_t* acc) noexcept { add_sums(sums.data(), sums.size(), constant, acc); }
 
 void to_bytes(std::span<const std::int32_t> codes, std::uint8_t* bytes) noexcept { narrow(codes.data(), codes.size(), bytes); }
+
+void rescale_reversed(const Rescale& form, const std::int64_t* acc, std::span<std::int64_t> out) noexcept {
+    const auto* last = acc + out.size() - 1;
+    for (auto& word : out) word = rescale_wide(form, 0, *last--);
+}
 
 void add_relative_terms(std::int32_t* scores, std::span<const std::int64_t> down, std::span<const std::int64_t> across, int bits) noexcept {
     const auto lo = signed_min(bits), hi = signed_max(bits);

@@ -7,9 +7,13 @@
 #include <span>
 #include <vector>
 
+#include "quant/integer_gemm.hpp"
 #include "quant/operations.hpp"
 
 namespace prelude::quant {
+
+/// The least and the largest word; of none: 0.
+[[nodiscard]] OperandRange range_of(std::span<const std::int32_t> words) noexcept;
 
 /// A Rescale in words as wide as its arithmetic.
 class RowRescale final {
@@ -39,6 +43,9 @@ void set_products(std::span<const std::int32_t> sums, std::int64_t constant, con
 void add_products(std::span<const std::int32_t> sums, std::int64_t constant, std::int64_t* acc) noexcept;
 /// Codes of up to 8 bits as bytes.
 void to_bytes(std::span<const std::int32_t> codes, std::uint8_t* bytes) noexcept;
+
+/// out[i] = rescale_wide(form, 0, acc[count - 1 - i]), count = out.size(): relative positions fall as keys go on.
+void rescale_reversed(const Rescale& form, const std::int64_t* acc, std::span<std::int64_t> out) noexcept;
 
 /// scores[i, j] = saturate(scores[i, j] + down[i] + across[j]): what RelativePositionOp adds to one query's scores, in place.
 /// Limits    scores are words of `bits` bits

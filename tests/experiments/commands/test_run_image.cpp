@@ -34,7 +34,7 @@ models::Image disc() {
 /// An evaluation whose hardware is known without a simulation.
 TaskSet without_simulation() {
     return {.tasks_of = [](const Grid&, std::int64_t index) { return std::vector<Task>{{TaskKind::ranges, std::string(64, 'a'), index, {}}, {TaskKind::timing, std::string(64, 'b'), index, {}}}; },
-            .run_task = [](const Task&, const Grid&, const fs::path&) { return nlohmann::json{{"ms", 3}}; },
+            .run_task = [](const Task&, const Grid&, const fs::path&, const models::ReportProgress&) { return nlohmann::json{{"ms", 3}}; },
             .make_row =
                 [](const Grid&, std::int64_t index, const TaskResults& results) {
                     Row row{.point = index, .cells = {{"cycles", "600"}, {"latency_status", "assumed"}}, .layers = {}};

@@ -111,6 +111,7 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "fixed",
                                             "fill",
                                             "lut",
+                                            "ivit",
                                             "subtract",
                                             "resident",
                                             "weight_stationary",

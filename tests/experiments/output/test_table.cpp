@@ -85,6 +85,8 @@ TEST_CASE("The time that is left is guessed from tasks of the same kind") {
     CHECK(estimate.seconds_left() == Approx((3 * 10 + 1 * 1) / 2.0));
     estimate.drop("accuracy");
     CHECK(estimate.seconds_left() == Approx((2 * 10 + 1 * 1) / 2.0));
+    const std::vector<Estimate::Running> running{{"accuracy", 6, 0.3}, {"timing", 5, 0}};  // 14 s of the first are left; the second has not said
+    CHECK(estimate.seconds_left(running) == Approx((14 + 1 * (10 + 20) / 2.0 + 1 * 1) / 2.0));
 }
 
 TEST_CASE("Durations are short and readable") {

@@ -40,7 +40,7 @@ Shared* shared() {
 }  // namespace
 
 TEST_CASE("Jobs are computed in children and every result comes back") {
-    Launcher launcher([](const std::string& job) { return job + std::string(300'000, 'x'); }, {3, 1});
+    Launcher launcher([](const std::string& job, const prelude::models::ReportProgress&) { return job + std::string(300'000, 'x'); }, {3, 1});
     std::vector<std::string> jobs;
     for (int i = 0; i < 50; ++i) jobs.push_back("job " + std::to_string(i));
     const auto outcomes = run_all(launcher, jobs);
@@ -50,9 +50,37 @@ TEST_CASE("Jobs are computed in children and every result comes back") {
     }
 }
 
+TEST_CASE("A job tells how far it is, and an end without a result after that is still told as one") {
+    Launcher launcher(
+        [](const std::string& job, const prelude::models::ReportProgress& report) {
+            report(0.25);
+            ::usleep(300'000);
+            report(0.5);
+            report(0.125);  // what falls is not passed on
+            while (job == "wait") ::usleep(1'000);
+            if (job == "leave") ::_exit(0);
+            return job;
+        },
+        {2, 1});
+    launcher.submit(0, "wait");
+    CHECK(launcher.share_done(0) == 0);
+    std::vector<double> seen;
+    for (int i = 0; i < 2000 && launcher.share_done(0) < 0.5; ++i) {
+        REQUIRE(launcher.wait(std::chrono::milliseconds(10)).empty());
+        if (seen.empty() || seen.back() != launcher.share_done(0)) seen.push_back(launcher.share_done(0));
+    }
+    CHECK(seen.back() == 0.5);
+    CHECK(std::ranges::is_sorted(seen));
+    launcher.submit(1, "leave");
+    std::vector<Outcome> outcomes;
+    while (outcomes.empty()) outcomes = launcher.wait(std::chrono::milliseconds(10));
+    CHECK(outcomes.at(0).reason == "the process ended without a result");
+    CHECK(launcher.share_done(1) == 0);
+}
+
 TEST_CASE("A job that throws, crashes, is killed, leaves early or returns too much is a reason, and the others go on") {
     Launcher launcher(
-        [](const std::string& job) -> std::string {
+        [](const std::string& job, const prelude::models::ReportProgress&) -> std::string {
             if (job == "throw") throw std::runtime_error("17 groups, but 16 channels");
             if (job == "abort") {
                 std::fputs("model invariant broken: cycles >= 0\n", stderr);
@@ -81,7 +109,7 @@ TEST_CASE("A job that throws, crashes, is killed, leaves early or returns too mu
 TEST_CASE("Never more jobs run at a time than there are workers, each with its share of threads") {
     auto* state = shared();
     Launcher launcher(
-        [state](const std::string&) {
+        [state](const std::string&, const prelude::models::ReportProgress&) {
             const int now = ++state->running;
             for (int most = state->most; now > most && !state->most.compare_exchange_weak(most, now);) {
             }
@@ -102,7 +130,7 @@ TEST_CASE("Never more jobs run at a time than there are workers, each with its s
 TEST_CASE("What a crashed job leaves behind is killed") {
     auto* state = shared();
     Launcher launcher(
-        [state](const std::string&) -> std::string {
+        [state](const std::string&, const prelude::models::ReportProgress&) -> std::string {
             const auto process = ::fork();
             if (process == 0) {
                 ::sleep(600);
@@ -122,7 +150,7 @@ TEST_CASE("Stopping ends what runs at once and leaves no process") {
     auto* state = shared();
     {
         Launcher launcher(
-            [state](const std::string&) -> std::string {
+            [state](const std::string&, const prelude::models::ReportProgress&) -> std::string {
                 state->process = ::getpid();
                 ::sleep(600);
                 return {};
@@ -138,7 +166,7 @@ TEST_CASE("Stopping ends what runs at once and leaves no process") {
 TEST_CASE("A launcher that is killed is reported, and its children die with it") {
     auto* state = shared();
     Launcher launcher(
-        [state](const std::string&) -> std::string {
+        [state](const std::string&, const prelude::models::ReportProgress&) -> std::string {
             state->process = ::getpid();
             ::sleep(600);
             return {};
@@ -159,7 +187,7 @@ TEST_CASE("When the main process is killed, launcher, jobs and their children en
     const auto main_process = ::fork();
     if (main_process == 0) {
         Launcher launcher(
-            [state](const std::string&) -> std::string {
+            [state](const std::string&, const prelude::models::ReportProgress&) -> std::string {
                 state->process = ::getpid();
                 if (const auto process = ::fork(); process != 0) state->grandchild = process;
                 ::sleep(600);

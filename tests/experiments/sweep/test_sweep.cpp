@@ -251,7 +251,7 @@ TEST_CASE("A second Ctrl-C does not wait") {
     CHECK(sweep.wait().code == 130);
 }
 
-TEST_CASE("A crash costs the points that need it, which say why, every point failed is 5, the next run tries again") {
+TEST_CASE("A crash costs the points that need it, which say why, every point failed is 5, or 3 for bad input, the next run tries again") {
     const Workplace place;
     const auto crashed = run(place.command("a"), {"PRELUDE_FAKE_CRASH=bit_check"});
     CHECK(crashed.code == 5);
@@ -259,7 +259,7 @@ TEST_CASE("A crash costs the points that need it, which say why, every point fai
                Contains("12 points failed: bit_check: the process crashed with SIGSEGV (invalid memory access): about to crash"));
     CHECK_THAT(place.file("a", "results.csv"), Contains(",failed,bit_check: the process crashed"));
     const auto refused = run(place.command("a"), {"PRELUDE_FAKE_REFUSE=bit_check"});
-    CHECK(refused.code == 5);
+    CHECK(refused.code == 3);
     CHECK_THAT(refused.err, Contains("the fake refuses, as asked"));
     CHECK(run(place.command("a")).code == 0);
 }

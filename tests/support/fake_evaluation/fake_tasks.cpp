@@ -237,7 +237,7 @@ FakeBehaviour behaviour_from_environment() {
 TaskSet fake_task_set(const FakeBehaviour& behaviour) {
     TaskSet tasks;
     tasks.tasks_of = [behaviour](const Grid& grid, std::int64_t index) { return tasks_of_point(grid, index, behaviour.shapes_only); };
-    tasks.run_task = [behaviour](const Task& task, const Grid& grid, const std::filesystem::path& cache) -> json {
+    tasks.run_task = [behaviour](const Task& task, const Grid& grid, const std::filesystem::path& cache, const models::ReportProgress& report) -> json {
         const auto kind = name_of(task.kind);
         if (!behaviour.log.empty()) append_line(behaviour.log, fmt::format("{} {} {}\n", kind, task.key, ::omp_get_max_threads()));
         if (behaviour.grandchild == kind) {
@@ -248,7 +248,9 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
                 append_line(behaviour.log, fmt::format("grandchild {}\n", process));
             }
         }
+        models::report_step(report, 1, 4);
         if (behaviour.sleep_ms > 0) ::usleep(static_cast<useconds_t>(behaviour.sleep_ms) * 1000);
+        models::report_step(report, 3, 4);
         if (behaviour.crash == kind) {
             ::write(STDERR_FILENO, "about to crash\n", 15);
             ::raise(SIGSEGV);
