@@ -21,7 +21,7 @@ using models::ValueId;
 namespace {
 
 constexpr int kWordBits = 63, kMaxStoredBits = 32, kMaxCodeBits = 16, kMaxRescaleShift = 40, kTermBits = 16, kMaxExponent = 62;
-constexpr int kMaxHybridShift = 15, kMaxLogShift = 20, kMaxBucketBits = 5;
+constexpr int kMaxHybridShift = 15, kMaxLogShift = 20, kMaxBucketBits = 5, kMaxPolynomialFraction = 16;
 constexpr std::size_t kMaxProblems = 20;
 
 /// Checks one node's operation against its operator, the shapes around it and the plan.
@@ -31,6 +31,10 @@ class Checker {
 
     std::vector<std::string> run() {
         for (const auto& value : graph_.values()) format(value);
+        const auto& plan = quantized_.plan;
+        if (plan.exponential < Exponential::table || plan.exponential > Exponential::shift || plan.root < Root::seeded || plan.root > Root::repeated) {
+            problems_.emplace_back("a plan of unknown exponential or root");
+        }
         if (!problems_.empty()) return std::move(problems_);  // everything below reads the formats
         for (const auto& node : graph_.nodes()) {
             if (problems_.size() >= kMaxProblems) break;
@@ -264,6 +268,19 @@ class Checker {
         rescale(form->rescale_height, 1, wide);
         rescale(form->rescale_width, 1, wide);
     }
+    /// Constants of which no exponential is negative, wider than its bits, or of more bits than the arithmetic has.
+    [[nodiscard]] static bool is_exponential(const SoftmaxOp& form) {
+        const auto& words = form.exp_constants;
+        const auto top = (std::int64_t{1} << form.exp_bits) - 1;
+        switch (form.exponential) {
+            case Exponential::table: return has(words, 65) && all_in(words, {0, top});
+            case Exponential::polynomial:  // falls in an octave, to no less than the next one begins with
+                return has(words, 2) && all_in(words, {0, top}) && 2 * std::int64_t{words[0]} <= words[1] && 2 * (std::int64_t{words[1]} - words[0]) <= top &&
+                       form.score_fraction <= kMaxPolynomialFraction;
+            case Exponential::shift: return words.empty();
+        }
+        return false;
+    }
     void check(const models::Softmax&, const Operation& operation) {
         const auto* form = as<SoftmaxOp>(operation);
         if (!form) return;
@@ -272,9 +289,9 @@ class Checker {
         expect(form->bits == out.bits && form->tau == (log ? out.tau : 0) && form->scale == out.scale && form->zero_code == out.zero_code &&
                    form->num_levels == (log ? out.log_levels : 0),
                "its codes differ from their format");
-        expect(form->score_fraction >= 0 && form->score_fraction <= 30 && form->exp_bits >= 1 && form->exp_bits <= 24 &&
-                   std::ranges::all_of(form->exp_table, [&](auto v) { return v >= 0 && v < (std::int64_t{1} << form->exp_bits); }),
-               "an exponential table out of range");
+        expect(form->exponential == quantized_.plan.exponential && form->score_fraction >= 0 && form->score_fraction <= 30 && form->exp_bits >= 1 &&
+                   form->exp_bits <= 24 && is_exponential(*form),
+               "an exponential out of range, or another than its plan's");
         const auto codes = std::int64_t{1} << std::clamp(form->bits, 1, kMaxCodeBits);
         const auto thresholds = static_cast<std::int64_t>(form->threshold_mantissa.size());
         const bool compared = form->bits <= kMaxComparedBits && !(log && form->scale == ScaleMode::row);
@@ -288,8 +305,8 @@ class Checker {
         if (!form) return;
         const auto channels = graph_.channels(node_->inputs[0]);
         expect(form->channels == channels && form->epsilon >= 0 && form->epsilon < (std::int64_t{1} << 60) && form->normalised_fraction >= 0 &&
-                   form->normalised_fraction <= 20,
-               "a norm of other channels, or a constant out of range");
+                   form->normalised_fraction <= 20 && form->root == quantized_.plan.root,
+               "a norm of other channels, a constant out of range, or a root other than its plan's");
         rescale(form->rescale, channels, words_of(output()));
     }
     void table(const TableOp& form) {

@@ -46,7 +46,14 @@ bool is_tail(std::string_view node) {
 
 class Planner {
   public:
-    Planner(const Graph& graph, const Settings& settings) : graph_(graph), settings_(settings), classes_(graph) { plan_.assumed = true; }
+    Planner(const Graph& graph, const Settings& settings) : graph_(graph), settings_(settings), classes_(graph) {
+        plan_.assumed = true;
+        switch (settings.nonlinear) {
+            case Nonlinear::table: break;
+            case Nonlinear::ibert: plan_.exponential = Exponential::polynomial, plan_.root = Root::newton; break;
+            case Nonlinear::ivit: plan_.exponential = Exponential::shift, plan_.root = Root::repeated; break;
+        }
+    }
 
     FormatPlan make() {
         for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {

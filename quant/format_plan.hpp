@@ -57,11 +57,14 @@ struct ContractionPlan {
     friend bool operator==(const ContractionPlan&, const ContractionPlan&) = default;
 };
 
-/// Formats by value name and contraction widths by node name. `assumed`: made from settings alone, group sizes are even splits.
+/// Formats by value name, contraction widths by node name, and what the vector units are made of. `assumed`: made from settings alone, group sizes are
+/// even splits.
 struct FormatPlan {
     std::map<std::string, Format, std::less<>> formats;
     std::map<std::string, ContractionPlan, std::less<>> contractions;
     bool assumed = true;
+    Exponential exponential = Exponential::table;
+    Root root = Root::seeded;
 
     [[nodiscard]] const Format& format(std::string_view value) const;
     [[nodiscard]] const ContractionPlan& contraction(std::string_view node) const;

@@ -129,6 +129,20 @@ struct RelativePositionOp {
     friend bool operator==(const RelativePositionOp&, const RelativePositionOp&) = default;
 };
 
+/// How softmax makes 2^-u of a fraction u in [0, 1) (docs/numerics.md section 4).
+enum class Exponential {
+    table,       ///< 65 entries and the chord between two
+    polynomial,  ///< second order, two products
+    shift,       ///< 1 - u/2, a subtraction
+};
+
+/// How a norm makes 1/sqrt(V) (docs/numerics.md section 5).
+enum class Root {
+    seeded,    ///< a table's guess and one step of products
+    newton,    ///< divisions until the root falls no more, then its reciprocal
+    repeated,  ///< the same with ten divisions, whatever they give
+};
+
 struct SoftmaxOp {
     int score_fraction = 8;  ///< F: scores are integers in 2^-F log2 units
     int bits = 4;            ///< code width
@@ -137,7 +151,8 @@ struct SoftmaxOp {
     std::int32_t zero_code = -1;
     ScaleMode scale = ScaleMode::row;
     int exp_bits = 16;
-    std::array<std::int32_t, 65> exp_table{};
+    Exponential exponential = Exponential::table;
+    std::vector<std::int32_t> exp_constants;  ///< table: T[0..64]; polynomial: square A and slope B; shift: none
     /// Code thresholds as mantissa * 2^exponent, descending for logarithmic codes, ascending for others (row and tensor scales of section 4).
     std::vector<std::int64_t> threshold_mantissa;
     std::vector<std::int32_t> threshold_exponent;
@@ -148,6 +163,7 @@ struct LayerNormOp {
     std::int64_t channels = 0;
     std::int64_t epsilon = 1;       ///< round(eps * D^2 * 4^F), at least 1
     int normalised_fraction = 13;   ///< fraction bits of t
+    Root root = Root::seeded;
     Rescale rescale;                ///< per channel: gamma, beta, next scale and zero point; operand_shift = 0
     friend bool operator==(const LayerNormOp&, const LayerNormOp&) = default;
 };

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "models/overloaded.hpp"
+#include "quant/arithmetic/gelu.hpp"
 #include "quant/arithmetic/rescale.hpp"
 #include "quant/arithmetic/rounding.hpp"
 #include "quant/arithmetic/softmax.hpp"
@@ -32,6 +33,27 @@ constexpr int kMaxHybridInputBits = 12;
 constexpr int kSegmentGuard = 8;
 constexpr double kLog2E = std::numbers::log2e;
 constexpr std::array<double, 3> kPixelMean{123.675, 116.28, 103.53}, kPixelDeviation{58.395, 57.12, 57.375};
+
+/// T[i] = RNE(top 2^(-i/64)); or A and B of top - B u + A u^2, I-BERT's polynomial of e^r at r = -u ln 2. Its value at u = 1 lies 2.3e-5 of the top
+/// below 1/2: B is lowered by what makes it at least 1/2, so that the exponential does not rise where an octave ends.
+std::vector<std::int32_t> exponential_constants(Exponential form, int bits) {
+    constexpr double kSquare = 0.35815147, kSlope = 0.96963238;
+    const double top = std::ldexp(1.0, bits) - 1.0;
+    const auto word = [&](double share) { return static_cast<std::int32_t>(std::nearbyint(top * share)); };
+    std::vector<std::int32_t> words;
+    switch (form) {
+        case Exponential::table:
+            for (int i = 0; i <= 64; ++i) words.push_back(word(std::exp2(-i / 64.0)));
+            break;
+        case Exponential::polynomial: {
+            const auto square = word(kSquare * std::numbers::ln2 * std::numbers::ln2);
+            words = {square, std::min(word(kSlope * std::numbers::ln2), square + static_cast<std::int32_t>(top) / 2)};
+            break;
+        }
+        case Exponential::shift: break;
+    }
+    return words;
+}
 
 /// Lowers node by node; the scales of all values are settled before (ValueScales).
 class Lowering {
@@ -262,10 +284,8 @@ class Lowering {
         SoftmaxOp form{.score_fraction = fraction(node.inputs[0]), .bits = out.bits, .tau = log ? out.tau : 0, .num_levels = log ? out.log_levels : 0,
                        .zero_code = out.zero_code, .scale = out.scale};
         form.exp_bits = softmax.exp_bits > 0 ? softmax.exp_bits : out.bits <= kMaxComparedBits ? 16 : 20;
-        const double top = std::ldexp(1.0, form.exp_bits) - 1.0;
-        for (std::size_t i = 0; i < form.exp_table.size(); ++i) {
-            form.exp_table[i] = static_cast<std::int32_t>(std::nearbyint(top * std::exp2(-static_cast<double>(i) / 64.0)));
-        }
+        form.exponential = target_.plan.exponential;
+        form.exp_constants = exponential_constants(form.exponential, form.exp_bits);
         if ((log && out.scale == ScaleMode::row) || out.bits > kMaxComparedBits) return form;
         const auto& real = meaning(node.output);
         const double largest = out.code == OperandKind::uniform ? real.scale[0] * (std::ldexp(1.0, out.bits) - 1.0) : real.scale[0];
@@ -282,7 +302,7 @@ class Lowering {
         const auto channels = graph_.channels(node.inputs[0]);
         const auto gamma = weights_.values(op.gamma), beta = weights_.values(op.beta);
         const double squared = static_cast<double>(channels) * static_cast<double>(channels);
-        LayerNormOp form{.channels = channels};
+        LayerNormOp form{.channels = channels, .root = target_.plan.root};
         form.epsilon = static_cast<std::int64_t>(std::nearbyint(std::ldexp(op.eps * squared, 2 * fraction(node.inputs[0]))));
         // |t| <= sqrt(D - 1): 20 signed bits leave this many for the fraction.
         form.normalised_fraction = 19 - static_cast<int>(std::ceil(0.5 * std::log2(static_cast<double>(channels))));
@@ -318,7 +338,7 @@ class Lowering {
     }
 
     Operation lower(const Node& node, const models::Gelu&) {
-        return table(node, [](double x) { return 0.5 * x * (1.0 + std::erf(x * std::numbers::sqrt2 / 2)); });
+        return table(node, [&](double x) { return gelu(settings_.nonlinear, x); });
     }
     /// Codes too wide for a direct table: a requantization that clamps at the code of 0, exact at the kink.
     Operation lower(const Node& node, const models::Relu&) {

@@ -199,7 +199,8 @@ json plan_json(const FormatPlan& plan) {
         contractions[name] = {c.left_bits, c.right_bits, c.depth, c.term_sizes, static_cast<int>(c.left), c.factor_bits, c.shift, c.right_symmetric,
                                 c.product_bits, c.accumulator_bits, c.shifted_terms};
     }
-    return {{"formats", formats}, {"contractions", contractions}, {"assumed", plan.assumed}};
+    return {{"formats", formats}, {"contractions", contractions}, {"assumed", plan.assumed}, {"exponential", static_cast<int>(plan.exponential)},
+            {"root", static_cast<int>(plan.root)}};
 }
 
 FormatPlan plan_of(const json& object) {
@@ -215,6 +216,8 @@ FormatPlan plan_of(const json& object) {
                                                   .right_symmetric = c.at(7), .product_bits = c.at(8), .accumulator_bits = c.at(9), .shifted_terms = c.at(10)};
     }
     plan.assumed = object.at("assumed");
+    plan.exponential = static_cast<Exponential>(object.at("exponential").get<int>());
+    plan.root = static_cast<Root>(object.at("root").get<int>());
     return plan;
 }
 

@@ -102,7 +102,8 @@ void fields(Archive& a, auto&& x, const SoftmaxOp*) {
     a.scalar("zero_code", x.zero_code);
     a.scalar("scale", x.scale);
     a.scalar("exp_bits", x.exp_bits);
-    a.array("exp_table", x.exp_table);
+    a.scalar("exponential", x.exponential);
+    a.vector("exp_constants", x.exp_constants);
     a.vector("threshold_mantissa", x.threshold_mantissa);
     a.vector("threshold_exponent", x.threshold_exponent);
 }
@@ -112,6 +113,7 @@ void fields(Archive& a, auto&& x, const LayerNormOp*) {
     a.scalar("channels", x.channels);
     a.scalar("epsilon", x.epsilon);
     a.scalar("normalised_fraction", x.normalised_fraction);
+    a.scalar("root", x.root);
     a.object("rescale", x.rescale);
 }
 

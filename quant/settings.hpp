@@ -24,6 +24,7 @@ enum class SoftmaxForm { shift, lut, bucket };  ///< how companded (lnq) codes e
 enum class ScaleMode { row, tensor, one };
 enum class ZeroCode { reuse_top, saturate, escape };  ///< escape: a value more than b bits tell apart, stored with a bit more
 enum class AccumulatorOverflow { exact, wrap, saturate };
+enum class Nonlinear { table, ibert, ivit };  ///< exponential, root and GELU: tables, or the integer formulas of I-BERT or I-ViT
 
 /// tau of base 2^(1/tau).
 [[nodiscard]] constexpr int tau_of(LogBase base) noexcept {
@@ -125,6 +126,7 @@ struct Settings {
     AccumulatorSettings accumulator;
     RescaleSettings rescale;
     SoftmaxSettings softmax;
+    Nonlinear nonlinear = Nonlinear::table;
     HiddenScheme mlp_hidden_scheme = HiddenScheme::uniform;
     HybridSettings hluq;
     CalibrationSettings calibration;

@@ -115,6 +115,7 @@ struct Design {
     DspPacking packing;  ///< of the device's slices
     Buffers buffers;
     int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
+    int layernorm_dividers = 8;  ///< sequential, where roots are made by division
     Dram dram;
     Axi axi;
     WeightPlacement weights = WeightPlacement::stream;

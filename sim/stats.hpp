@@ -66,7 +66,7 @@ struct MacStats {
 };
 
 /// Element operations by kind and operand widths: multiply, shift, prescale, flush, rescale, requantize, add, lookup, relative_add,
-/// layer_norm, softmax, interpolate, prompt.
+/// layer_norm, softmax, interpolate, prompt. In cycles: gather_conflict, root_divide, root_wait.
 struct OperationKey {
     std::string kind;
     int left_bits = 0, right_bits = 0;

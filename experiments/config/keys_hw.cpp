@@ -6,6 +6,7 @@ namespace prelude::experiments {
 
 namespace {
 
+bool divides_for_roots(const Settings& settings) { return settings.quant.is_integer() && settings.quant.nonlinear != quant::Nonlinear::table; }
 bool multiplies_in_slices(const Settings& settings) { return settings.hw.pe.multiplier == sim::Multiplier::dsp; }
 
 const std::vector<IntegerRange> kBusWidths = {{32, 32}, {64, 64}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}};
@@ -174,6 +175,14 @@ void declare_hw_keys(std::vector<Key>& keys) {
     };
     lanes("hw.softmax.lanes", "Lanes of the softmax unit.", [](auto& s) -> auto& { return s.hw.softmax_lanes; });
     lanes("hw.layernorm.lanes", "Lanes of the LayerNorm unit.", [](auto& s) -> auto& { return s.hw.layernorm_lanes; });
+    keys.push_back(field({.path = "hw.layernorm.dividers",
+                          .domain = Domain::integers({{1, 64}}),
+                          .unit = "dividers",
+                          .sentence = "Sequential dividers that make the roots of LayerNorm, each of another row; rows wait for the next free one.",
+                          .source = "sim/datapath/layernorm_unit.hpp",
+                          .affects = Affects::hardware,
+                          .effective = {"quant.nonlinear is ibert or ivit", divides_for_roots}},
+                         [](auto& s) -> auto& { return s.hw.layernorm_dividers; }));
     lanes("hw.gelu.lanes", "Lanes of the GELU and ReLU unit.", [](auto& s) -> auto& { return s.hw.gelu_lanes; });
     keys.push_back(field({.path = "hw.dataflow",
                           .domain = Domain::choice({{"output_stationary", 0}, {"weight_stationary", 1}, {"auto", 2}}),

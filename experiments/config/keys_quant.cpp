@@ -473,12 +473,16 @@ void declare_nonlinear_keys(std::vector<Key>& keys) {
                     .affects = Affects::numeric,
                     .effective = kInteger,
                     .fixed = "exact"});
-    keys.push_back({.path = "quant.nonlinear",
-                    .domain = Domain::choice({{"table", 0}, later("ibert"), later("ivit")}),
-                    .sentence = "Integer forms of softmax, LayerNorm and GELU: tables, or the published polynomial and shift formulas.",
-                    .affects = Affects::numeric,
-                    .effective = kInteger,
-                    .fixed = "table"});
+    keys.push_back(field({.path = "quant.nonlinear",
+                          .domain = Domain::choice({{"table", 0}, {"ibert", 1}, {"ivit", 2}}),
+                          .sentence = "Integer forms of softmax's exponential, LayerNorm's root and GELU: tables, or the published formulas of I-BERT "
+                                      "(polynomials, division) or I-ViT (shifts, division).",
+                          .because = "log codes in row scale take no exponential: with them the key changes norms and GELU alone; GELU stays one table, "
+                                     "which holds what the formula gives",
+                          .source = "I-BERT, I-ViT; docs/numerics.md sections 4 and 5",
+                          .affects = Affects::numeric,
+                          .effective = kInteger},
+                         [](auto& s) -> auto& { return s.quant.nonlinear; }));
 }
 
 void declare_hybrid_keys(std::vector<Key>& keys) {

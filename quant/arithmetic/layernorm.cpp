@@ -10,7 +10,10 @@ namespace prelude::quant {
 
 namespace {
 
+constexpr std::int64_t kLargestRoot = (1 << 16) - 1;
 constexpr int kSeedBits = 12, kSeeds = 192, kRootBits = 16, kNormalisedBits = 20, kFractionOfM = 20;
+constexpr int kFractionOfSquare = kRootDividendBits - 2;
+constexpr std::uint64_t kFirstRoot = std::uint64_t{1} << (kRootDividendBits / 2);  // above every root
 
 /// seed[i] = round(2^12 / sqrt(1 + (i + 1/2) / 64)) = round(sqrt(2^31 / (129 + 2 i))), by integers alone.
 constexpr std::array<std::uint32_t, kSeeds> make_seeds() {
@@ -25,16 +28,49 @@ constexpr std::array<std::uint32_t, kSeeds> make_seeds() {
 }
 constexpr auto kSeedTable = make_seeds();
 
-}  // namespace
+/// v = m * 4^exponent with m in [1, 4), truncated to `fraction` bits.
+std::uint64_t mantissa_of(std::uint64_t v, int exponent, int fraction) noexcept {
+    const int up = fraction - 2 * exponent;
+    return up >= 0 ? v << up : v >> -up;
+}
 
-ReciprocalRoot reciprocal_root(std::uint64_t v) noexcept {
-    const int exponent = (bit_length(v) - 1) / 2;
-    const int up = kFractionOfM - 2 * exponent;
-    const std::uint64_t m = up >= 0 ? v << up : v >> -up;  // [2^20, 2^22)
+/// y of 2^16 / sqrt(m) by a guess and a Newton step that does not divide.
+std::uint32_t seeded(std::uint64_t m) noexcept {
     const std::uint64_t s = kSeedTable[(m >> (kFractionOfM - 6)) - 64];
     const std::int64_t factor = (std::int64_t{3} << 44) - static_cast<std::int64_t>(m * s * s);
     const std::int64_t y = rne_shift(factor * static_cast<std::int64_t>(s), 41);
-    return {static_cast<std::uint32_t>(std::min<std::int64_t>(y, (1 << kRootBits) - 1)), exponent};
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(y, kLargestRoot));
+}
+
+/// floor(sqrt(m)): Newton's iteration from above, until it falls no more.
+std::uint64_t falling_root(std::uint64_t m) noexcept {
+    auto k = kFirstRoot;
+    for (int i = 0; i < kNewtonDivisions; ++i) {
+        const auto next = (k + m / k) / 2;
+        if (next >= k) break;
+        k = next;
+    }
+    return k;
+}
+
+std::uint64_t repeated_root(std::uint64_t m) noexcept {
+    auto k = kFirstRoot;
+    for (int i = 0; i < kRepeatedDivisions; ++i) k = (k + m / k) / 2;
+    return k;
+}
+
+}  // namespace
+
+ReciprocalRoot reciprocal_root(std::uint64_t v, Root form) noexcept {
+    constexpr auto kOne = std::uint64_t{1} << (kRootDividendBits - 1);
+    const int exponent = (bit_length(v) - 1) / 2;
+    const auto square = mantissa_of(v, exponent, kFractionOfSquare);  // [2^30, 2^32)
+    switch (form) {
+        case Root::seeded: break;
+        case Root::newton: return {static_cast<std::uint32_t>(std::min<std::uint64_t>(kOne / falling_root(square), kLargestRoot)), exponent};
+        case Root::repeated: return {static_cast<std::uint32_t>((kOne - 1) / repeated_root(square)), exponent};
+    }
+    return {seeded(mantissa_of(v, exponent, kFractionOfM)), exponent};
 }
 
 void layer_norm_row(const LayerNormOp& op, const std::int32_t* x, std::int32_t* out, std::int64_t stride) noexcept {
@@ -45,7 +81,7 @@ void layer_norm_row(const LayerNormOp& op, const std::int32_t* x, std::int32_t* 
         squares += word * word;
     }
     const auto variance = op.channels * squares - sum * sum + op.epsilon;
-    const auto root = reciprocal_root(static_cast<std::uint64_t>(std::max<std::int64_t>(variance, 1)));
+    const auto root = reciprocal_root(static_cast<std::uint64_t>(std::max<std::int64_t>(variance, 1)), op.root);
     const int shift = kRootBits + root.exponent - op.normalised_fraction;
     for (std::int64_t c = 0; c < op.channels; ++c) {
         const auto centred = op.channels * x[c * stride] - sum;

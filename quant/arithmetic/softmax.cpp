@@ -49,17 +49,45 @@ void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int6
     }
 }
 
+std::int64_t largest(const SoftmaxOp& op) noexcept { return (std::int64_t{1} << op.exp_bits) - 1; }
+
+/// The table's entry and the chord to the next, shifted by `whole`.
+std::int64_t interpolated(const SoftmaxOp& op, std::int64_t fraction, int whole) noexcept {
+    const int rest_bits = std::max(op.score_fraction - kTableBits, 0);
+    const auto index = static_cast<std::size_t>(op.score_fraction >= kTableBits ? fraction >> rest_bits : fraction << (kTableBits - op.score_fraction));
+    const auto rest = fraction - ((fraction >> rest_bits) << rest_bits);
+    const std::int64_t left = op.exp_constants[index], right = op.exp_constants[std::min<std::size_t>(index + 1, 64)];
+    return rne_shift((left << rest_bits) - (left - right) * rest, rest_bits + whole);
+}
+
+/// EXP(0) - (B - A u) u, shifted by `whole`: both products exact, one rounding.
+std::int64_t polynomial(const SoftmaxOp& op, std::int64_t fraction, int whole) noexcept {
+    const std::int64_t square = op.exp_constants[0], slope = op.exp_constants[1];
+    const auto fallen = ((slope << op.score_fraction) - square * fraction) * fraction;
+    return rne_shift((largest(op) << (2 * op.score_fraction)) - fallen, 2 * op.score_fraction + whole);
+}
+
 }  // namespace
+
+std::int64_t shift_exp2_neg(std::int64_t d, int fraction_bits, int bits) noexcept {
+    const auto whole = d >> fraction_bits;
+    if (whole > bits) return 0;
+    const auto line = (std::int64_t{2} << fraction_bits) - (d - (whole << fraction_bits));
+    const int shift = fraction_bits + 1 + static_cast<int>(whole) - bits;
+    return shift >= 0 ? line >> shift : line << -shift;
+}
 
 std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept {
     const auto whole = d >> op.score_fraction;
     if (whole > op.exp_bits) return 0;
     const auto fraction = d - (whole << op.score_fraction);
-    const int rest_bits = std::max(op.score_fraction - kTableBits, 0);
-    const auto index = static_cast<std::size_t>(op.score_fraction >= kTableBits ? fraction >> rest_bits : fraction << (kTableBits - op.score_fraction));
-    const auto rest = fraction - ((fraction >> rest_bits) << rest_bits);
-    const std::int64_t left = op.exp_table[index], right = op.exp_table[std::min<std::size_t>(index + 1, 64)];
-    return static_cast<std::int32_t>(rne_shift((left << rest_bits) - (left - right) * rest, rest_bits + static_cast<int>(whole)));
+    std::int64_t e = 0;
+    switch (op.exponential) {
+        case Exponential::table: e = interpolated(op, fraction, static_cast<int>(whole)); break;
+        case Exponential::polynomial: e = polynomial(op, fraction, static_cast<int>(whole)); break;
+        case Exponential::shift: e = std::min(shift_exp2_neg(d, op.score_fraction, op.exp_bits), largest(op)); break;
+    }
+    return static_cast<std::int32_t>(e);
 }
 
 std::int64_t threshold_at(const SoftmaxOp& op, std::size_t index, std::int64_t reference) noexcept {
@@ -89,7 +117,7 @@ void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std:
         for (std::size_t k = 0; k < e.size(); ++k) codes[k] = scale.code(e[k]);
         return;
     }
-    compare_row(op, e, op.scale == ScaleMode::row ? op.exp_table[0] : sum, codes);
+    compare_row(op, e, op.scale == ScaleMode::row ? exp2_neg(op, 0) : sum, codes);
 }
 
 }  // namespace prelude::quant

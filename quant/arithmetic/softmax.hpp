@@ -10,10 +10,17 @@ namespace prelude::quant {
 
 /// 2^-d for d >= 0 in 2^-F units, as an `exp_bits` integer with EXP(0) = 2^exp_bits - 1.
 ///
-/// Integer   d = I * 2^F + f; i = the top 6 bits of f, g = the remaining F - 6 bits;
-///           RNE((T[i] * 2^(F-6) - (T[i] - T[i+1]) * g) * 2^-(F - 6 + I));  F < 6: i = f * 2^(6-F), g = 0
-/// Limits    0 once I exceeds exp_bits
+/// Integer   d = I * 2^F + f, x = exp_bits
+///           table       i = the top 6 bits of f, g = the remaining F - 6 bits;
+///                       RNE((T[i] * 2^(F-6) - (T[i] - T[i+1]) * g) * 2^-(F - 6 + I));  F < 6: i = f * 2^(6-F), g = 0
+///           polynomial  RNE(((2^x - 1) * 2^2F - (B * 2^F - A f) f) * 2^-(2F + I))
+///           shift       min(2^x - 1, floor((2^(F+1) - f) * 2^(x - F - 1 - I)))
+/// Limits    0 once I exceeds exp_bits; never rises with d; F <= 16 for the polynomial. Sums of 4096 fit in exp_bits + 12 bits
+/// Source    polynomial: I-BERT (i-exp); shift: I-ViT (Shiftmax); docs/numerics.md section 4
 [[nodiscard]] std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept;
+
+/// 2^-d of d in 2^-fraction_bits by shift and subtraction: floor((1 - f/2) 2^-I 2^bits), so 2^bits for d = 0.
+[[nodiscard]] std::int64_t shift_exp2_neg(std::int64_t d, int fraction_bits, int bits) noexcept;
 
 /// Codes of one row of scores (docs/numerics.md section 4).
 ///

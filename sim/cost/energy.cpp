@@ -73,11 +73,14 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
     energy.pe_array.add(logic(kShiftLanes, static_cast<double>(stats.shift_cycles)));
     energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
     energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));
-    energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit)));
-    std::int64_t lookups = 0;
+    std::int64_t lookups = 0, divide = 0, wait = 0;
     for (const auto& [key, count] : stats.operations) {
         if (key.kind == "lookup") lookups += count;
+        if (key.kind == "root_divide") divide += count;
+        if (key.kind == "root_wait") wait += count;
     }
+    energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit) - static_cast<double>(wait)));
+    energy.vector_units.add(logic(kRootDividers, static_cast<double>(divide)));
     if (const auto* gelu = find_unit(resources, "gelu_unit"); gelu && gelu->lut.value > 0 && lookups > 0) {
         const double lanes = std::max(1.0, gelu->bram36.value * 2);
         energy.vector_units.add(logic("gelu_unit", static_cast<double>(lookups) / lanes));

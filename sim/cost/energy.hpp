@@ -19,6 +19,7 @@ struct SegmentEnergy {
 ///           shift-add lanes burn instead of the multipliers in the cycles they work; clock: all flip-flops in every cycle (energy.ff_clock_pj);
 ///           buffers: port accesses times the memory blocks an access opens; DRAM: bits moved, plus row activations
 /// Units     pJ per run of the segment (not times its repeats)
+/// Rows of a norm that wait for a divided root (root_wait) cost its dividers alone, in the cycles they work (root_divide).
 /// Activity  operand toggle rate / energy.reference_toggle: the energies come from vectorless reports, quantized operands toggle more. The rate is measured in
 ///           functional mode, else energy.data_toggle. Logic and nets stay at the reports' rate: no measurement of theirs is at hand
 [[nodiscard]] SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& resources, const Device& device, const CostTable& costs);

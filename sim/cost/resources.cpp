@@ -28,11 +28,14 @@ struct FormatNeeds {
     int log_right_bits = 0;
     bool scaled_terms = false;  ///< groups, residues, or the two sums of a hybrid code
     bool shifted_terms = false; ///< groups scaled by shifts
+    std::string_view exponential = "table";  ///< as the cost terms call it
+    bool divided_roots = false;
     int stream_bits = 16;
 };
 
 FormatNeeds needs_of(const quant::FormatPlan& plan) {
-    FormatNeeds needs;
+    constexpr std::array<std::string_view, 3> kExponentials{"table", "polynomial", "shift"};  // by quant::Exponential
+    FormatNeeds needs{.exponential = kExponentials[static_cast<std::size_t>(plan.exponential)], .divided_roots = plan.root != quant::Root::seeded};
     for (const auto& [name, contraction] : plan.contractions) {
         needs.sum_bits = std::max(needs.sum_bits, contraction.product_bits);
         using quant::OperandKind;
@@ -172,10 +175,20 @@ class Estimator {
             if (has_bram) u.bram36.add(cost(name + ".bram18"), 0.5 * lanes);
             return u;
         };
-        lane_unit("softmax", hw_.softmax_lanes, true);
+        auto& softmax = lane_unit("softmax", hw_.softmax_lanes, true);
+        softmax.dsp.add(costs_.at("softmax.exponential_dsp", needs_.exponential), hw_.softmax_lanes);
+        softmax.lut.add(costs_.at("softmax.exponential_lut", needs_.exponential), hw_.softmax_lanes);
+        softmax.ff.add(costs_.at("softmax.exponential_ff", needs_.exponential), hw_.softmax_lanes);
         auto& norm = lane_unit("layernorm", hw_.layernorm_lanes, false);
-        norm.dsp.add(cost("layernorm.shared_dsp"), 1);
-        norm.lut.add(cost("layernorm.shared_lut"), 1);
+        if (needs_.divided_roots) {
+            auto& dividers = unit(kRootDividers);
+            dividers.lut.add(cost("layernorm.normalise_lut"), 1);
+            dividers.lut.add(cost("layernorm.divider_lut"), hw_.layernorm_dividers);
+            dividers.ff.add(cost("layernorm.divider_ff"), hw_.layernorm_dividers);
+        } else {
+            norm.dsp.add(cost("layernorm.shared_dsp"), 1);
+            norm.lut.add(cost("layernorm.shared_lut"), 1);
+        }
         lane_unit("gelu", hw_.gelu_lanes, true);
     }
 

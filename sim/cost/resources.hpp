@@ -23,6 +23,8 @@ struct Estimate {
 
 /// Name of the shift-add lanes among the units.
 inline constexpr const char* kShiftLanes = "shift_lanes";
+/// Name of the dividers of the LayerNorm unit, where roots are made by division.
+inline constexpr const char* kRootDividers = "root_dividers";
 
 struct UnitResources {
     std::string unit;  ///< pe_array, shift_lanes, post_unit, weight_buffer, ...
@@ -53,7 +55,8 @@ struct ResourceEstimate {
 ///           post lane where the formats have several groups or residues;
 ///           shift_lanes: per output `shift_lanes` barrel shifters of (right bits + E) bits with ceil(log2(E + 1)) levels, and per residue of a fractional log base an adder
 ///           tree and an accumulator of two banks; nothing where no format is logarithmic;
-///           post_unit: cols * drain_rows lanes; vector units: their lanes; buffers: block RAM or UltraRAM of the widths the datapath accesses
+///           post_unit: cols * drain_rows lanes; vector units: their lanes, the softmax's with the exponential of the plan (every lane has one, needed by its formats or
+///           not), LayerNorm with the products of its root or beside its dividers (root_dividers); buffers: block RAM or UltraRAM of the widths the datapath accesses
 ///           (buffer_width_bits), whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);

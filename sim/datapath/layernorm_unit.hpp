@@ -5,9 +5,13 @@
 //
 //   activation buffer ──► [ sum, sum of squares ] ─► [ reciprocal root ] ─► [ (D x - S) y, M t + B, clamp ] ──► activation buffer
 //
-// Timing      rows of D words: (rows + 1) x ceil(D / lanes) + rows x conflicts + 14: two stages of ceil(D / lanes), one row in each; the root takes 14.
+// Timing      rows of D words, W = ceil(D / lanes): W + root + S + (rows - 1) x max(S, interval of the root), S = W + conflicts: two stages of W, one
+//             row in each, the root between them. By table and products the root takes 14 cycles, a row every cycle. By division it takes 2 to
+//             normalise, 33 for each step (divide, a bit of the quotient a cycle; add and halve) and 32 for the reciprocal, in one of several
+//             sequential dividers; the interval is that over their number. Steps count as many as the longest row needs: 232 and 364 cycles
+//             whatever the data.
 //             Words that leave in channel groups are gathered: bank conflicts hold the second stage (sim/mapping/channel_gather.hpp)
-// Counters    operations (one per word), gather_conflict (cycles)
+// Counters    operations (one per word), gather_conflict (cycles); by division root_divide (cycles of all dividers), root_wait (cycles more than by table)
 
 #include "quant/arithmetic/layernorm.hpp"
 #include "sim/datapath/unit.hpp"
@@ -16,11 +20,24 @@ namespace prelude::sim {
 
 class LayerNormUnit final : public Unit {
   public:
-    static constexpr Cycle kRootCycles = 14;
     LayerNormUnit(const sc_core::sc_module_name& name, Run& run) : Unit(name, UnitId::layernorm_unit, run) {}
 
-    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t channels, int lanes, std::int64_t conflicts = 0) noexcept {
-        return (rows + 1) * ((channels + lanes - 1) / lanes) + rows * conflicts + kRootCycles;
+    /// Cycles until a row's root is there, and until the next row's may begin.
+    struct RootTiming {
+        Cycle latency = 0, interval = 1;
+    };
+    [[nodiscard]] static constexpr RootTiming timing(quant::Root form, int dividers) noexcept {
+        constexpr Cycle kNormalise = 2, kDivide = quant::kRootDividendBits;
+        const auto divided = [&](Cycle steps) {
+            const auto latency = kNormalise + steps * (kDivide + 1) + kDivide;
+            return RootTiming{latency, (latency + dividers - 1) / dividers};
+        };
+        if (form == quant::Root::newton) return divided(quant::kNewtonDivisions);
+        return form == quant::Root::repeated ? divided(quant::kRepeatedDivisions) : RootTiming{14, 1};
+    }
+    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t channels, int lanes, RootTiming root, std::int64_t conflicts = 0) noexcept {
+        const auto words = (channels + lanes - 1) / lanes, stage = words + conflicts;
+        return words + root.latency + stage + (rows - 1) * std::max(stage, root.interval);
     }
 
   protected:
@@ -40,7 +57,15 @@ class LayerNormUnit final : public Unit {
                 quant::layer_norm_row(operation<quant::LayerNormOp>(segment.main), input->row(row).data(), output->row(row).data(), 1);
             }
         }
-        return occupy(cycles(command.rows.size(), command.cols.size(), run_.hardware->layernorm_lanes, conflicts), end);
+        const auto taken = [&](const RootTiming& root) {
+            return cycles(command.rows.size(), command.cols.size(), run_.hardware->layernorm_lanes, root, conflicts);
+        };
+        const auto root = timing(run_.plan->root, run_.hardware->layernorm_dividers);
+        if (run_.plan->root != quant::Root::seeded) {
+            run_.count("root_divide", in_bits, out_bits, command.rows.size() * root.interval);
+            run_.count("root_wait", in_bits, out_bits, taken(root) - taken(timing(quant::Root::seeded, 1)));
+        }
+        return occupy(taken(root), end);
     }
 };
 

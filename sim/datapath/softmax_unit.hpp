@@ -5,8 +5,9 @@
 //
 //   score buffer ──scores──► [ maximum ] ─► [ EXP, sum ] ─► [ compare, code ] ──codes──► score buffer
 //
-// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + 8; two stages for logarithmic codes in row scale
-//             (no EXP, no sum), else three
+// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + latency; two stages for logarithmic codes in row scale
+//             (no EXP, no sum), else three. Latency 8: compare, shift, sum, code, and 4 for a table's entry and its product of three
+//             cycles; 11 for a polynomial (two products and the sum between); 5 for a subtraction. Without EXP always 8
 // Counters    operations (one per word)
 
 #include "quant/arithmetic/softmax.hpp"
@@ -17,11 +18,15 @@ namespace prelude::sim {
 
 class SoftmaxUnit final : public Unit {
   public:
-    static constexpr Cycle kLatency = 8;
     SoftmaxUnit(const sc_core::sc_module_name& name, Run& run) : Unit(name, UnitId::softmax_unit, run) {}
 
-    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t scores, int stages, int lanes) noexcept {
-        return (rows + stages - 1) * ((scores + lanes - 1) / lanes) + kLatency;
+    [[nodiscard]] static constexpr Cycle latency(quant::Exponential form, int stages) noexcept {
+        constexpr int kWithoutExponential = 2;
+        if (stages == kWithoutExponential || form == quant::Exponential::table) return 8;
+        return form == quant::Exponential::polynomial ? 11 : 5;
+    }
+    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t scores, int stages, int lanes, quant::Exponential form) noexcept {
+        return (rows + stages - 1) * ((scores + lanes - 1) / lanes) + latency(form, stages);
     }
 
   protected:
@@ -49,7 +54,7 @@ class SoftmaxUnit final : public Unit {
                 }
             }
         }
-        return occupy(cycles(command.rows.size(), command.cols.size(), stages, run_.hardware->softmax_lanes), end);
+        return occupy(cycles(command.rows.size(), command.cols.size(), stages, run_.hardware->softmax_lanes, run_.plan->exponential), end);
     }
 };
 

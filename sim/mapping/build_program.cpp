@@ -47,7 +47,7 @@ class KeyWriter {
     KeyWriter(const models::Graph& graph, const quant::FormatPlan& plan) : graph_(graph), plan_(plan) {}
 
     std::string write(const Segment& segment) {
-        key_ = fmt::format("{} {}", static_cast<int>(segment.kind), segment.operator_name);
+        key_ = fmt::format("{} {} {} {}", static_cast<int>(segment.kind), segment.operator_name, static_cast<int>(plan_.exponential), static_cast<int>(plan_.root));
         for (auto id : {segment.main, segment.relative, segment.softmax, segment.weighted}) {
             if (id >= 0) add(graph_.node(id));
         }

@@ -73,6 +73,7 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
     hardware.softmax_lanes = design.softmax_lanes;
     hardware.layernorm_lanes = design.layernorm_lanes;
     hardware.gelu_lanes = design.gelu_lanes;
+    hardware.layernorm_dividers = design.layernorm_dividers;
     hardware.dataflow = design.dataflow;
     hardware.attention = design.attention;
     hardware.layer_overlap = design.layer_overlap;

@@ -14,7 +14,7 @@ struct Hardware {
     std::int64_t weight_bits = 0, activation_bits = 0, partial_sum_bits = 0, score_bits = 0;  ///< buffer capacities
     int sum_bits = 32;  ///< widest accumulator of the plan, at least a word of a wide sum
     int slots = 2;
-    int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16;
+    int softmax_lanes = 16, layernorm_lanes = 16, gelu_lanes = 16, layernorm_dividers = 8;
     Dataflow dataflow = Dataflow::automatic;
     AttentionFusion attention = AttentionFusion::automatic;
     bool weights_resident = false, layer_overlap = false;

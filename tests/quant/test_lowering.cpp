@@ -58,6 +58,14 @@ std::vector<Case> cases() {
         s.softmax.zero_code = quant::ZeroCode::saturate, s.softmax.shift_cap = 9;
         s.rescale = {.term_bits = 10, .operand_bits = 24};
     });
+    add("W8A8 as I-BERT, uniform probabilities", [](auto& s) {
+        s.nonlinear = quant::Nonlinear::ibert;
+        s.softmax.scheme = quant::SoftmaxScheme::uniform;
+    });
+    add("W4A16 as I-ViT, wide GELU inputs", [](auto& s) {
+        s.weight_bits = 4, s.gelu_input_bits = 16, s.softmax.bits = 16;
+        s.softmax.scheme = quant::SoftmaxScheme::uniform, s.nonlinear = quant::Nonlinear::ivit;
+    });
     return list;
 }
 
@@ -202,7 +210,12 @@ struct Checker {
 
     void operator()(const quant::SoftmaxOp& form) const {
         CHECK(form.exp_bits == (form.bits <= 8 ? 16 : 20));
-        CHECK(oracle::Words(form.exp_table.begin(), form.exp_table.end()) == oracle::exp_table(form.exp_bits));
+        using quant::Nonlinear;
+        const auto expected = settings.nonlinear == Nonlinear::table   ? std::pair{quant::Exponential::table, oracle::exp_table(form.exp_bits)}
+                              : settings.nonlinear == Nonlinear::ibert ? std::pair{quant::Exponential::polynomial, oracle::exp_polynomial(form.exp_bits)}
+                                                                       : std::pair{quant::Exponential::shift, oracle::Words{}};
+        CHECK(form.exponential == expected.first);
+        CHECK(oracle::Words(form.exp_constants.begin(), form.exp_constants.end()) == expected.second);
         CHECK(std::ldexp(1.0, -form.score_fraction) == meaning(in()).scale[0]);
         const auto& out = graph.value(node->output);
         if (form.tau > 0) {
@@ -228,6 +241,8 @@ struct Checker {
         const auto channels = static_cast<double>(form.channels), step = meaning(in()).scale[0];
         CHECK(form.channels == graph.channels(node->inputs[0]));
         CHECK(form.normalised_fraction == oracle::layer_norm_fraction(form.channels));
+        using quant::Nonlinear;
+        CHECK(form.root == (settings.nonlinear == Nonlinear::table ? quant::Root::seeded : settings.nonlinear == Nonlinear::ibert ? quant::Root::newton : quant::Root::repeated));
         CHECK(std::abs(static_cast<double>(form.epsilon) - op.eps * channels * channels / (step * step)) <= 0.5000001);
         rescale(form.rescale, 0, static_cast<std::size_t>(form.channels), format(graph.value(node->output)).bits);
         output(form.rescale, graph.value(node->output));
@@ -244,10 +259,14 @@ struct Checker {
         CHECK(form.guard_bits == (form.input_bits > 10 ? 8 : 0));
         REQUIRE(form.table.size() == (form.input_bits > 10 ? 257u : 1u << form.input_bits));
         const bool relu = std::holds_alternative<models::Relu>(node->op);
+        const auto gelu = [&](double x) {
+            if (settings.nonlinear == quant::Nonlinear::ibert) return oracle::ibert_gelu(x);
+            return settings.nonlinear == quant::Nonlinear::ivit ? oracle::ivit_gelu(x) : 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+        };
         for (std::size_t i = 0; i < form.table.size(); ++i) {
             const double code = static_cast<double>(i) * (form.guard_bits ? std::ldexp(1.0, form.input_bits - 8) : 1.0);
             const double x = (code - from.zero_point[0]) * from.scale[0];
-            const double y = to.zero_point[0] + (relu ? std::max(x, 0.0) : 0.5 * x * std::erfc(-x / std::numbers::sqrt2)) / to.scale[0];
+            const double y = to.zero_point[0] + (relu ? std::max(x, 0.0) : gelu(x)) / to.scale[0];
             const double held = std::ldexp(static_cast<double>(form.table[i]), -form.guard_bits);
             CHECK(std::abs(held - (form.guard_bits ? y : std::clamp(y, 0.0, static_cast<double>(form.hi)))) <= std::ldexp(0.500001, -form.guard_bits));
         }

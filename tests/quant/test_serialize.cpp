@@ -92,6 +92,7 @@ TEST_CASE("Spoiling any member of any operation is refused, or runs to an end in
     quant::Settings settings;
     settings.weight_bits = settings.activation_bits = 4, settings.groups = 3;
     settings.softmax.scale = quant::ScaleMode::tensor;
+    settings.nonlinear = GENERATE(quant::Nonlinear::table, quant::Nonlinear::ibert);
     const auto good = model.quantize(settings);
     REQUIRE(quant::inconsistencies(model.graph, good).empty());
     const std::vector wanted{model.id(models::sam_values::kMasks)};
@@ -143,6 +144,10 @@ TEST_CASE("A quantized graph that lacks an operation, a format or a scale is ref
                               +[](quant::ContractionPlan& plan) { plan.right_symmetric = !plan.right_symmetric; }}) {
         refuse([&](auto& g) { change(g.plan.contractions.at("encoder.block0.lin1")); }, "encoder.block0.lin1: its plan says another left operand");
     }
+    refuse([](auto& g) { g.plan.exponential = quant::Exponential::shift; }, "encoder.block0.softmax: an exponential out of range, or another than its plan's");
+    refuse([](auto& g) { g.plan.root = quant::Root::newton; }, "encoder.block0.norm1: a norm of other channels, a constant out of range, or a root other than");
+    refuse([](auto& g) { g.plan.root = static_cast<quant::Root>(3); }, "a plan of unknown exponential or root");
+    refuse([](auto& g) { g.plan.exponential = static_cast<quant::Exponential>(-1); }, "a plan of unknown exponential or root");
     refuse([](auto& g) { g.operations.at("encoder.block0.lin1") = quant::AddOp{}; }, "encoder.block0.lin1: integers of another operator");
 }
 
@@ -152,6 +157,7 @@ TEST_CASE("A saved quantized graph loads to the same integers, formats and bits"
     for (const int bits : {4, 16}) {
         settings.weight_bits = settings.activation_bits = bits;
         settings.groups = bits == 4 ? 3 : 1;
+        settings.nonlinear = bits == 4 ? quant::Nonlinear::ibert : quant::Nonlinear::ivit;
         const auto quantized = model.quantize(settings);
         const auto file = temporary("qgraph.safetensors");
         quant::save(quantized, file);
@@ -160,6 +166,7 @@ TEST_CASE("A saved quantized graph loads to the same integers, formats and bits"
         CHECK(again.operations == quantized.operations);
         CHECK(again.plan.formats == quantized.plan.formats);
         CHECK(again.plan.contractions == quantized.plan.contractions);
+        CHECK((again.plan.exponential == quantized.plan.exponential && again.plan.root == quantized.plan.root));
         CHECK(again.config == quantized.config);
         const std::vector wanted{model.id(models::sam_values::kMasks)};
         CHECK(quant::Engine(model.graph, again).run(model.words, wanted) == quant::Engine(model.graph, quantized).run(model.words, wanted));

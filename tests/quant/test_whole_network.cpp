@@ -162,6 +162,21 @@ TEST_CASE("a minute network equals the oracle at every value under every kind of
         settings.mlp_hidden_scheme = quant::HiddenScheme::search;
         check_every_value(model, settings);
     }
+    for (const auto nonlinear : {quant::Nonlinear::ibert, quant::Nonlinear::ivit}) {
+        for (const int bits : {4, 6, 8, 16}) {
+            DYNAMIC_SECTION("nonlinear functions of form " << static_cast<int>(nonlinear) << ", " << bits << " bits") {
+                auto settings = bits < 8 ? w4a4() : w8a8();
+                settings.nonlinear = nonlinear;
+                settings.weight_bits = settings.activation_bits = bits;
+                if (bits == 16) settings.softmax.bits = settings.gelu_input_bits = 16;
+                for (const auto scale : {quant::ScaleMode::row, quant::ScaleMode::tensor}) {
+                    settings.softmax.scale = scale;
+                    if (bits == 4) settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
+                    check_every_value(model, settings);
+                }
+            }
+        }
+    }
     SECTION("narrow saturating accumulators") {
         auto settings = w4a4();
         settings.accumulator = {.bits = 12, .overflow = quant::AccumulatorOverflow::saturate, .chunk = 16};

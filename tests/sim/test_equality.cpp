@@ -60,6 +60,7 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
     auto form = GENERATE(AttentionFusion::fused_row, AttentionFusion::unfused);
     auto scheme = GENERATE(quant::SoftmaxScheme::log, quant::SoftmaxScheme::uniform);
     quant::Settings settings;
+    settings.nonlinear = GENERATE(quant::Nonlinear::table, quant::Nonlinear::ibert, quant::Nonlinear::ivit);
     settings.softmax.scheme = scheme;
     settings.weight_bits = settings.activation_bits = scheme == quant::SoftmaxScheme::log ? 4 : 8;
     settings.groups = scheme == quant::SoftmaxScheme::log ? 3 : 1;
@@ -81,7 +82,7 @@ TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]
 
 TEST_CASE("Rare number types have the words of the engine in a whole network on a picture that is not square", "[sim]") {
     quant::Settings settings;
-    const auto rare = GENERATE(range(0, 15));
+    const auto rare = GENERATE(range(0, 20));
     switch (rare) {
         case 0:  // isolation: probabilities too wide to compare, multiplied instead
             settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
@@ -118,6 +119,23 @@ TEST_CASE("Rare number types have the words of the engine in a whole network on 
             settings.group_scales = quant::GroupScales::power_of_two, settings.reparam = true;
             break;
         case 13: settings.groups = 0, settings.group_scales = quant::GroupScales::power_of_two, settings.group_rule = quant::GroupRule::kmeans; break;
+        case 14:
+        case 15:
+            settings.nonlinear = rare == 14 ? quant::Nonlinear::ibert : quant::Nonlinear::ivit;
+            settings.weight_bits = settings.activation_bits = settings.gelu_input_bits = settings.rel_pos_bits = 16;
+            settings.softmax = {.scheme = quant::SoftmaxScheme::uniform, .bits = 16};
+            break;
+        case 16:
+        case 17:
+            settings.nonlinear = rare == 16 ? quant::Nonlinear::ibert : quant::Nonlinear::ivit;
+            settings.weight_bits = 4, settings.activation_bits = 6, settings.gelu_input_bits = 12;
+            settings.softmax = {.log_base = quant::LogBase::sqrt_two, .bits = 5, .scale = quant::ScaleMode::tensor, .exp_bits = 12};
+            break;
+        case 18:
+            settings.nonlinear = quant::Nonlinear::ibert, settings.weight_bits = settings.activation_bits = 4;
+            settings.mlp_hidden_scheme = quant::HiddenScheme::hluq;
+            settings.softmax = {.scheme = quant::SoftmaxScheme::lnq, .form = quant::SoftmaxForm::lut, .bits = 4, .scale = quant::ScaleMode::one};
+            break;
         default:
             settings.residual_bits = 20, settings.score_bits = 12, settings.edge_bits = 2;
             settings.softmax = {.log_base = quant::LogBase::two, .scale = quant::ScaleMode::one};

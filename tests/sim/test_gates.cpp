@@ -2,6 +2,8 @@
 // Whole segments against closed forms: the first cycle at which a result can be there, and nothing earlier or later.
 #include <catch2/catch.hpp>
 
+#include "sim/datapath/layernorm_unit.hpp"
+#include "sim/datapath/softmax_unit.hpp"
 #include "sim/mapping/hardware.hpp"
 #include "sim/simulate.hpp"
 
@@ -52,6 +54,44 @@ TEST_CASE("One row of LayerNorm takes load, two passes, root and store, to the c
     CHECK(stats.cycles == stored);
     CHECK(stats.dram.bursts == 5);
     CHECK(stats.dram.bytes_written == 64);
+}
+
+TEST_CASE("A root by division comes as many cycles later, and holds the rows behind it", "[sim]") {
+    const auto run = [](std::int64_t rows, quant::Nonlinear form, int dividers = 1) {
+        auto design = gate_design();
+        design.layernorm_dividers = dividers;
+        const auto graph = normalised_rows(rows, 32);
+        quant::Settings settings;
+        settings.nonlinear = form;
+        return simulate(graph, quant::make_plan(graph, settings), design).segments.at(0);
+    };
+    const auto busy = [](const SegmentStats& stats) { return stats.units[static_cast<std::size_t>(UnitId::layernorm_unit)].busy_cycles; };
+    // Two cycles to normalise, 33 a step, 32 for the reciprocal: 6 steps and 10.
+    constexpr Cycle ibert = 2 + 6 * 33 + 32, ivit = 2 + 10 * 33 + 32;
+    const auto table = run(1, quant::Nonlinear::table).cycles;
+    CHECK(run(1, quant::Nonlinear::ibert).cycles == table + ibert - 14);
+    CHECK(run(1, quant::Nonlinear::ivit).cycles == table + ivit - 14);
+    const auto waiting = run(400, quant::Nonlinear::ivit), flowing = run(400, quant::Nonlinear::table);
+    CHECK(waiting.operations.at({"root_divide", 16, 16}) == 400 * ivit);
+    CHECK(waiting.operations.at({"root_wait", 16, 16}) == busy(waiting) - busy(flowing));
+    CHECK(flowing.operations.count({"root_divide", 16, 16}) == 0);
+    // Five rows of a tile, two cycles a stage, or 500 where the root is the shorter one.
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::seeded, 1)) == 2 + 14 + 5 * 2);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 1)) == 2 + ivit + 2 + 4 * ivit);
+    CHECK(LayerNormUnit::cycles(5, 1000, 2, LayerNormUnit::timing(quant::Root::newton, 1), 3) == 500 + ibert + 5 * 503);
+    // Three dividers: a row every third of the time, rounded up; the first takes as long.
+    CHECK(run(1, quant::Nonlinear::ivit, 3).cycles == run(1, quant::Nonlinear::ivit).cycles);
+    CHECK(run(400, quant::Nonlinear::ivit, 3).operations.at({"root_divide", 16, 16}) == 400 * 122);
+    CHECK(run(400, quant::Nonlinear::ivit, 3).cycles < waiting.cycles);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 3)) == 2 + ivit + 2 + 4 * 122);
+}
+
+TEST_CASE("An exponential by polynomial takes three cycles more than one by table, by shift three less, none where codes take none") {
+    using quant::Exponential;
+    for (const auto& [form, cycles] : {std::pair{Exponential::table, 8}, {Exponential::polynomial, 11}, {Exponential::shift, 5}}) {
+        CHECK(SoftmaxUnit::cycles(7, 30, 3, 4, form) == (7 + 2) * 8 + cycles);
+        CHECK(SoftmaxUnit::cycles(7, 30, 2, 4, form) == (7 + 1) * 8 + 8);
+    }
 }
 
 TEST_CASE("A longer transfer comes exactly its bytes later", "[sim]") {

@@ -92,11 +92,17 @@ template <class T>
             form.zero_code,
             form.scale == quant::ScaleMode::row,
             form.exp_bits,
+            form.exponential == quant::Exponential::table        ? oracle::Exponential::chords
+            : form.exponential == quant::Exponential::polynomial ? oracle::Exponential::polynomial
+                                                                 : oracle::Exponential::line,
             form.threshold_mantissa,
             widen(form.threshold_exponent)};
 }
+[[nodiscard]] inline oracle::Root to_oracle(quant::Root form) {
+    return form == quant::Root::seeded ? oracle::Root::products : form == quant::Root::newton ? oracle::Root::whole : oracle::Root::ten_steps;
+}
 [[nodiscard]] inline oracle::LayerNorm to_oracle(const quant::LayerNormOp& form) {
-    return {form.epsilon, form.normalised_fraction, to_oracle(form.rescale)};
+    return {form.epsilon, form.normalised_fraction, to_oracle(form.root), to_oracle(form.rescale)};
 }
 [[nodiscard]] inline oracle::Table to_oracle(const quant::TableOp& form) {
     return {form.input_bits, form.guard_bits, widen(form.table), form.lo, form.hi};

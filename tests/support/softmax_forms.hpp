@@ -11,10 +11,22 @@
 
 namespace prelude::tests {
 
+inline const std::vector<quant::Exponential> kExponentials{quant::Exponential::table, quant::Exponential::polynomial, quant::Exponential::shift};
+
+/// The exponential in another form and width.
+inline void set_exponential(quant::SoftmaxOp& form, quant::Exponential exponential, int bits) {
+    const auto constants = exponential == quant::Exponential::table        ? oracle::exp_table(bits)
+                           : exponential == quant::Exponential::polynomial ? oracle::exp_polynomial(bits)
+                                                                           : oracle::Words{};
+    form.exponential = exponential;
+    form.exp_bits = bits;
+    form.exp_constants.assign(constants.begin(), constants.end());
+}
+
 /// `largest`: S, the probability of the highest code.
 inline quant::SoftmaxOp make_softmax(int fraction, int bits, int tau, int cap, bool zero, quant::ScaleMode scale, double largest) {
-    quant::SoftmaxOp form{.score_fraction = fraction, .bits = bits, .tau = tau, .scale = scale, .exp_bits = bits > 8 ? 20 : 16};
-    std::ranges::copy(oracle::exp_table(form.exp_bits), form.exp_table.begin());
+    quant::SoftmaxOp form{.score_fraction = fraction, .bits = bits, .tau = tau, .scale = scale};
+    set_exponential(form, quant::Exponential::table, bits > 8 ? 20 : 16);
     const auto threshold = [&](double theta) {
         const int exponent = std::ilogb(theta) - 15;
         form.threshold_mantissa.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(theta, -exponent))));

@@ -49,6 +49,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
     {"hw.axi.max_burst", {"1", "64"}},
     {"hw.softmax.lanes", {"1", "13"}},
     {"hw.layernorm.lanes", {"1", "13"}},
+    {"hw.layernorm.dividers", {"1", "13"}},
     {"hw.gelu.lanes", {"1", "13"}},
     {"hw.dataflow", {"output_stationary", "weight_stationary"}},
     {"hw.attention", {"unfused", "fused_row"}},
@@ -60,7 +61,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
 TEST_CASE("No hardware key changes a bit: every value of every key gives the words of the engine") {
     const std::string text = testing::tiny_model() +
                              "data: {kind: scene, num_images: 1, prompts_per_image: 1, prompts: [box]}\n"
-                             "quant: {weight_bits: 4, activation_bits: 6, groups: 3, softmax: {log_base: sqrt2}}\n";
+                             "quant: {weight_bits: 4, activation_bits: 6, groups: 3, softmax: {log_base: sqrt2}, nonlinear: ibert}\n";
     const auto read = [&](const std::vector<std::string>& sets) { return read_configuration_text(text, "f.yaml", sets, PRELUDE_SOURCE_DIR "/arch_configs"); };
     const auto base = read({});
     const Grid grid(base);

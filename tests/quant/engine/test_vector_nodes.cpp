@@ -22,10 +22,11 @@ TEST_CASE("softmax of every scheme, width, scale and zero code equals the oracle
                 for (const bool zero : {true, false}) {
                     if (tau == 0 && zero) continue;
                     const int fraction = static_cast<int>(random.in(0, 14));
-                    const auto form = make_softmax(fraction, bits, tau, 15, zero, scale, scale == ScaleMode::tensor ? 0.01 + random.real() : 1.0);
+                    auto form = make_softmax(fraction, bits, tau, 15, zero, scale, scale == ScaleMode::tensor ? 0.01 + random.real() : 1.0);
                     for (const auto pattern : kPatterns) {
+                        set_exponential(form, random.of(kExponentials), 16);
                         INFO("tau " << tau << " bits " << bits << " scale " << static_cast<int>(scale) << (zero ? " zero code" : "") << " F " << fraction
-                                    << ", scores " << name(pattern));
+                                    << " form " << static_cast<int>(form.exponential) << ", scores " << name(pattern));
                         const auto reach = std::min<std::int64_t>(32767, std::int64_t{24} << fraction);
                         check_node({models::Softmax{}, form, {tensor(random, pattern, {2, 3, 37}, -reach, reach)}, {}});
                     }
@@ -41,7 +42,8 @@ TEST_CASE("probabilities above eight bits are multiplied by the sum's reciprocal
         for (const auto scale : {ScaleMode::row, ScaleMode::one}) {
             for (const auto pattern : kPatterns) {
                 auto form = make_softmax(static_cast<int>(random.in(0, 14)), bits, 0, 15, false, scale, 1.0);
-                INFO("bits " << bits << ", scores " << name(pattern) << " F " << form.score_fraction);
+                set_exponential(form, random.of(kExponentials), 20);
+                INFO("bits " << bits << ", scores " << name(pattern) << " F " << form.score_fraction << " form " << static_cast<int>(form.exponential));
                 check_node({models::Softmax{}, form, {tensor(random, pattern, {1, 3, 41}, -32768, 32767)}, {}});
             }
         }
@@ -68,8 +70,9 @@ TEST_CASE("a softmax row of 4096 keys, equal or with one spike, equals the oracl
     Random random(303);
     for (const auto scale : {ScaleMode::row, ScaleMode::tensor}) {
         for (const int tau : {0, 2}) {
-            const auto form = make_softmax(8, tau ? 5 : 8, tau, 15, true, scale, 0.003);
+            auto form = make_softmax(8, tau ? 5 : 8, tau, 15, true, scale, 0.003);
             for (const auto pattern : {Pattern::lowest, Pattern::spike, Pattern::random}) {
+                set_exponential(form, random.of(kExponentials), 16);
                 check_node({models::Softmax{}, form, {tensor(random, pattern, {1, 1, 4096}, -3000, 0)}, {}});
             }
         }
@@ -78,7 +81,7 @@ TEST_CASE("a softmax row of 4096 keys, equal or with one spike, equals the oracl
 
 TEST_CASE("layer normalisation of tokens and of pixels equals the oracle for any channel count and any rows", "[equality][mutation]") {
     Random random(304);
-    for (const std::int64_t channels : {1, 2, 3, 7, 17, 64, 127, 256, 768, 1280}) {
+    for (const std::int64_t channels : {1, 2, 3, 7, 17, 64, 127, 256, 768, 1280, 4096}) {
         for (const int word_bits : {8, 16, 20}) {
             for (const auto pattern : kPatterns) {
                 const bool image = random.one_in(2);
@@ -86,11 +89,12 @@ TEST_CASE("layer normalisation of tokens and of pixels equals the oracle for any
                 quant::LayerNormOp form{.channels = channels};
                 form.epsilon = random.of<std::int64_t>({0, 1, 17, 123456, std::int64_t{1} << 40});
                 form.normalised_fraction = oracle::layer_norm_fraction(channels);
+                form.root = random.of<quant::Root>({quant::Root::seeded, quant::Root::newton, quant::Root::repeated});
                 const bool fixed = random.one_in(2);
                 form.rescale = make_rescale(random, channels, 19, fixed ? -32768 : 0, fixed ? 32767 : 255, 0,
                                             random.of<Scaling>({Scaling::ordinary, Scaling::ties, Scaling::saturating}));
                 INFO("channels " << channels << " words " << word_bits << " bits, " << name(pattern) << (image ? ", image" : ", tokens") << ", epsilon "
-                                 << form.epsilon);
+                                 << form.epsilon << ", form " << static_cast<int>(form.root));
                 const auto in = image ? tensor(random, pattern, {2, channels, 1, 3}, -top - 1, top) : tensor(random, pattern, {1, 5, channels}, -top - 1, top);
                 check_node({models::LayerNorm{}, form, {in}, {image ? std::size_t{1} : std::size_t{2}}});
             }

@@ -62,6 +62,22 @@ TEST_CASE("Shift-add lanes burn in the cycles they work, the multipliers in the 
     CHECK(array_energy(busy(8, 3)) == Approx(5 * multiplying + 3 * shifting));
 }
 
+TEST_CASE("Rows that wait for a root by division cost its dividers alone") {
+    Device device;
+    device.family = "versal";
+    device.dram_kind = "ddr4";
+    auto used = resources();
+    used.units.push_back({.unit = "layernorm_unit", .lut = exactly(80), .ff = {}, .dsp = {}, .bram36 = {}, .uram = {}});
+    used.units.push_back({.unit = kRootDividers, .lut = exactly(16), .ff = exactly(4), .dsp = {}, .bram36 = {}, .uram = {}});
+    SegmentStats stats;
+    stats.units[static_cast<std::size_t>(UnitId::layernorm_unit)].busy_cycles = 100;
+    const auto energy = [&] { return segment_energy(stats, used, device, costs()).vector_units.value; };
+    CHECK(energy() == Approx(100 * 80 * 0.75));
+    stats.operations[{"root_divide", 16, 8}] = 90;
+    stats.operations[{"root_wait", 16, 8}] = 70;
+    CHECK(energy() == Approx(30 * 80 * 0.75 + 90 * (16 * 0.75 + 4 * 0.25)));
+}
+
 TEST_CASE("The clock tree runs in every cycle, whatever is busy") {
     Device device;
     device.family = "versal";

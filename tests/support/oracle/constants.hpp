@@ -9,6 +9,11 @@ namespace prelude::oracle {
 
 /// T[0..64]: RNE((2^bits - 1) 2^(-i/64)).
 [[nodiscard]] Words exp_table(int bits);
+/// A and B of EXP by a polynomial: RNE(0.35815147 ln^2 2 top), RNE(0.96963238 ln 2 top), B no more than A + floor(top / 2); top = 2^bits - 1.
+[[nodiscard]] Words exp_polynomial(int bits);
+/// GELU of x rounded to 2^-12, by the formulas of section 5.
+[[nodiscard]] double ibert_gelu(double x);
+[[nodiscard]] double ivit_gelu(double x);
 /// m_f of a log operand: 1 for tau = 1, else RNE((2^16 - 1) 2^(-f/tau)).
 [[nodiscard]] Words residue_constants(int tau);
 /// round(sqrt(2^31 / (129 + 2 i))), i < 192.

@@ -52,8 +52,18 @@ Word threshold_code(const Softmax& form, Word e, Word reference) {
 }  // namespace
 
 Word exp2_of(const Softmax& form, Word d) {
-    const auto& table = exp_words(form.exp_bits);
     const Word whole = d >> form.score_fraction, f = d - (whole << form.score_fraction);
+    const int octaves = static_cast<int>(std::min<Word>(whole, 400));
+    const Big top = power_of_two(form.exp_bits) - 1, unit = power_of_two(form.score_fraction);
+    if (form.exponential == Exponential::polynomial) {
+        const auto constants = exp_polynomial(form.exp_bits);
+        return whole > form.exp_bits ? 0 : to_word(rne_divide(top * unit * unit - constants[1] * unit * f + constants[0] * Big(f) * f, unit * unit * power_of_two(octaves)));
+    }
+    if (form.exponential == Exponential::line) {
+        const Big line = floor_divide((2 * unit - f) * (top + 1), 2 * unit * power_of_two(octaves));
+        return to_word(line < top ? line : top);
+    }
+    const auto& table = exp_words(form.exp_bits);
     if (whole > form.exp_bits) return 0;
     if (form.score_fraction < 6) return to_word(rne(table[static_cast<std::size_t>(f << (6 - form.score_fraction))], static_cast<int>(whole)));
     const int rest = form.score_fraction - 6;
@@ -86,9 +96,17 @@ Words softmax_row(const Softmax& form, const Words& scores) {
 
 // Layer normalisation.
 
-ReciprocalRoot reciprocal_root(const Big& v) {
+ReciprocalRoot reciprocal_root(const Big& v, Root root) {
     static const Words seed = root_seed();
     const int exponent = (bits_of(v) - 1) / 2;
+    if (root != Root::products) {
+        const Big square = floor_divide(v * power_of_two(30), power_of_two(2 * exponent));
+        Big k = 65536;
+        for (int step = 0; step < 10; ++step) k = (k + square / k) / 2;
+        if (root == Root::ten_steps) return {to_word((power_of_two(31) - 1) / k), exponent};
+        const Big y = power_of_two(31) / sqrt(square);
+        return {to_word(y > 65535 ? Big(65535) : y), exponent};
+    }
     const Big m = floor_divide(v * power_of_two(20), power_of_two(2 * exponent));
     const Big s = seed.at(static_cast<std::size_t>(to_word(m / power_of_two(14)) - 64));
     const Big y = rne((3 * power_of_two(44) - m * s * s) * s, 41);
@@ -103,7 +121,7 @@ Words layer_norm_row(const LayerNorm& form, const Words& x) {
         squares += Big(word) * word;
     }
     const Big variance = channels * squares - sum * sum + form.epsilon;
-    const auto root = reciprocal_root(variance < 1 ? Big(1) : variance);
+    const auto root = reciprocal_root(variance < 1 ? Big(1) : variance, form.root);
     Words out;
     for (std::size_t c = 0; c < x.size(); ++c) {
         const Big t = saturate(rne((channels * x[c] - sum) * root.mantissa, 16 + root.exponent - form.fraction), 20);

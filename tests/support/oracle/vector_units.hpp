@@ -7,6 +7,9 @@
 
 namespace prelude::oracle {
 
+/// How 2^-u of a fraction is made: chords of a table, a polynomial of second order, 1 - u/2.
+enum class Exponential { chords, polynomial, line };
+
 struct Softmax {
     int score_fraction = 0;  ///< F
     int bits = 4;
@@ -15,6 +18,7 @@ struct Softmax {
     Word zero_code = -1;
     bool row_scale = true;
     int exp_bits = 16;
+    Exponential exponential = Exponential::chords;
     Words threshold_mantissa, threshold_exponent;
 };
 /// EXP(d): 2^-d of d in 2^-F.
@@ -25,12 +29,15 @@ struct ReciprocalRoot {
     Word mantissa = 0;
     int exponent = 0;
 };
+/// By products; by division: the whole root, or what ten Newton steps make of it.
+enum class Root { products, whole, ten_steps };
 /// 1/sqrt(v) ~ mantissa 2^-(16 + exponent).
-[[nodiscard]] ReciprocalRoot reciprocal_root(const Big& v);
+[[nodiscard]] ReciprocalRoot reciprocal_root(const Big& v, Root root);
 
 struct LayerNorm {
     Word epsilon = 1;
     int fraction = 0;  ///< F_t
+    Root root = Root::products;
     Output output;
 };
 [[nodiscard]] Words layer_norm_row(const LayerNorm& form, const Words& x);
