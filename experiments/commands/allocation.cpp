@@ -132,7 +132,7 @@ class Allocator {
     std::optional<std::map<WidthPair, nlohmann::json>> time_pairs() {
         const auto pairs = width_pairs(space_);
         std::vector<Variant> variants;
-        for (const auto pair : pairs) variants.push_back({.layers = with_widths(point_.base.quant, space_.layers(), space_.uniform(pair)), .damage = false, .timing = true});
+        for (const auto& pair : pairs) variants.push_back({.layers = with_widths(point_.base.quant, space_.layers(), space_.uniform(pair)), .damage = false, .timing = true});
         const auto measured = run_study(point_, variants, request_.study, make_task_set_, interrupt_);
         if (!measured) return std::nullopt;
         std::map<WidthPair, nlohmann::json> timings;

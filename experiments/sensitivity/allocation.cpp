@@ -102,7 +102,7 @@ DamageStudy::DamageStudy(const quant::Settings& clean, const std::vector<Layer>&
         variants_.push_back(std::move(variant));
         return variants_.size() - 1;
     };
-    const auto base = add({}, {.layers = {}, .is_shared = true});
+    const auto base = add({}, {.layers = {}, .damage = false, .is_shared = true});
     std::map<int, std::size_t> narrow;  // all weights at one width
     for (const int bits : space.widths()) {
         WidthChoice choice;
@@ -114,7 +114,7 @@ DamageStudy::DamageStudy(const quant::Settings& clean, const std::vector<Layer>&
         if (const auto widths = space.weight_widths(layer); widths.size() > 1) {
             for (const int bits : widths)
                 weights_[{layer.node, bits}] = add({{layer.node, {.weight_bits = bits, .activation_bits = 0}}},
-                                                   {.layers = {}, .swap = Variant::Swap{.base = base, .other = narrow.at(bits), .swapped = {layer.node}}});
+                                                   {.layers = {}, .against = base, .swap = Variant::Swap{.base = base, .other = narrow.at(bits), .swapped = {layer.node}}});
         }
         const auto widths = space.activation_widths(layer);
         if (widths.size() < 2 || !groups.insert(layer.group).second) continue;
@@ -122,7 +122,7 @@ DamageStudy::DamageStudy(const quant::Settings& clean, const std::vector<Layer>&
             WidthChoice choice;
             for (const auto& other : space.layers())
                 if (other.group == layer.group) choice[other.node] = {.weight_bits = 0, .activation_bits = bits};
-            activations_[{layer.group, bits}] = add(choice, {.layers = {}});
+            activations_[{layer.group, bits}] = add(choice, {.layers = {}, .against = base});
         }
     }
 }
@@ -134,7 +134,7 @@ DamageTable DamageStudy::damages(const std::vector<Measured>& measured) const {
             const auto& [key, variant] = *entry;
             const auto wider = entry == variants.rbegin() ? variants.rend() : std::prev(entry);
             const double least = wider != variants.rend() && wider->first.first == key.first ? damages.at(wider->first) : 0.0;
-            damages[key] = std::max(measured[variant].damage.error - measured[0].damage.error, least);
+            damages[key] = std::max(measured[variant].damage.error, least);
         }
     };
     increases(weights_, table.weights);

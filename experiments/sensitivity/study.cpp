@@ -60,7 +60,7 @@ class Study {
         };
         const auto accuracy = of_kind(usual, TaskKind::accuracy);
         if (variant.damage) {
-            const auto answers = add({.kind = TaskKind::calibration_answers, .key = sha256("calibration answers of " + ranges), .combination = index, .needs = {}});
+            const auto answers = add(variant.against ? answers_task(grid, *variant.against, add) : reference_answers_task(ranges, index));
             add({.kind = TaskKind::damage,
                  .key = sha256(fmt::format("damage {} of {} against {} on {}", kDamageVersion, accuracy.key, answers, num_images_)),
                  .combination = index,
@@ -79,6 +79,10 @@ class Study {
         switch (task.kind) {
             case TaskKind::calibration_answers: {
                 const auto model = load_model(settings.model);
+                if (!task.needs.empty()) {
+                    save_answers(experiments::answers_of(quant::load(quantized_file(cache, task.needs[0])), *calibration_set(settings, model.config), num_images_), answers_file(cache, task.key));
+                    return json::object();
+                }
                 save_answers(evaluate_reference(model, *calibration_set(settings, model.config), masks_alone(settings.data)).answers, answers_file(cache, task.key));
                 return json::object();
             }
@@ -112,6 +116,18 @@ class Study {
         const auto found = std::ranges::find(tasks, kind, &Task::kind);
         if (found == tasks.end()) throw StudyFailed(fmt::format("a variant without the task {}: it is infeasible on this device", name_of(kind)));
         return *found;
+    }
+
+    static Task reference_answers_task(const std::string& ranges, std::int64_t index) {
+        return {.kind = TaskKind::calibration_answers, .key = sha256("calibration answers of " + ranges), .combination = index, .needs = {}};
+    }
+
+    /// Those of a variant's integers.
+    template <class Add>
+    [[nodiscard]] Task answers_task(const Grid& grid, std::size_t variant, const Add& add) const {
+        const auto index = static_cast<std::int64_t>(variant);
+        const auto integers = add(of_kind(standard_.tasks_of(grid, index), TaskKind::quantized));
+        return {.kind = TaskKind::calibration_answers, .key = sha256(fmt::format("calibration answers of {} on {}", integers, num_images_)), .combination = index, .needs = {integers}};
     }
 
     /// What the masks of calibration are asked for: nothing that is scored.

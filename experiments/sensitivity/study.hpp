@@ -17,7 +17,8 @@ namespace prelude::experiments {
 /// One variant, and what is asked of it.
 struct Variant {
     std::vector<quant::LayerOverride> layers;  ///< all of quant.layers
-    bool damage = true;   ///< logit_error over the calibration pictures
+    bool damage = true;   ///< logit_error over the calibration pictures, against FP32
+    std::optional<std::size_t> against = {};  ///< or against this variant, which is shared
     bool miou = false;    ///< accuracy on the evaluated pictures
     bool timing = false;  ///< cycles by segment
     /// The integers are those of variant `base` but for the weights of `swapped`, which are those of variant `other`: no search is repeated.
