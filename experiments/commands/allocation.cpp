@@ -150,7 +150,7 @@ class Allocator {
             bits = 8 * budget_.amount;
         } else {
             for (const auto& layer : space_.layers())
-                bits += static_cast<double>(layer.num_weights) * (space_.weight_widths(layer).empty() ? layer.weights.bits : std::max<double>(budget_.amount, layer.weights.floor));
+                bits += static_cast<double>(layer.num_weights) * (space_.weight_widths(layer).empty() ? layer.weights.bits : layer.weights.held.empty() ? budget_.amount : std::max<double>(budget_.amount, layer.weights.floor));
         }
         const auto reach = problem.reach();
         if (bits < static_cast<double>(reach.least))
