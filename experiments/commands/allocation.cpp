@@ -108,13 +108,8 @@ class Allocator {
     /// False after Ctrl-C.
     bool measure_damages() {
         const auto clean = clean_settings(point_.base.quant);
-        const auto clean_point = single_point(point_, [&] {
-            auto settings = point_.base;
-            settings.quant = clean;
-            return settings;
-        }());
         const DamageStudy study(clean, layers_of(design_.graph, clean), space_);
-        const auto measured = run_study(clean_point, study.variants(), request_.study, make_task_set_, interrupt_);
+        const auto measured = run_study(clean_point(point_), study.variants(), request_.study, make_task_set_, interrupt_);
         if (!measured) return false;
         damages_ = study.damages(*measured);
         WidthChoice rest;  // what has a choice at 16 bits, all else as configured

@@ -6,12 +6,6 @@
 
 namespace prelude::experiments {
 
-namespace {
-
-constexpr int kCleanBits = 16;
-
-}  // namespace
-
 WidthSpace::WidthSpace(std::vector<Layer> layers, std::vector<int> widths, bool move_activations)
     : layers_(std::move(layers)), widths_(std::move(widths)), move_activations_(move_activations) {
     std::ranges::sort(widths_);
@@ -82,11 +76,6 @@ std::int64_t total_cycles(const nlohmann::json& timing) {
     std::int64_t sum = 0;
     for (const auto& segment : segment_cycles(timing)) sum += segment.cycles;
     return sum;
-}
-
-quant::Settings clean_settings(quant::Settings settings) {
-    settings.weight_bits = settings.activation_bits = kCleanBits;
-    return settings;
 }
 
 std::vector<WidthPair> width_pairs(const WidthSpace& space) {

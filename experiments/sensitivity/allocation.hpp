@@ -7,6 +7,7 @@
 
 #include "experiments/allocate/budget.hpp"
 #include "experiments/allocate/knapsack.hpp"
+#include "experiments/sensitivity/clean.hpp"
 #include "experiments/sensitivity/layers.hpp"
 #include "experiments/sensitivity/study.hpp"
 
@@ -42,11 +43,11 @@ class WidthSpace {
 
 /// What the measurements say.
 ///
-/// Meaning   damage of a width: the error of a network in which this layer alone has it and everything else 16 bits, less the error of the latter; never less than
-///           that of a wider one (differences below that are chance). At 16 bits nothing else rounds anew when a layer changes: in a network of narrow layers that
-///           alone hides what one of them does
+/// Meaning   damage of a width: the distance of the mask logits of a network in which this layer alone has it and everything else 16 bits from those of a network
+///           of 16 bits; never less than that of a wider one (differences below that are chance). At 16 bits little else rounds anew when a layer changes: in a
+///           network of narrow layers that alone hides what one of them does
 struct DamageTable {
-    double rest_error = 0;                                      ///< of the configured point, all layers that have a choice at 16 bits
+    double rest_error = 0;                                      ///< against FP32, of the configured point with all layers that have a choice at 16 bits
     std::map<std::pair<std::string, int>, double> weights;      ///< by layer and width
     std::map<std::pair<std::size_t, int>, double> activations;  ///< by group and width
     /// Of the widths of all layers, assumed to add up.
@@ -74,9 +75,6 @@ class DamageStudy {
     std::map<std::pair<std::string, int>, std::size_t> weights_;
     std::map<std::pair<std::size_t, int>, std::size_t> activations_;
 };
-
-/// The settings with 16 bits wherever they follow the two widths.
-[[nodiscard]] quant::Settings clean_settings(quant::Settings settings);
 
 /// Every pair of widths, asked of all layers.
 [[nodiscard]] std::vector<WidthPair> width_pairs(const WidthSpace& space);

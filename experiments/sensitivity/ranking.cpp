@@ -17,6 +17,7 @@ constexpr double kPercent = 100, kKib = 1024;
 /// The members of a layer's group with their activations one step lower; empty when a floor is in the way.
 WidthChoice lower_activations(std::span<const Layer> layers, const Layer& layer) {
     int bits = 0, floor = 0;
+    if (!layer.activations.exists()) return {};
     for (const auto& other : layers)
         if (other.group == layer.group) bits = std::max(bits, other.activations.bits), floor = std::max(floor, other.activations.floor);
     WidthChoice choice;
@@ -38,66 +39,80 @@ std::optional<double> RankedLayer::per_saved_byte() const {
     return *weights * 8 / static_cast<double>(layer.num_weights * (layer.weights.bits - narrower(layer.weights.bits)));
 }
 
-RankingStudy::RankingStudy(const quant::Settings& settings, std::vector<Layer> layers, bool with_miou) : layers_(std::move(layers)), with_miou_(with_miou) {
-    variants_.push_back({.layers = settings.layers, .miou = with_miou, .is_shared = true});
-    WidthChoice all_lower;
-    for (const auto& layer : layers_)
-        if (layer.weights.may_fall()) all_lower[layer.node] = {.weight_bits = narrower(layer.weights.bits), .activation_bits = 0};
-    variants_.push_back({.layers = with_widths(settings, layers_, all_lower), .damage = false, .is_shared = true});
-    const auto add = [&](Variant variant) {
+WidthChoice one_step_lower(std::span<const Layer> layers, const Layer& layer) {
+    auto choice = lower_activations(layers, layer);
+    if (!layer.weights.may_fall()) return choice;
+    auto& own = choice.try_emplace(layer.node, quant::LayerBits{.weight_bits = 0, .activation_bits = 0}).first->second;
+    own.weight_bits = narrower(layer.weights.bits);
+    return choice;
+}
+
+RankingStudy::RankingStudy(const quant::Settings& clean, std::span<const Layer> clean_layers, std::vector<Layer> layers) : layers_(std::move(layers)) {
+    const auto add = [&](const WidthChoice& choice, Variant variant) {
+        variant.layers = with_widths(clean, clean_layers, choice);
         variants_.push_back(std::move(variant));
         return variants_.size() - 1;
     };
-    std::map<std::size_t, std::size_t> of_group;  // layers that move together are measured once
+    const auto base = add({}, {.layers = {}, .damage = false, .is_shared = true});
+    WidthChoice as_configured, one_less;  // of all weights that may fall
     for (const auto& layer : layers_) {
-        Lowered lowered;
-        const quant::LayerBits weights{.weight_bits = layer.weights.may_fall() ? narrower(layer.weights.bits) : 0, .activation_bits = 0};
-        auto choice = layer.activations.exists() ? lower_activations(layers_, layer) : WidthChoice{};
-        const bool activations_fall = !choice.empty();
-        if (weights.weight_bits > 0) {
-            lowered.weights = lowered.both = add({.layers = with_widths(settings, layers_, {{layer.node, weights}}), .miou = with_miou && !activations_fall,
-                                                  .swap = Variant::Swap{.base = 0, .other = 1, .swapped = {layer.node}}});
+        if (!layer.weights.may_fall()) continue;
+        as_configured[layer.node] = {.weight_bits = layer.weights.bits, .activation_bits = 0};
+        one_less[layer.node] = {.weight_bits = narrower(layer.weights.bits), .activation_bits = 0};
+    }
+    const auto now = add(as_configured, {.layers = {}, .damage = false, .is_shared = true}), lower = add(one_less, {.layers = {}, .damage = false, .is_shared = true});
+    std::map<std::size_t, Step> of_group;  // layers that move together are measured once
+    for (const auto& layer : layers_) {
+        Steps steps;
+        const auto low = lower_activations(layers_, layer);
+        auto high = low;
+        for (auto& [node, bits] : high) bits.activation_bits = std::ranges::find(layers_, node, &Layer::node)->activations.bits;
+        if (layer.weights.may_fall()) {
+            const auto swapped = [&](const WidthChoice& all, std::size_t other) {
+                return add({{layer.node, all.at(layer.node)}}, {.layers = {}, .against = base, .swap = Variant::Swap{.base = base, .other = other, .swapped = {layer.node}}});
+            };
+            steps.weights = Step{.now = swapped(as_configured, now), .lower = swapped(one_less, lower)};
         }
-        if (activations_fall) {
-            if (!of_group.contains(layer.group)) of_group[layer.group] = add({.layers = with_widths(settings, layers_, choice), .miou = with_miou && !lowered.weights});
-            lowered.activations = of_group[layer.group];
-            if (!lowered.weights) {
-                lowered.both = lowered.activations;
-                variants_[*lowered.both].miou = with_miou;
-            }
+        if (!low.empty()) {
+            if (!of_group.contains(layer.group)) of_group[layer.group] = {.now = add(high, {.layers = {}, .against = base}), .lower = add(low, {.layers = {}, .against = base})};
+            steps.activations = of_group[layer.group];
         }
-        if (lowered.weights && lowered.activations) {
-            choice[layer.node].weight_bits = weights.weight_bits;
-            lowered.both = add({.layers = with_widths(settings, layers_, choice), .miou = with_miou});
+        if (steps.weights && steps.activations) {
+            const auto with_weights = [&](WidthChoice choice, int bits) {
+                choice[layer.node].weight_bits = bits;
+                return add(choice, {.layers = {}, .against = base});
+            };
+            steps.both = Step{.now = with_weights(high, layer.weights.bits), .lower = with_weights(low, narrower(layer.weights.bits))};
+        } else {
+            steps.both = steps.weights ? steps.weights : steps.activations;
         }
-        lowered_.push_back(lowered);
+        steps_.push_back(steps);
     }
 }
 
 LayerRanking RankingStudy::ranking(const std::vector<Measured>& measured) const {
-    LayerRanking result{.point = measured[0].damage, .miou = with_miou_ ? std::optional(measured[0].miou) : std::nullopt, .layers = {}};
-    const auto increase = [&](std::optional<std::size_t> variant) {
-        return variant ? std::optional(measured[*variant].damage.error - measured[0].damage.error) : std::nullopt;
+    LayerRanking result;
+    const auto increase = [&](const std::optional<Step>& step) {
+        return step ? std::optional(measured[step->lower].damage.error - measured[step->now].damage.error) : std::nullopt;
     };
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-        const auto& [weights, activations, both] = lowered_[i];
-        RankedLayer row{.layer = layers_[i], .weights = increase(weights), .activations = increase(activations), .both = increase(both), .miou = {}};
-        if (with_miou_ && both) row.miou = measured[*both].miou;
-        result.layers.push_back(std::move(row));
+        const auto& [weights, activations, both] = steps_[i];
+        result.push_back({.layer = layers_[i], .weights = increase(weights), .activations = increase(activations), .both = increase(both), .miou = {}});
     }
-    std::ranges::stable_sort(result.layers, [](const RankedLayer& a, const RankedLayer& b) {
-        if (!a.damage() || !b.damage()) return a.damage().has_value() && !b.damage();
-        return *a.damage() > *b.damage();
+    std::ranges::stable_sort(result, [](const RankedLayer& a, const RankedLayer& b) {
+        if (!a.both || !b.both) return a.both.has_value() && !b.both;
+        return *a.both > *b.both;
     });
     return result;
 }
 
 std::string print_ranking(const LayerRanking& ranking) {
     std::vector<TextTable::Head> heads{{"layer", false}, {"weights"}, {"bits"}, {"weights - 1"}, {"activations - 1"}, {"both"}, {"per KiB saved"}};
-    if (ranking.miou) heads.push_back({"miou"});
+    const bool with_miou = std::ranges::any_of(ranking, [](const RankedLayer& row) { return row.miou.has_value(); });
+    if (with_miou) heads.push_back({"miou"});
     TextTable table(heads);
-    for (const auto& row : ranking.layers) {
-        if (!row.damage()) continue;
+    for (const auto& row : ranking) {
+        if (!row.both) continue;
         const auto& layer = row.layer;
         const auto width = [](const Width& w) { return w.exists() ? std::to_string(w.bits) : std::string("-"); };
         std::vector<std::string> cells{layer.node,
@@ -107,7 +122,7 @@ std::string print_ranking(const LayerRanking& ranking) {
                                        number(row.activations, kPercent, reason(layer.activations)),
                                        number(row.both, kPercent, ""),
                                        number(row.per_saved_byte(), kPercent * kKib, "")};
-        if (ranking.miou) cells.push_back(row.miou ? fmt::format("{:.4f}", *row.miou) : "");
+        if (with_miou) cells.push_back(row.miou ? fmt::format("{:.4f}", *row.miou) : "");
         table.add(std::move(cells));
     }
     return table.print("");
@@ -119,9 +134,9 @@ std::string ranking_csv(const LayerRanking& ranking) {
     const auto given = [](std::optional<double> value) { return value ? fmt::format("{}", *value) : std::string(); };
     const auto bits = [](const Width& width) { return width.exists() ? std::to_string(width.bits) : std::string(); };
     std::size_t rank = 0;
-    for (const auto& row : ranking.layers) {
+    for (const auto& row : ranking) {
         const auto& layer = row.layer;
-        text += csv_line(std::vector<std::string>{row.damage() ? std::to_string(++rank) : "", layer.node, std::string(models::part_name(layer.part)), std::to_string(layer.num_weights),
+        text += csv_line(std::vector<std::string>{row.both ? std::to_string(++rank) : "", layer.node, std::string(models::part_name(layer.part)), std::to_string(layer.num_weights),
                                                   bits(layer.weights), bits(layer.activations), given(row.weights), given(row.activations), given(row.both), given(row.per_saved_byte()),
                                                   given(row.miou), layer.weights.may_fall() ? "" : layer.weights.held, layer.activations.may_fall() ? "" : layer.activations.held});
     }

@@ -9,6 +9,7 @@
 
 #include "experiments/evaluate/calibrated_ranges.hpp"
 #include "experiments/hash.hpp"
+#include "experiments/sensitivity/clean.hpp"
 #include "experiments/sweep/run.hpp"
 #include "quant/calibration/calibrate.hpp"
 #include "quant/quantize.hpp"
@@ -185,6 +186,11 @@ Configuration single_point(Configuration configuration, const Settings& settings
     configuration.base.sweep.compare = configuration.base.sweep.table_rows = configuration.base.sweep.table_columns = kNone;
     configuration.axes.clear();
     return configuration;
+}
+
+Configuration clean_point(Configuration point) {
+    point.base.quant = clean_settings(point.base.quant);
+    return point;
 }
 
 Configuration with_layer_axis(Configuration configuration, const std::vector<std::vector<quant::LayerOverride>>& values) {

@@ -52,6 +52,9 @@ class StudyFailed final : public std::runtime_error {
 /// The configuration of one design point, without axes.
 [[nodiscard]] Configuration single_point(Configuration configuration, const Settings& settings);
 
+/// The same point under clean_settings.
+[[nodiscard]] Configuration clean_point(Configuration point);
+
 /// The same with quant.layers as its only axis.
 [[nodiscard]] Configuration with_layer_axis(Configuration configuration, const std::vector<std::vector<quant::LayerOverride>>& values);
 
