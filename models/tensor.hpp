@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "models/error.hpp"
+#include "models/large_allocator.hpp"
 
 namespace prelude::models {
 
@@ -44,9 +45,17 @@ template <class T>
 class BasicTensor {
   public:
     BasicTensor() = default;
-    explicit BasicTensor(Shape shape) : shape_(std::move(shape)), values_(static_cast<std::size_t>(shape_.num_elements())) {}
-    BasicTensor(Shape shape, std::vector<T> values) : shape_(std::move(shape)), values_(std::move(values)) {
+    explicit BasicTensor(Shape shape) : shape_(std::move(shape)), values_(static_cast<std::size_t>(shape_.num_elements()), T{}) {}
+    BasicTensor(Shape shape, const std::vector<T>& values) : shape_(std::move(shape)), values_(values.begin(), values.end()) {
         check(static_cast<std::int64_t>(values_.size()) == shape_.num_elements(), "tensor: number of values differs from shape");
+    }
+
+    /// For those who write every value.
+    [[nodiscard]] static BasicTensor uninitialised(Shape shape) {
+        BasicTensor tensor;
+        tensor.values_ = std::vector<T, LargeAllocator<T>>(static_cast<std::size_t>(shape.num_elements()));
+        tensor.shape_ = std::move(shape);
+        return tensor;
     }
 
     [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
@@ -71,7 +80,7 @@ class BasicTensor {
 
   private:
     Shape shape_;
-    std::vector<T> values_;
+    std::vector<T, LargeAllocator<T>> values_;
 };
 
 using Tensor = BasicTensor<float>;

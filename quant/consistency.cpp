@@ -9,6 +9,7 @@
 
 #include "models/overloaded.hpp"
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/arithmetic/softmax.hpp"
 
 namespace prelude::quant {
 
@@ -20,7 +21,7 @@ using models::ValueId;
 namespace {
 
 constexpr int kWordBits = 63, kMaxStoredBits = 32, kMaxCodeBits = 16, kMaxRescaleShift = 40, kTermBits = 16, kMaxExponent = 62;
-constexpr int kMaxHybridShift = 15, kMaxLogShift = 20, kMaxComparedBits = 8, kMaxBucketBits = 5;
+constexpr int kMaxHybridShift = 15, kMaxLogShift = 20, kMaxBucketBits = 5;
 constexpr std::size_t kMaxProblems = 20;
 
 /// Checks one node's operation against its operator, the shapes around it and the plan.
@@ -254,6 +255,7 @@ class Checker {
                    has(form->table_height, (2 * op.height - 1) * op.head_dim) && has(form->table_width, (2 * op.width - 1) * op.head_dim),
                "relative position tables of another size");
         left_operand({.factor_bits = input(1).bits});
+        expect(form->q_bits == input(1).bits, "its queries are wider or narrower than their format");
         const bool width = form->table_bits >= 1 && form->table_bits <= kMaxCodeBits;
         const Range entries{-(std::int64_t{1} << kMaxCodeBits), std::int64_t{1} << kMaxCodeBits};
         expect(width && all_in(form->table_height, entries) && all_in(form->table_width, entries), "a table entry is wider than its bits");

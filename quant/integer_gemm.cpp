@@ -3,7 +3,9 @@
 
 #include <Eigen/Core>
 #include <dnnl.hpp>
+#include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "models/error.hpp"
@@ -12,7 +14,6 @@ namespace prelude::quant {
 
 namespace {
 
-constexpr std::int64_t kMaxFastDepth = 65536;  // 255 * 128 * 65536 < 2^31
 constexpr double kDoubleIsExact = 9007199254740992.0;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -102,7 +103,73 @@ void integer_multiply(const BatchedProduct& shape, std::span<const std::int32_t>
     }
 }
 
+/// oneDNN plans a product for the threads it may have, and asks again when it runs: in here it is told of one.
+class OneThread {
+  public:
+    OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+    OneThread(const OneThread&) = delete;
+    OneThread& operator=(const OneThread&) = delete;
+    ~OneThread() { omp_set_num_threads(before_); }
+
+  private:
+    int before_;
+};
+
+constexpr std::size_t kAlignment = 64;
+
+/// The first aligned byte of a buffer that has kAlignment bytes to spare.
+template <class T>
+T* aligned(T* buffer) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(buffer);
+    return buffer + (kAlignment - address % kAlignment) % kAlignment;
+}
+
 }  // namespace
+
+struct ByteKernel::Primitive {
+    dnnl::memory::desc left, right, out, scratch;
+    dnnl::matmul product;
+};
+
+ByteKernel::ByteKernel(std::int64_t rows, std::int64_t n, std::int64_t k) : rows_(rows), n_(n), k_(k) {
+    using dnnl::memory;
+    models::check(k <= kMaxByteDepth, "sums of byte products this deep do not fit 32 bits");
+    const OneThread one;
+    const memory::desc left({rows, k}, memory::data_type::u8, memory::format_tag::ab), right({k, n}, memory::data_type::s8, memory::format_tag::any),
+        out({rows, n}, memory::data_type::s32, memory::format_tag::ab);
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // one per caller: several may multiply at once
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(left, right, out), attributes, dnnl_state().engine);
+    primitive_ = std::make_shared<const Primitive>(
+        Primitive{description.src_desc(), description.weights_desc(), description.dst_desc(), description.scratchpad_desc(), dnnl::matmul(description)});
+}
+
+ByteKernel::Packed ByteKernel::pack(std::span<const std::int8_t> w, bool transposed) const {
+    using dnnl::memory;
+    const OneThread one;
+    auto& engine = dnnl_state().engine;
+    Packed packed(primitive_->right.get_size() + kAlignment);
+    const memory::desc plain({k_, n_}, memory::data_type::s8, transposed ? memory::format_tag::ba : memory::format_tag::ab);
+    memory from(plain, engine, const_cast<std::int8_t*>(w.data())), to(primitive_->right, engine, aligned(packed.data()));
+    dnnl::stream stream(engine);
+    dnnl::reorder(from, to).execute(stream, from, to);
+    stream.wait();
+    return packed;
+}
+
+void ByteKernel::multiply(const std::uint8_t* a, const Packed& right, std::int32_t* c) const {
+    using dnnl::memory;
+    thread_local std::vector<std::uint8_t> scratch;
+    thread_local dnnl::stream stream(dnnl_state().engine);
+    const OneThread one;
+    auto& engine = dnnl_state().engine;
+    scratch.resize(std::max(scratch.size(), primitive_->scratch.get_size() + kAlignment));
+    memory left(primitive_->left, engine, const_cast<std::uint8_t*>(a)),
+        weights(primitive_->right, engine, const_cast<std::int8_t*>(aligned(right.data()))), out(primitive_->out, engine, c),
+        own(primitive_->scratch, engine, aligned(scratch.data()));
+    primitive_->product.execute(stream, {{DNNL_ARG_SRC, left}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, out}, {DNNL_ARG_SCRATCHPAD, own}});
+    stream.wait();
+}
 
 bool fast_products_are_exact() {
     static const bool exact = self_test();
@@ -112,7 +179,7 @@ bool fast_products_are_exact() {
 void multiply(const BatchedProduct& shape, std::span<const std::int32_t> a, OperandRange a_range, std::span<const std::int32_t> w, OperandRange w_range,
               std::span<std::int64_t> c, ProductPath path) {
     if (shape.batch * shape.m * shape.n == 0) return;
-    const bool bytes = a_range.lo >= 0 && a_range.hi <= 255 && w_range.lo >= -128 && w_range.hi <= 127 && shape.k <= kMaxFastDepth;
+    const bool bytes = a_range.lo >= 0 && a_range.hi <= 255 && w_range.lo >= -128 && w_range.hi <= 127 && shape.k <= kMaxByteDepth;
     if (path == ProductPath::automatic && bytes && fast_products_are_exact()) {
         const auto left = narrowed<std::uint8_t>(a);
         const auto right = narrowed<std::int8_t>(w);

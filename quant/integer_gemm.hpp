@@ -4,6 +4,7 @@
 // Exact integer matrix products on the host: oneDNN's u8 x s8 kernels where they are exact, wider paths where not.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -33,5 +34,31 @@ void multiply(const BatchedProduct& shape, std::span<const std::int32_t> a, Oper
 
 /// Whether oneDNN's u8 x s8 product passed the self-test on this processor (run once).
 [[nodiscard]] bool fast_products_are_exact();
+
+/// Products of blocks of unsigned bytes with one right operand after another, of one shape: c [rows, N] = a [rows, K] w, exact in 32 bits.
+///
+/// Limits    K <= kMaxByteDepth
+/// Contract  needs fast_products_are_exact(); all members may run in several threads at once, each product in the thread that asks
+class ByteKernel final {
+  public:
+    ByteKernel(std::int64_t rows, std::int64_t n, std::int64_t k);
+
+    /// A right operand as the products want it.
+    using Packed = std::vector<std::int8_t>;
+    /// w(k, n) from [N, K] (`transposed`) or [K, N].
+    [[nodiscard]] Packed pack(std::span<const std::int8_t> w, bool transposed) const;
+    /// All `rows` rows are computed.
+    void multiply(const std::uint8_t* a, const Packed& right, std::int32_t* c) const;
+
+    [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
+    [[nodiscard]] std::int64_t n() const noexcept { return n_; }
+    [[nodiscard]] std::int64_t k() const noexcept { return k_; }
+
+  private:
+    struct Primitive;
+    std::int64_t rows_, n_, k_;
+    std::shared_ptr<const Primitive> primitive_;
+};
+inline constexpr std::int64_t kMaxByteDepth = 65536;  ///< 255 * 128 * 65536 < 2^31
 
 }  // namespace prelude::quant

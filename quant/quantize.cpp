@@ -11,6 +11,7 @@
 #include "models/overloaded.hpp"
 #include "quant/arithmetic/rescale.hpp"
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/arithmetic/softmax.hpp"
 #include "quant/calibration/layer_weights.hpp"
 #include "quant/calibration/scales.hpp"
 #include "quant/calibration/transforms.hpp"
@@ -25,7 +26,6 @@ using models::Overloaded;
 namespace {
 
 constexpr int kNormalisedFraction = 20;  ///< most fraction bits of a row-normalised operand
-constexpr int kMaxComparedBits = 8;      ///< wider probabilities are multiplied, not compared with thresholds
 constexpr int kSegments = 256;
 constexpr int kDirectTableBits = 10;
 constexpr int kMaxHybridInputBits = 12;

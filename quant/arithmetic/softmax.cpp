@@ -12,7 +12,6 @@ namespace prelude::quant {
 namespace {
 
 constexpr int kTableBits = 6;
-constexpr int kMaxCodeBits = 8;  ///< wider probabilities are multiplied, not compared
 
 /// Log codes relative to the row maximum: c = round(tau d), half down, straight on the score grid.
 void log_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::int32_t top, std::span<std::int32_t> codes) {
@@ -38,7 +37,7 @@ std::int64_t first_at(std::int64_t mantissa, int exponent, std::int64_t referenc
 void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int64_t reference, std::span<std::int32_t> codes) {
     const bool log = op.tau != 0;
     std::vector<std::int64_t> bound(op.threshold_mantissa.size());
-    for (std::size_t c = 0; c < bound.size(); ++c) bound[c] = first_at(op.threshold_mantissa[c], op.threshold_exponent[c], reference, log);
+    for (std::size_t c = 0; c < bound.size(); ++c) bound[c] = threshold_at(op, c, reference);
     const std::int32_t beyond = op.zero_code >= 0 ? op.zero_code : op.num_levels - 1;
     for (std::size_t k = 0; k < e.size(); ++k) {
         if (log) {  // bounds descend: the code is the first whose bound is reached
@@ -63,6 +62,18 @@ std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept {
     return static_cast<std::int32_t>(rne_shift((left << rest_bits) - (left - right) * rest, rest_bits + static_cast<int>(whole)));
 }
 
+std::int64_t threshold_at(const SoftmaxOp& op, std::size_t index, std::int64_t reference) noexcept {
+    return first_at(op.threshold_mantissa[index], op.threshold_exponent[index], reference, op.tau != 0);
+}
+
+ProbabilityScale::ProbabilityScale(const SoftmaxOp& op, std::int64_t sum) noexcept {
+    const auto inverse = reciprocal(static_cast<std::uint64_t>(sum));
+    mantissa_ = inverse.mantissa;
+    shift_ = 16 + inverse.exponent - (op.bits - 1);
+}
+
+std::int32_t ProbabilityScale::code(std::int32_t exponential) const noexcept { return static_cast<std::int32_t>(rne_shift(exponential * mantissa_, shift_)); }
+
 void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes) {
     const auto top = *std::ranges::max_element(scores);
     if (op.tau != 0 && op.scale == ScaleMode::row) return log_row(op, scores, top, codes);
@@ -73,10 +84,9 @@ void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std:
         e[k] = exp2_neg(op, static_cast<std::int64_t>(top) - scores[k]);
         sum += e[k];
     }
-    if (op.bits > kMaxCodeBits) {
-        const auto inverse = reciprocal(static_cast<std::uint64_t>(sum));
-        const int shift = 16 + inverse.exponent - (op.bits - 1);
-        for (std::size_t k = 0; k < e.size(); ++k) codes[k] = static_cast<std::int32_t>(rne_shift(e[k] * static_cast<std::int64_t>(inverse.mantissa), shift));
+    if (op.bits > kMaxComparedBits) {
+        const ProbabilityScale scale(op, sum);
+        for (std::size_t k = 0; k < e.size(); ++k) codes[k] = scale.code(e[k]);
         return;
     }
     compare_row(op, e, op.scale == ScaleMode::row ? op.exp_table[0] : sum, codes);

@@ -22,4 +22,24 @@ namespace prelude::quant {
 /// Limits    N <= 4096 for the stated widths; ties go to the lower code
 void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes);
 
+// What the codes of a row are made of, for walks that take many rows at a time.
+
+/// Probability codes up to this width are found by comparing exponentials with thresholds; wider ones are multiplied.
+inline constexpr int kMaxComparedBits = 8;
+
+/// The least exponential that lies at or above (logarithmic codes) or above (others) threshold `index`, scaled to `reference`: EXP(0) in row scale, else
+/// the row's sum.
+[[nodiscard]] std::int64_t threshold_at(const SoftmaxOp& op, std::size_t index, std::int64_t reference) noexcept;
+
+/// Codes wider than kMaxComparedBits of a row whose exponentials have this sum.
+class ProbabilityScale final {
+  public:
+    ProbabilityScale(const SoftmaxOp& op, std::int64_t sum) noexcept;
+    [[nodiscard]] std::int32_t code(std::int32_t exponential) const noexcept;
+
+  private:
+    std::int64_t mantissa_;
+    int shift_;
+};
+
 }  // namespace prelude::quant

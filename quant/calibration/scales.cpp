@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/arithmetic/softmax.hpp"
 #include "quant/calibration/code_range.hpp"
 #include "quant/calibration/grouping.hpp"
 #include "quant/calibration/hybrid_search.hpp"
@@ -24,7 +25,6 @@ using models::ValueId;
 namespace {
 
 constexpr int kMaxFraction = 30, kMinFraction = -8, kMaxAlignment = 15;
-constexpr int kMaxComparedBits = 8;  ///< wider probabilities are multiplied, not coded
 
 /// Most fraction bits f with bound * 2^f <= 2^(bits-1) - 1.
 int fraction_for(double bound, int bits) {

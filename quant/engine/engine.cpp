@@ -11,8 +11,9 @@
 #include "quant/arithmetic/elementwise.hpp"
 #include "quant/arithmetic/layernorm.hpp"
 #include "quant/arithmetic/rescale.hpp"
-#include "quant/arithmetic/softmax.hpp"
-#include "quant/engine/products.hpp"
+#include "quant/engine/attention.hpp"
+#include "quant/engine/relative_rows.hpp"
+#include "quant/engine/softmax_rows.hpp"
 
 namespace prelude::quant {
 
@@ -27,23 +28,30 @@ using Inputs = std::span<const IntTensor* const>;
 /// One node: the graph's operator says where words lie, the operation says what is computed.
 class NodeRunner {
   public:
-    NodeRunner(const Graph& graph, const Node& node, Inputs inputs, ProductPath path, std::int64_t& overflows)
-        : graph_(graph), node_(node), in_(inputs), out_(graph.value(node.output).shape), path_(path), overflows_(overflows) {}
+    using Contractions = std::map<const Contraction*, ContractionRunner>;
+
+    NodeRunner(const Graph& graph, const Node& node, Inputs inputs, ProductPath path, Contractions& contractions, std::int64_t& overflows)
+        : graph_(graph), node_(node), in_(inputs), out_(IntTensor::uninitialised(graph.value(node.output).shape)), path_(path), contractions_(contractions), overflows_(overflows) {}
 
     IntTensor take() { return std::move(out_); }
 
-    void operator()(const Contraction& form) { contract(form, [&](std::int64_t, std::size_t o, std::int64_t acc) { return rescale(form.rescale, o, acc); }); }
+    void operator()(const Contraction& form) {
+        auto& runner = runner_of(form);
+        contract(form, [&](std::int64_t, std::span<const std::int64_t> acc, std::int32_t* out) { runner.rescale_row(acc, out); });
+    }
 
     void operator()(const PatchEmbedding& form) {
         const auto& op = std::get<models::Conv>(node_.op);
         const auto across = graph_.value(node_.output).shape[3];
         const auto height = op.content_height ? op.content_height : in_[0]->shape()[2], width = op.content_width ? op.content_width : in_[0]->shape()[3];
         const PatchOffsets offsets(form, height, width);
-        contract(form.contraction, [&](std::int64_t row, std::size_t o, std::int64_t acc) {
+        contract(form.contraction, [&](std::int64_t row, std::span<const std::int64_t> acc, std::int32_t* out) {
             const auto& rescale_form = form.contraction.rescale;
-            const auto operand = rne_shift(acc, rescale_form.operand_shift);
-            const auto y = rne_shift(rescale_form.multiplier[o] * operand + offsets.at(row / across, row % across, o), rescale_form.shift[o]);
-            return static_cast<std::int32_t>(saturate(rescale_form.zero_point[o] + y, rescale_form.lo, rescale_form.hi));
+            for (std::size_t o = 0; o < acc.size(); ++o) {
+                const auto operand = rne_shift(acc[o], rescale_form.operand_shift);
+                const auto y = rne_shift(rescale_form.multiplier[o] * operand + offsets.at(row / across, row % across, o), rescale_form.shift[o]);
+                out[o] = static_cast<std::int32_t>(saturate(rescale_form.zero_point[o] + y, rescale_form.lo, rescale_form.hi));
+            }
         });
     }
 
@@ -52,26 +60,22 @@ class NodeRunner {
     void operator()(const RelativePositionOp& form) {
         const auto &scores = *in_[0], &q = *in_[1];
         const auto tokens = form.height * form.width;
-        std::vector<std::int64_t> down(static_cast<std::size_t>(form.height)), across(static_cast<std::size_t>(form.width));
-        for (std::int64_t b = 0; b < scores.shape()[0]; ++b) {
-            for (std::int64_t t = 0; t < tokens; ++t) {
-                const auto row = q.row(b * tokens + t);
-                relative_position_terms(form, row, t / form.width, t % form.width, down, across);
-                const auto from = scores.row(b * tokens + t);
-                auto to = out_.row(b * tokens + t);
-                std::size_t k = 0;
-                for (const auto vertical : down) {
-                    for (const auto horizontal : across) {
-                        to[k] = static_cast<std::int32_t>(saturate(from[k] + vertical + horizontal, signed_min(form.score_bits), signed_max(form.score_bits)));
-                        ++k;
-                    }
-                }
-            }
+        out_ = scores;
+        constexpr std::int64_t kBlock = 64;
+        const RelativeRows relative(form, kBlock, path_);
+        const auto blocks = (tokens + kBlock - 1) / kBlock;
+#pragma omp parallel for schedule(dynamic)
+        for (std::int64_t task = 0; task < scores.shape()[0] * blocks; ++task) {
+            const auto first = task % blocks * kBlock, count = std::min(kBlock, tokens - first), row = task / blocks * tokens + first;
+            const auto queries = q.values().subspan(static_cast<std::size_t>(row * form.head_dim), static_cast<std::size_t>(count * form.head_dim));
+            relative.run(queries, first, count, out_.row(row).data());
         }
     }
 
     void operator()(const SoftmaxOp& form) {
-        for (std::int64_t row = 0; row < out_.shape().num_rows(); ++row) softmax_row(form, in_[0]->row(row), out_.row(row));
+        const SoftmaxRows rows(form);
+#pragma omp parallel for
+        for (std::int64_t row = 0; row < out_.shape().num_rows(); ++row) rows.run(in_[0]->row(row), out_.row(row).data());
     }
 
     void operator()(const LayerNormOp& form) {
@@ -79,22 +83,21 @@ class NodeRunner {
         const auto& shape = in_[0]->shape();
         std::int64_t stride = 1;
         for (auto a = axis + 1; a < shape.rank(); ++a) stride *= shape[a];
-        for (std::int64_t outer = 0; outer < shape.num_elements() / (stride * form.channels); ++outer) {
-            for (std::int64_t inner = 0; inner < stride; ++inner) {
-                const auto begin = outer * form.channels * stride + inner;
-                layer_norm_row(form, in_[0]->data() + begin, out_.data() + begin, stride);
-            }
+#pragma omp parallel for
+        for (std::int64_t row = 0; row < shape.num_elements() / form.channels; ++row) {
+            const auto begin = row / stride * form.channels * stride + row % stride;
+            layer_norm_row(form, in_[0]->data() + begin, out_.data() + begin, stride);
         }
     }
 
     void operator()(const TableOp& form) {
-        for (std::size_t i = 0; i < out_.values().size(); ++i) out_[i] = lookup(form, (*in_[0])[i]);
+        for_each_word([&](std::size_t i) { return lookup(form, (*in_[0])[i]); });
     }
 
     void operator()(const AddOp& form) {
         const auto &left = *in_[0], &right = *in_[1];
         if (left.shape() == right.shape()) {
-            for (std::size_t i = 0; i < out_.values().size(); ++i) out_[i] = add(form, left[i], right[i]);
+            for_each_word([&](std::size_t i) { return add(form, left[i], right[i]); });
             return;
         }
         const auto& shape = left.shape();  // broadcast: walk the right operand's indices
@@ -115,10 +118,10 @@ class NodeRunner {
         const auto& shape = in_[0]->shape();
         std::int64_t stride = 1;
         for (auto a = axis + 1; a < shape.rank(); ++a) stride *= shape[a];
-        for (std::int64_t i = 0; i < out_.num_elements(); ++i) {
-            const auto channel = static_cast<std::size_t>(i / stride % shape[axis]);
-            out_[static_cast<std::size_t>(i)] = rescale(form.rescale, channel, (*in_[0])[static_cast<std::size_t>(i)]);
-        }
+        for_each_word([&](std::size_t i) {
+            const auto channel = i / static_cast<std::size_t>(stride) % static_cast<std::size_t>(shape[axis]);
+            return rescale(form.rescale, channel, (*in_[0])[i]);
+        });
     }
 
     void operator()(const ConstantOp& form) { out_ = form.values; }
@@ -183,42 +186,53 @@ class NodeRunner {
         std::vector<std::int64_t> offsets_;
     };
 
-    /// Runs a contraction by its operator's layout; `finish_word(row, output channel, Acc)` makes the word.
-    template <class Finish>
-    void contract(const Contraction& form, Finish finish_word) {
+    ContractionRunner& runner_of(const Contraction& form) { return contractions_.try_emplace(&form, form, path_).first->second; }
+
+    /// Runs a contraction by its operator's layout; `finish_row(pixel or token, Acc of all outputs, words)` ends a row.
+    template <class FinishRow>
+    void contract(const Contraction& form, const FinishRow& finish_row) {
+        const auto n = static_cast<std::size_t>(form.num_outputs);
+        // Every row of operands gives the words of `n` outputs, which `place(row, words)` brings to where the operator has them.
+        const auto run = [&](std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t rows_of_image, const auto& place) {
+            runner_of(form).run(codes, num_rows, overflows_, [&](std::int64_t first, std::int64_t count, std::span<const std::int64_t> acc) {
+                std::vector<std::int32_t> words(n);
+                for (std::int64_t i = 0; i < count; ++i) {
+                    finish_row((first + i) % rows_of_image, acc.subspan(static_cast<std::size_t>(i) * n, n), words.data());
+                    place(first + i, words);
+                }
+            });
+        };
         if (std::holds_alternative<models::Linear>(node_.op)) {
             const auto rows = in_[0]->shape().num_rows();
-            const auto acc = accumulate_rows(form, in_[0]->values(), rows, path_, overflows_);
-            for (std::size_t i = 0; i < acc.size(); ++i) {
-                const auto n = static_cast<std::size_t>(form.num_outputs);
-                out_[i] = finish_word(static_cast<std::int64_t>(i / n), i % n, acc[i]);
-            }
-            return;
+            return run(in_[0]->values(), rows, rows, [&](std::int64_t row, std::span<const std::int32_t> words) { std::ranges::copy(words, out_.row(row).begin()); });
         }
         const auto& shape = out_.shape();
         if (const auto* conv = std::get_if<models::Conv>(&node_.op)) {
             const auto pixels = shape[2] * shape[3];
-            const auto acc = accumulate_rows(form, convolution_rows(*conv, *in_[0], form), shape[0] * pixels, path_, overflows_);
-            for (std::int64_t row = 0; row < shape[0] * pixels; ++row) {
-                for (std::int64_t o = 0; o < shape[1]; ++o) {
-                    out_[static_cast<std::size_t>((row / pixels * shape[1] + o) * pixels + row % pixels)] =
-                        finish_word(row % pixels, static_cast<std::size_t>(o), acc[static_cast<std::size_t>(row * shape[1] + o)]);
-                }
-            }
-            return;
+            return run(convolution_rows(*conv, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const std::int32_t> words) {
+                auto* to = out_.data() + row / pixels * shape[1] * pixels + row % pixels;
+                for (std::size_t o = 0; o < n; ++o) to[static_cast<std::int64_t>(o) * pixels] = words[o];
+            });
         }
         const auto& up = std::get<models::ConvTranspose>(node_.op);
         const models::Conv pointwise{.in_channels = up.in_channels, .out_channels = up.out_channels};
-        const auto height = in_[0]->shape()[2], width = in_[0]->shape()[3], kernel = up.kernel;
-        const auto acc = accumulate_rows(form, convolution_rows(pointwise, *in_[0], form), shape[0] * height * width, path_, overflows_);
-        for (std::int64_t row = 0; row < shape[0] * height * width; ++row) {
-            const auto b = row / (height * width), y = row / width % height, x = row % width;
-            for (std::int64_t n = 0; n < form.num_outputs; ++n) {
-                const auto o = n / (kernel * kernel), ky = n / kernel % kernel, kx = n % kernel;
-                out_[static_cast<std::size_t>(((b * shape[1] + o) * shape[2] + y * kernel + ky) * shape[3] + x * kernel + kx)] =
-                    finish_word(row, static_cast<std::size_t>(o), acc[static_cast<std::size_t>(row * form.num_outputs + n)]);
+        const auto height = in_[0]->shape()[2], width = in_[0]->shape()[3], kernel = up.kernel, pixels = height * width;
+        run(convolution_rows(pointwise, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const std::int32_t> words) {
+            const auto b = row / pixels, y = row / width % height, x = row % width;
+            for (std::int64_t i = 0; i < form.num_outputs; ++i) {
+                const auto o = i / (kernel * kernel), ky = i / kernel % kernel, kx = i % kernel;
+                out_[static_cast<std::size_t>(((b * shape[1] + o) * shape[2] + y * kernel + ky) * shape[3] + x * kernel + kx)] = words[static_cast<std::size_t>(i)];
             }
-        }
+        });
+    }
+
+    /// out[i] = word(i), every word on its own.
+    template <class Word>
+    void for_each_word(const Word& word) {
+        constexpr std::int64_t kWorthThreads = 1 << 16;
+        const auto count = out_.num_elements();
+#pragma omp parallel for if (count >= kWorthThreads)
+        for (std::int64_t i = 0; i < count; ++i) out_[static_cast<std::size_t>(i)] = word(static_cast<std::size_t>(i));
     }
 
     const Graph& graph_;
@@ -226,6 +240,7 @@ class NodeRunner {
     Inputs in_;
     IntTensor out_;
     ProductPath path_;
+    Contractions& contractions_;
     std::int64_t& overflows_;
 };
 
@@ -240,9 +255,41 @@ Engine::Engine(const Graph& graph, const QuantizedGraph& quantized, ProductPath 
 }
 
 IntTensor Engine::run_node(const Node& node, Inputs inputs) const {
-    NodeRunner runner(graph_, node, inputs, path_, overflows_);
+    NodeRunner runner(graph_, node, inputs, path_, contractions_, overflows_);
     std::visit(runner, quantized_.operation(node.name));
     return runner.take();
+}
+
+std::optional<Engine::Attention> Engine::attention_at(std::span<const models::NodeId> next, std::span<const ValueId> wanted) const {
+    Attention found{};
+    const auto take = [&]<class Op>(const Node*& node, std::type_identity<Op>) {
+        if (found.num_nodes == next.size()) return false;
+        const auto& candidate = graph_.node(next[found.num_nodes]);
+        if (!std::holds_alternative<Op>(candidate.op)) return false;
+        if (found.num_nodes > 0) {  // reads what came before, alone
+            const auto before = graph_.node(next[found.num_nodes - 1]).output;
+            if (candidate.inputs[0] != before || graph_.consumers(before).size() != 1 || std::ranges::find(wanted, before) != wanted.end()) return false;
+        }
+        node = &candidate;
+        ++found.num_nodes;
+        return true;
+    };
+    if (!take(found.scores, std::type_identity<models::MatMul>{})) return std::nullopt;
+    (void)take(found.relative, std::type_identity<models::RelativePosition>{});
+    if (!take(found.softmax, std::type_identity<models::Softmax>{}) || !take(found.values, std::type_identity<models::MatMul>{})) return std::nullopt;
+    return found;
+}
+
+std::optional<IntTensor> Engine::run_attention(const Attention& attention, const Words& live) const {
+    if (path_ != ProductPath::automatic) return std::nullopt;
+    const auto form = [&]<class Form>(const Node* node, std::type_identity<Form>) { return std::get_if<Form>(&quantized_.operation(node->name)); };
+    const auto* scores = form(attention.scores, std::type_identity<Product>{});
+    const auto* softmax = form(attention.softmax, std::type_identity<SoftmaxOp>{});
+    const auto* values = form(attention.values, std::type_identity<Product>{});
+    const auto* relative = attention.relative ? form(attention.relative, std::type_identity<RelativePositionOp>{}) : nullptr;
+    const auto words = [&](const Node* node, std::size_t input) -> const IntTensor& { return live.at(node->inputs[input]); };
+    return quant::run_attention({*scores, relative, *softmax, *values}, {words(attention.scores, 0), words(attention.scores, 1),
+                                                                         relative ? &words(attention.relative, 1) : nullptr, words(attention.values, 1)});
 }
 
 Words Engine::run(Words given, std::span<const ValueId> wanted, const WordHook& hook) const {
@@ -258,16 +305,28 @@ Words Engine::run(Words given, std::span<const ValueId> wanted, const WordHook& 
     for (const auto input : graph_.inputs()) {
         if (const auto found = live.find(input); hook && found != live.end()) hook(graph_, input, found->second);
     }
+    const auto forget_inputs = [&](std::size_t i) {
+        for (auto input : graph_.node(order[i]).inputs) {
+            if (last_use[input] == i) live.erase(input);
+        }
+    };
     for (std::size_t i = 0; i < order.size(); ++i) {
         const auto& node = graph_.node(order[i]);
+        if (const auto attention = hook ? std::nullopt : attention_at(std::span(order).subspan(i), wanted)) {
+            if (auto words = run_attention(*attention, live)) {
+                live[attention->values->output] = *std::move(words);
+                const auto end = i + attention->num_nodes;
+                for (; i < end; ++i) forget_inputs(i);
+                --i;
+                continue;
+            }
+        }
         std::vector<const IntTensor*> inputs;
         for (auto input : node.inputs) inputs.push_back(&live.at(input));
         auto words = run_node(node, inputs);
         if (hook) hook(graph_, node.output, words);
         live[node.output] = std::move(words);
-        for (auto input : node.inputs) {
-            if (last_use[input] == i) live.erase(input);
-        }
+        forget_inputs(i);
     }
     std::erase_if(live, [&](const auto& entry) { return std::ranges::find(wanted, entry.first) == wanted.end(); });
     return live;

@@ -5,9 +5,10 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 
-#include "quant/integer_gemm.hpp"
+#include "quant/engine/products.hpp"
 #include "quant/quantized_graph.hpp"
 
 namespace prelude::quant {
@@ -21,12 +22,14 @@ using WordHook = std::function<void(const models::Graph&, models::ValueId, IntTe
 ///  - the graph is one of the model the QuantizedGraph was made for (any prompt, any picture size); both outlive the engine.
 ///  - output words depend on the given words alone: not on the product path, the machine or the slice that was run.
 ///  - accumulator overflows (`wrap`, `saturate`) are counted, never silent.
+///  - not for concurrent use (keeps packed weights); large layers run on the OpenMP threads of the caller.
 class Engine {
   public:
     /// Throws SettingsError naming the nodes the QuantizedGraph has no integers for.
     Engine(const models::Graph& graph, const QuantizedGraph& quantized, ProductPath path = ProductPath::automatic);
 
-    /// Runs any slice: given values in -> wanted values out.
+    /// Runs any slice: given values in -> wanted values out. Where nobody looks at scores and probabilities, an attention runs as a whole, a few
+    /// query rows at a time.
     [[nodiscard]] Words run(Words given, std::span<const models::ValueId> wanted, const WordHook& hook = {}) const;
 
     /// Words of one node, inputs given.
@@ -36,10 +39,20 @@ class Engine {
     [[nodiscard]] const models::Graph& graph() const noexcept { return graph_; }
 
   private:
+    /// Nodes from scores to the product with the values that run as one.
+    struct Attention {
+        const models::Node *scores, *relative = nullptr, *softmax, *values;
+        std::size_t num_nodes = 0;
+    };
+    /// The attention that the next nodes are, if nothing inside is wanted elsewhere.
+    [[nodiscard]] std::optional<Attention> attention_at(std::span<const models::NodeId> next, std::span<const models::ValueId> wanted) const;
+    [[nodiscard]] std::optional<IntTensor> run_attention(const Attention& attention, const Words& live) const;
+
     const models::Graph& graph_;
     const QuantizedGraph& quantized_;
     ProductPath path_;
     mutable std::int64_t overflows_ = 0;
+    mutable std::map<const Contraction*, ContractionRunner> contractions_;  ///< with their packed weights, once they have run
 };
 
 /// Words of the graph's inputs: pixels [1,3,S,S] (0 outside the picture), coordinates x + 1/2 in 2^-8 pixel, labels.

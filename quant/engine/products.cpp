@@ -2,8 +2,7 @@
 #include "quant/engine/products.hpp"
 
 #include <algorithm>
-#include <array>
-#include <limits>
+#include <bit>
 
 #include "quant/arithmetic/dot.hpp"
 #include "quant/arithmetic/rescale.hpp"
@@ -15,50 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxSeparateTerms = 16;
 constexpr int kDoubleBits = 53;
-
-OperandRange range_of(std::span<const std::int32_t> values) {
-    if (values.empty()) return {};
-    const auto [lo, hi] = std::ranges::minmax(values);
-    return {lo, hi};
-}
-
-/// Bytes by code whose products with the right operand count `constant` times: what unsigned byte products take.
-struct BytePlane {
-    std::vector<std::int32_t> bytes;
-    std::int64_t constant = 1;
-};
-
-/// Planes that are not empty of factors by code, positive and negative parts apart.
-void cut_into_bytes(std::span<const std::int64_t> factors, std::int64_t constant, std::vector<BytePlane>& planes) {
-    for (const int sign : {1, -1}) {
-        for (int shift = 0; shift < 56; shift += 8) {
-            BytePlane plane{.bytes = {}, .constant = (sign * constant) << shift};
-            for (const auto factor : factors) plane.bytes.push_back(static_cast<std::int32_t>((std::max<std::int64_t>(sign * factor, 0) >> shift) & 255));
-            if (std::ranges::any_of(plane.bytes, [](auto byte) { return byte != 0; })) planes.push_back(std::move(plane));
-        }
-    }
-}
-
-/// The fewest planes that make up a coded operand: of the factors of every term, or of all that a code adds to Acc.
-std::vector<BytePlane> byte_planes(const OperandCode& form, std::span<const Term> terms) {
-    const auto codes = std::size_t{1} << form.bits;
-    std::vector<BytePlane> apart, together;
-    std::vector<std::int64_t> whole(codes, 0);
-    for (std::size_t t = 0; t < terms.size(); ++t) {
-        const auto constant = static_cast<std::int64_t>(terms[t].multiplier) << terms[t].exponent;
-        std::vector<std::int64_t> factors(codes, 0);
-        for (std::size_t code = 0; code < codes; ++code) {
-            if (!occurs(form, static_cast<std::int32_t>(code))) continue;
-            for (const auto& contribution : decode(form, static_cast<std::int32_t>(code))) {
-                if (contribution.term == static_cast<int>(t)) factors[code] += contribution.factor;
-            }
-            whole[code] += factors[code] * constant;
-        }
-        cut_into_bytes(factors, constant, apart);
-    }
-    cut_into_bytes(whole, 1, together);
-    return together.size() < apart.size() ? together : apart;
-}
 
 /// One output at a time by the definition: narrowed accumulators, and constants too wide for the fast paths.
 std::vector<std::int64_t> by_definition(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t& overflows) {
@@ -119,10 +74,10 @@ std::vector<std::int64_t> by_terms(const Contraction& form, std::span<const std:
 std::vector<std::int64_t> by_factors(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path) {
     std::vector<std::int64_t> acc(static_cast<std::size_t>(num_rows * form.num_outputs), 0), sums(acc.size());
     std::vector<std::int32_t> left(codes.size());
-    for (const auto& [bytes, constant] : byte_planes(form.code, form.terms)) {
-        for (std::size_t i = 0; i < codes.size(); ++i) left[i] = bytes[static_cast<std::size_t>(codes[i])];
+    for (const auto& plane : planes_of_factors(form.code, form.terms)) {
+        for (std::size_t i = 0; i < codes.size(); ++i) left[i] = plane.bytes[static_cast<std::size_t>(codes[i])];
         multiply({.m = num_rows, .n = form.num_outputs, .k = form.depth}, left, range_of(left), form.weights, range_of(form.weights), sums, path);
-        for (std::size_t i = 0; i < acc.size(); ++i) acc[i] += sums[i] * constant;
+        for (std::size_t i = 0; i < acc.size(); ++i) acc[i] += sums[i] * plane.constant;
     }
     return acc;
 }
@@ -150,6 +105,9 @@ bool folds_into_int32(const Contraction& form) {
 
 }  // namespace
 
+namespace {
+
+/// All rows at once, without packed bytes.
 std::vector<std::int64_t> accumulate_rows(const Contraction& form, std::span<const std::int32_t> codes, std::int64_t num_rows, ProductPath path,
                                           std::int64_t& overflows) {
     if (form.accumulator.overflow != AccumulatorOverflow::exact) return by_definition(form, codes, num_rows, overflows);
@@ -157,6 +115,62 @@ std::vector<std::int64_t> accumulate_rows(const Contraction& form, std::span<con
     if (form.terms.size() <= kMaxSeparateTerms) return by_terms(form, codes, num_rows, path);
     if (form.accumulator_bits <= kDoubleBits && folds_into_int32(form)) return by_folding(form, codes, num_rows, path);
     return by_definition(form, codes, num_rows, overflows);
+}
+
+/// Rows of a block: what a thread works on stays in its cache.
+std::int64_t block_rows(std::int64_t num_rows, std::int64_t n) {
+    constexpr std::int64_t kBlockBytes = 1 << 20, kLeast = 16, kMost = 128;
+    const auto bytes_of_row = n * static_cast<std::int64_t>(sizeof(std::int32_t) + sizeof(std::int64_t));
+    const auto rows = std::clamp(static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(kBlockBytes / bytes_of_row) | 1)), kLeast, kMost);
+    return std::min(rows, num_rows);
+}
+
+}  // namespace
+
+std::vector<BytePlane> ContractionRunner::planes_for(int code_bits) const {
+    if (form_.code.kind != OperandKind::uniform) return planes_of_factors(form_.code, form_.terms);
+    const auto order = term_order(form_);
+    std::vector<BytePlane> planes;
+    for (std::size_t t = 0; t < form_.terms.size(); ++t) {
+        const auto& term = form_.terms[t];
+        for (auto& plane : planes_of_codes(code_bits, term.zero_point, static_cast<std::int64_t>(term.multiplier) << term.exponent)) {
+            if (form_.terms.size() > 1) plane.k_of.assign(order.k_of.begin() + order.begin[t], order.k_of.begin() + order.begin[t + 1]);
+            if (form_.terms.size() == 1 || !plane.k_of.empty()) planes.push_back(std::move(plane));
+        }
+    }
+    return planes;
+}
+
+const ContractionRunner::Packed* ContractionRunner::packed_for(std::span<const std::int32_t> codes, std::int64_t num_rows) {
+    constexpr int kByte = 8, kWord = 16;
+    if (is_too_wide_ || path_ != ProductPath::automatic || form_.accumulator.overflow != AccumulatorOverflow::exact || !fast_products_are_exact()) return nullptr;
+    const bool coded = form_.code.kind != OperandKind::uniform;
+    if (form_.depth > kMaxByteDepth || (!coded && form_.terms.size() > kMaxSeparateTerms)) return nullptr;
+    const auto range = range_of(codes);
+    if (range.lo < 0 || range.hi >= 1 << kWord) return nullptr;
+    const int bits = coded || range.hi < 1 << kByte ? kByte : kWord;
+    auto& packed = bits == kByte ? bytes_ : words_;
+    if (!packed || packed->planes.rows() < std::min(block_rows(num_rows, form_.num_outputs), num_rows)) {
+        SumOfPlanes planes(planes_for(bits), block_rows(num_rows, form_.num_outputs), form_.num_outputs, form_.depth);
+        auto weights = planes.pack(form_.weights, true, 0);
+        is_too_wide_ = !weights;
+        if (is_too_wide_) return nullptr;
+        packed.emplace(Packed{std::move(planes), *std::move(weights)});
+    }
+    return &*packed;
+}
+
+void ContractionRunner::run(std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t& overflows, const Finish& finish) {
+    const auto* packed = packed_for(codes, num_rows);
+    if (!packed) return finish(0, num_rows, accumulate_rows(form_, codes, num_rows, path_, overflows));
+    const auto rows = packed->planes.rows();
+#pragma omp parallel for schedule(dynamic)
+    for (std::int64_t first = 0; first < num_rows; first += rows) {
+        thread_local std::vector<std::int64_t> acc;
+        const auto count = std::min(rows, num_rows - first);
+        packed->planes.run(codes.subspan(static_cast<std::size_t>(first * form_.depth), static_cast<std::size_t>(count * form_.depth)), count, packed->weights, acc);
+        finish(first, count, acc);
+    }
 }
 
 std::vector<std::int32_t> convolution_rows(const models::Conv& op, const IntTensor& in, const Contraction& form) {
@@ -193,9 +207,9 @@ std::vector<std::int32_t> convolution_rows(const models::Conv& op, const IntTens
 namespace {
 
 /// Exact Acc of every output of a product, by matrix products of raw codes and their corrections.
-class ProductRunner {
+class WholeProduct {
   public:
-    ProductRunner(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path)
+    WholeProduct(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path)
         : form_(form), left_(left), right_(right), path_(path) {
         const auto& a = left.shape();
         const auto& b = right.shape();
@@ -264,7 +278,7 @@ class ProductRunner {
     /// A coded left operand, in byte planes.
     void factors(std::vector<std::int64_t>& acc) {
         std::vector<std::int32_t> plane(left_.values().size());
-        for (const auto& [bytes, constant] : byte_planes(form_.code, form_.terms)) {
+        for (const auto& [bytes, constant, zero_point, k_of] : planes_of_factors(form_.code, form_.terms)) {
             for (std::size_t i = 0; i < plane.size(); ++i) plane[i] = bytes[static_cast<std::size_t>(left_[i])];
             add_product(plane, constant, acc);
         }
@@ -301,35 +315,63 @@ std::vector<std::int64_t> product_by_definition(const Product& form, const Batch
 
 }  // namespace
 
-namespace {
-
-/// The reciprocal of a row's sum, contributions looked up where codes are narrow.
-auto row_divisor(const Product& form) {
-    constexpr int kMaxTableBits = 8;
-    std::vector<std::int64_t> contribution;
-    if (form.row_normalised && form.left_bits <= kMaxTableBits) {
-        for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) contribution.push_back(occurs(form.code, code) ? whole_factor(form, code) : 0);
-    }
-    return [&form, contribution = std::move(contribution)](std::span<const std::int32_t> row) {
-        if (contribution.empty()) return reciprocal(row_sum(form, row));
-        std::int64_t sum = 0;
-        for (auto code : row) sum += contribution[static_cast<std::size_t>(code)];
-        return reciprocal(static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 1)));
-    };
+std::optional<ProductRunner> ProductRunner::make(const Product& form, std::int64_t num_rows, std::int64_t n, std::int64_t k) {
+    constexpr int kByte = 8, kWord = 16;
+    const bool exact = form.accumulator.overflow == AccumulatorOverflow::exact && fast_products_are_exact();
+    if (!exact || form.right_bits > kByte || form.left_bits > kWord || k > kMaxByteDepth) return std::nullopt;
+    return ProductRunner(form, num_rows, n, k);
 }
 
-}  // namespace
+ProductRunner::ProductRunner(const Product& form, std::int64_t num_rows, std::int64_t n, std::int64_t k)
+    : form_(&form),
+      planes_(form.code.kind == OperandKind::uniform ? planes_of_codes(form.left_bits, form.left_zero_point, 1) : planes_of_factors(form.code, form.terms),
+              block_rows(num_rows, n), n, k),
+      rescale_(form.rescale, 1) {
+    constexpr int kMaxTableBits = 8;
+    if (!form.row_normalised || form.left_bits > kMaxTableBits) return;
+    for (std::int32_t code = 0; code < 1 << form.left_bits; ++code) contribution_.push_back(occurs(form.code, code) ? whole_factor(form, code) : 0);
+}
+
+PlanesRight ProductRunner::pack(const std::int32_t* words) const {
+    auto right = planes_.pack({words, static_cast<std::size_t>(n() * k())}, form_->transpose_right, form_->right_zero_point);
+    models::check(right.has_value(), "words of up to 8 bits less their zero point fit a byte and an offset");
+    return *std::move(right);
+}
+
+void ProductRunner::run(std::span<const std::int32_t> left, std::int64_t count, const PlanesRight& right, std::int32_t* out) const {
+    thread_local std::vector<std::int64_t> acc;
+    planes_.run(left, count, right, acc);
+    if (!form_->row_normalised) return rescale_.uniform(acc, out);
+    const auto outputs = static_cast<std::size_t>(n()), depth = static_cast<std::size_t>(k());
+    for (std::size_t row = 0; row < static_cast<std::size_t>(count); ++row) {
+        const auto codes = left.subspan(row * depth, depth);
+        std::int64_t sum = 0;
+        for (const auto code : contribution_.empty() ? std::span<const std::int32_t>{} : codes) sum += contribution_[static_cast<std::size_t>(code)];
+        const auto divisor = reciprocal(contribution_.empty() ? row_sum(*form_, codes) : static_cast<std::uint64_t>(std::max<std::int64_t>(sum, 1)));
+        for (std::size_t j = row * outputs; j < (row + 1) * outputs; ++j) out[j] = finish(*form_, acc[j], divisor);
+    }
+}
 
 IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows) {
-    ProductRunner runner(form, left, right, path);
-    const auto shape = runner.shape();
-    const auto acc = form.accumulator.overflow == AccumulatorOverflow::exact ? runner.run() : product_by_definition(form, shape, left, right, overflows);
-    IntTensor out(Shape{shape.batch, shape.m, shape.n});
-    const auto divisor_of = row_divisor(form);
-    std::size_t index = 0;
+    WholeProduct whole(form, left, right, path);
+    const auto& shape = whole.shape();
+    auto out = IntTensor::uninitialised(Shape{shape.batch, shape.m, shape.n});
+    if (const auto runner = path == ProductPath::automatic ? ProductRunner::make(form, shape.m, shape.n, shape.k) : std::nullopt) {
+#pragma omp parallel for schedule(dynamic)
+        for (std::int64_t b = 0; b < shape.batch; ++b) {
+            const auto packed = runner->pack(right.data() + b * shape.n * shape.k);
+            for (std::int64_t m = 0; m < shape.m; m += runner->rows()) {
+                const auto count = std::min(runner->rows(), shape.m - m), row = b * shape.m + m;
+                runner->run(left.values().subspan(static_cast<std::size_t>(row * shape.k), static_cast<std::size_t>(count * shape.k)), count, packed,
+                            out.data() + row * shape.n);
+            }
+        }
+        return out;
+    }
+    const auto acc = form.accumulator.overflow == AccumulatorOverflow::exact ? whole.run() : product_by_definition(form, shape, left, right, overflows);
     for (std::int64_t row = 0; row < shape.batch * shape.m; ++row) {
-        const auto divisor = form.row_normalised ? divisor_of(left.row(row)) : Reciprocal{};
-        for (std::int64_t n = 0; n < shape.n; ++n, ++index) out[index] = finish(form, acc[index], divisor);
+        const auto divisor = form.row_normalised ? reciprocal(row_sum(form, left.row(row))) : Reciprocal{};
+        for (auto i = static_cast<std::size_t>(row * shape.n); i < static_cast<std::size_t>((row + 1) * shape.n); ++i) out[i] = finish(form, acc[i], divisor);
     }
     return out;
 }

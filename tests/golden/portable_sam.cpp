@@ -9,6 +9,7 @@
 #include <ctime>
 #include <fstream>
 
+#include "../support/formula_sam.hpp"
 #include "golden.hpp"
 #include "models/checkpoint/sam_checkpoint.hpp"
 #include "models/data/preprocess.hpp"
@@ -29,36 +30,9 @@ using models::Weights;
 constexpr double kTolerance = 1e-3;
 constexpr double kMaxMemoryGb = 4.0;
 
-/// Numbers in [-1, 1) from a name: exact in float, the same in every language.
-class Formula final {
-  public:
-    Formula(const std::string& seed, const std::string& name) {
-        for (const char character : seed + ":" + name) key_ = (key_ ^ static_cast<unsigned char>(character)) * 0x100000001b3ULL;
-    }
-    [[nodiscard]] float operator()(std::uint64_t index) const noexcept {
-        auto z = key_ + (index + 1) * 0x9E3779B97F4A7C15ULL;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-        z ^= z >> 31;
-        return static_cast<float>(static_cast<std::int64_t>(z >> 40) - (1 << 23)) * 0x1p-23F;
-    }
-
-  private:
-    std::uint64_t key_ = 0xcbf29ce484222325ULL;
-};
-
 Weights make_weights(const Json& document, Report& report) {
-    std::vector<models::NamedShape> shapes;
-    for (const auto& [name, entry] : document.at("tensors").items()) {
-        shapes.push_back({name, Shape(entry.at("shape").get<std::vector<std::int64_t>>())});
-    }
-    const auto seed = document.at("seed").get<std::string>();
-    return Weights::generate(shapes, [&](const std::string& name, std::span<float> values) {
+    return formula::make_weights(document, [&](const std::string& name, std::span<const float> values) {
         const auto& entry = document.at("tensors").at(name);
-        const Formula formula(seed, name);
-        const auto offset = entry.at("offset").get<float>();
-        const float scale = std::ldexp(1.0F, entry.at("log2_scale").get<int>());
-        for (std::size_t index = 0; index < values.size(); ++index) values[index] = offset + formula(index) * scale;
         const auto& first = entry.at("first");
         const bool equal = values.front() == first[0].get<float>() && (values.size() < 2 || values[1] == first[1].get<float>()) &&
                            values.back() == entry.at("last").get<float>();
@@ -68,7 +42,7 @@ Weights make_weights(const Json& document, Report& report) {
 
 Tensor make_image(const Json& document, std::int64_t side, Report& report) {
     const auto seed = document.at("seed").get<std::string>();
-    const Formula coarse(seed, "image_coarse"), fine(seed, "image_fine");
+    const formula::Formula coarse(seed, "image_coarse"), fine(seed, "image_fine");
     Tensor image(Shape{1, 3, side, side});
     auto* value = image.data();
     for (std::int64_t c = 0; c < 3; ++c) {
