@@ -93,6 +93,16 @@ std::vector<Layer> layers_of(const models::Graph& graph, const quant::Settings& 
     Sets sets(layers.size());
     for (const auto& [value, users] : readers)
         for (const auto user : users) sets.join(users.front(), user);
+    for (models::ValueId id = 0; id < static_cast<models::ValueId>(graph.values().size()); ++id) {  // parts of one projection have one width
+        if (!classes.is_composite(id)) continue;
+        std::optional<std::size_t> first;
+        for (const auto user : graph.consumers(id)) {
+            const auto found = readers.find(classes.root(graph.node(user).output));
+            if (found == readers.end()) continue;
+            if (first) sets.join(*first, found->second.front());
+            first = found->second.front();
+        }
+    }
     for (std::size_t i = 0; i < layers.size(); ++i) layers[i].group = sets.of(i);
     return layers;
 }

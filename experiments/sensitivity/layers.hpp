@@ -29,7 +29,7 @@ struct Layer {
     models::Part part = models::Part::encoder;
     std::int64_t num_weights = 0;
     Width weights, activations;  ///< activations: of its inputs that are codes; pixels and softmax codes have widths of other keys
-    std::size_t group = 0;       ///< layers of equal number read the same codes: their activations move together
+    std::size_t group = 0;       ///< layers of equal number read the same codes, or parts of one projection: their activations move together
 };
 
 /// The next narrower width a key allows: 16 -> 8, 8 -> 7, ...
