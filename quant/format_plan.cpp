@@ -60,7 +60,9 @@ class Planner {
             if (!classes_.is_composite(id)) plan_.formats.emplace(graph_.value(id).name, format_of(classes_.root(id)));
         }
         for (ValueId id = 0; id < static_cast<ValueId>(graph_.values().size()); ++id) {
-            if (classes_.is_composite(id)) plan_.formats.emplace(graph_.value(id).name, composite_format(id));
+            if (!classes_.is_composite(id)) continue;
+            widen_parts(id);
+            plan_.formats.emplace(graph_.value(id).name, composite_format(id));
         }
         for (const auto& node : graph_.nodes()) plan_contraction(node);
         if (!problems_.empty()) throw SettingsError(fmt::format("{}", fmt::join(problems_, "\n")));
@@ -225,6 +227,16 @@ class Planner {
         for (std::int64_t g = 0; g < units % count; ++g) sizes[static_cast<std::size_t>(g)] += align;
         sizes.back() += channels % align;
         return sizes;
+    }
+
+    /// The parts of a projection are written by one rescale, which saturates at one width: the widest that a part is read with.
+    void widen_parts(ValueId id) {
+        int bits = 0;
+        const auto parts = graph_.consumers(id);
+        const auto part_of = [&](models::NodeId user) { return graph_.node(user).output; };
+        for (auto user : parts) bits = std::max(bits, plan_.formats.at(graph_.value(part_of(user)).name).bits);
+        for (auto user : parts)
+            for (auto member : classes_.members(classes_.root(part_of(user)))) plan_.formats.at(graph_.value(member).name).bits = bits;
     }
 
     /// A projection that holds several results side by side: one group per part.

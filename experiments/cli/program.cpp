@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "experiments/allocate/budget.hpp"
 #include "experiments/commands/accumulators.hpp"
 #include "experiments/commands/compare.hpp"
 #include "experiments/commands/diff.hpp"
@@ -15,6 +16,7 @@
 #include "experiments/commands/inspect.hpp"
 #include "experiments/commands/report.hpp"
 #include "experiments/commands/run_image.hpp"
+#include "experiments/commands/sensitivity.hpp"
 #include "experiments/commands/sweep.hpp"
 #include "experiments/config/error.hpp"
 #include "experiments/config/keys.hpp"
@@ -93,6 +95,7 @@ class Program {
         app_.footer(footer());
         declare_sweep();
         declare_run();
+        declare_sensitivity();
         declare_others();
         for (int i = 1; i < argc; ++i) sweep_.arguments.emplace_back(argv[i]);
     }
@@ -121,6 +124,7 @@ class Program {
             command.arguments = sweep_.arguments;
             return command.config.empty() ? usage("accumulators: needs --config FILE.yaml") : accumulators(accumulators_command_, make_task_set);
         }
+        if (*sensitivity_) return sensitivity_command_.config.empty() ? usage("sensitivity: needs --config FILE.yaml") : sensitivity(sensitivity_command_, make_task_set);
         if (*inspect_) return inspect_command_.config.empty() ? usage("inspect: needs --config FILE.yaml") : inspect(inspect_command_);
         if (argc_ == 1) {
             std::fputs(app_.help().c_str(), stderr);
@@ -177,6 +181,19 @@ class Program {
         inspect_->add_flag("--json", inspect_command_.json, "The same as JSON");
     }
 
+    void declare_sensitivity() {
+        sensitivity_ = app_.add_subcommand("sensitivity", "Which layers the masks depend on; with --budget, the widths of all layers that fit it best");
+        auto& study = sensitivity_command_;
+        add_config(*sensitivity_, study.config, study.sets);
+        sensitivity_->add_option("--budget", study.budget, "Chooses widths: " + std::string(kBudgetForms))->option_text("WHAT=AMOUNT");
+        sensitivity_->add_option("--widths", study.widths, "Widths the choice may use (default: 2,3,4,5,6,7,8)")->option_text("BITS,...");
+        sensitivity_->add_option("--images", study.num_images, "Calibration pictures that damage is measured on (default: all)")->option_text("N")->check(CLI::Range(1, 4096));
+        sensitivity_->add_flag("--miou", study.miou, "Mean IoU of every lowered layer on the evaluated pictures, too");
+        sensitivity_->add_option("--out", study.out, "Where results go, and are resumed from (default: out/NAME-sensitivity)")->option_text("DIR");
+        sensitivity_->add_option("--jobs", study.num_jobs, "Variants measured at a time (default: one per core)")->option_text("N")->check(CLI::Range(1, 4096));
+        sensitivity_->add_flag("--quiet", study.quiet, "No progress on stderr");
+    }
+
     void declare_others() {
         diff_ = app_.add_subcommand("diff", "Two design points side by side: keys, results, layers");
         diff_->add_option("DIR", folder_, "Folder of a sweep")->required();
@@ -231,12 +248,13 @@ class Program {
     RunCommand run_command_;
     InspectCommand inspect_command_;
     AccumulatorsCommand accumulators_command_;
+    SensitivityCommand sensitivity_command_;
     CompareCommand compare_command_;
     TableCommand table_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

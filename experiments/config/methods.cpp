@@ -64,7 +64,10 @@ constexpr Preset kPtq4Sam = kRtn.with({{"quant.calibration.observer", "moving_av
 constexpr Preset kAhcptq = kPtq4Sam.with({{"quant.groups", "4"}, {"quant.group_rule", "kmeans_raw"}, {"quant.mlp_hidden_scheme", "hluq"}});
 
 // AHCQ-SAM: AHCPTQ with companded probabilities and weights of reduced condition number.
-constexpr Preset kAhcqSam = kAhcptq.with({{"quant.acnr", "true"}, {"quant.softmax.scheme", "lnq"}, {"quant.softmax.form", "lut"}});
+constexpr Preset kAhcqSam = kAhcptq.with({{"quant.acnr", "true"},
+                                          {"quant.softmax.scheme", "lnq"},
+                                          {"quant.softmax.form", "lut"},
+                                          {"quant.softmax.log_base", "sqrt2"}});  // the default again: tables have no base
 
 // RepQ-ViT: percentiles, per-channel outputs of norms folded into one scale, probabilities of base sqrt2.
 constexpr Preset kRepq = kRtn.with({{"quant.calibration.observer", "percentile"},

@@ -91,10 +91,6 @@ Outline outline(const Grid& grid, std::int64_t index) {
     return result;
 }
 
-fs::path answers_file(const fs::path& cache, const std::string& key) { return cache / (key + ".answers.safetensors"); }
-
-fs::path quantized_file(const fs::path& cache, const std::string& key) { return cache / (key + ".qgraph.safetensors"); }
-
 quant::QuantizedGraph quantize_point(const Outline& point, const LoadedModel& model, const fs::path& cache, const models::ReportProgress& report = {}) {
     return quant::quantize(model.config, models::build_sam(model.config), *model.weights, point.settings.quant,
                            quant::load_ranges(ranges_file(cache, point.keys.ranges)), report);
@@ -171,6 +167,8 @@ std::string_view name_of(TaskKind kind) noexcept {
         case TaskKind::accuracy: return "accuracy";
         case TaskKind::timing: return "timing";
         case TaskKind::bit_check: return "bit_check";
+        case TaskKind::calibration_answers: return "calibration_answers";
+        case TaskKind::damage: return "damage";
     }
     return "";
 }
@@ -205,7 +203,10 @@ json run_task(const Task& task, const Grid& grid, const fs::path& cache, const m
         case TaskKind::accuracy: return run_accuracy(point, cache, report);
         case TaskKind::timing: return run_timing(point, cache);
         case TaskKind::bit_check: return run_bit_check(point, cache);
+        case TaskKind::calibration_answers:
+        case TaskKind::damage: break;
     }
+    models::check(false, fmt::format("a design point has no task {}", name_of(task.kind)));
     return {};
 }
 

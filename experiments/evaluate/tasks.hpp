@@ -23,6 +23,8 @@ enum class TaskKind {
     accuracy,   ///< integer engine, or the walk of quant.mode compat, over the evaluated data  (model, data, quant)
     timing,     ///< datapath without payload: cycles, counters                (graph, formats, design)
     bit_check,  ///< datapath with payload on one image and prompt = engine?   (model, data, quant, design)
+    calibration_answers,  ///< FP32 masks and logits of the calibration pictures  (model, calibration); of a study (experiments/sensitivity) alone
+    damage,               ///< error of the quantized logits on those             (model, calibration, quant); of a study alone
 };
 [[nodiscard]] std::string_view name_of(TaskKind kind) noexcept;
 
@@ -47,6 +49,14 @@ struct Task {
 /// Where a ranges task leaves the calibrated ranges (quant::load_ranges).
 [[nodiscard]] inline std::filesystem::path ranges_file(const std::filesystem::path& cache, std::string_view key) {
     return cache / (std::string(key) + ".ranges.safetensors");
+}
+
+/// Where a reference task leaves the FP32 model's answers (load_answers), and a quantized task the integers (quant::load).
+[[nodiscard]] inline std::filesystem::path answers_file(const std::filesystem::path& cache, std::string_view key) {
+    return cache / (std::string(key) + ".answers.safetensors");
+}
+[[nodiscard]] inline std::filesystem::path quantized_file(const std::filesystem::path& cache, std::string_view key) {
+    return cache / (std::string(key) + ".qgraph.safetensors");
 }
 
 /// What became of a task.
