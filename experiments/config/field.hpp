@@ -12,6 +12,16 @@
 
 namespace prelude::experiments {
 
+// Conditions that keys of several sections share.
+[[nodiscard]] inline bool is_quantized(const Settings& s) {
+    return s.quant.datatype == quant::Datatype::integer;
+}
+[[nodiscard]] inline bool is_integer(const Settings& s) {
+    return s.quant.is_integer();
+}
+inline const Condition kQuantized = {"quant.datatype is int", is_quantized};
+inline const Condition kInteger = {"quant.datatype is int and quant.mode is clean", is_integer};
+
 namespace field_conversion {
 
 template <typename T>

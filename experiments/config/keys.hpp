@@ -81,6 +81,7 @@ struct Key {
 /// The declarations, one function per section of the configuration.
 void declare_model_keys(std::vector<Key>& keys);
 void declare_quant_keys(std::vector<Key>& keys);
+void declare_code_keys(std::vector<Key>& keys);  ///< those of quant that name codes and nonlinear forms
 void declare_hw_keys(std::vector<Key>& keys);
 void declare_sweep_keys(std::vector<Key>& keys);
 

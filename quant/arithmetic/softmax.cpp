@@ -33,22 +33,6 @@ std::int64_t first_at(std::int64_t mantissa, int exponent, std::int64_t referenc
     return inclusive && whole ? floor : floor + 1;
 }
 
-/// Codes by comparison with thresholds scaled to `reference` (EXP(0) in row scale, the sum otherwise).
-void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int64_t reference, std::span<std::int32_t> codes) {
-    const bool log = op.tau != 0;
-    std::vector<std::int64_t> bound(op.threshold_mantissa.size());
-    for (std::size_t c = 0; c < bound.size(); ++c) bound[c] = threshold_at(op, c, reference);
-    const std::int32_t beyond = op.zero_code >= 0 ? op.zero_code : op.num_levels - 1;
-    for (std::size_t k = 0; k < e.size(); ++k) {
-        if (log) {  // bounds descend: the code is the first whose bound is reached
-            const auto found = std::lower_bound(bound.begin(), bound.end(), e[k], [](std::int64_t b, std::int32_t v) { return b > v; });
-            codes[k] = found == bound.end() ? beyond : static_cast<std::int32_t>(found - bound.begin());
-        } else {  // bounds ascend: the code is their number at or below e
-            codes[k] = static_cast<std::int32_t>(std::upper_bound(bound.begin(), bound.end(), static_cast<std::int64_t>(e[k])) - bound.begin());
-        }
-    }
-}
-
 std::int64_t largest(const SoftmaxOp& op) noexcept { return (std::int64_t{1} << op.exp_bits) - 1; }
 
 /// The table's entry and the chord to the next, shifted by `whole`.
@@ -92,6 +76,21 @@ std::int32_t exp2_neg(const SoftmaxOp& op, std::int64_t d) noexcept {
 
 std::int64_t threshold_at(const SoftmaxOp& op, std::size_t index, std::int64_t reference) noexcept {
     return first_at(op.threshold_mantissa[index], op.threshold_exponent[index], reference, op.tau != 0);
+}
+
+void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int64_t reference, std::span<std::int32_t> codes) {
+    const bool log = op.tau != 0;
+    std::vector<std::int64_t> bound(op.threshold_mantissa.size());
+    for (std::size_t c = 0; c < bound.size(); ++c) bound[c] = threshold_at(op, c, reference);
+    const std::int32_t beyond = op.zero_code >= 0 ? op.zero_code : op.num_levels - 1;
+    for (std::size_t k = 0; k < e.size(); ++k) {
+        if (log) {  // bounds descend: the code is the first whose bound is reached
+            const auto found = std::lower_bound(bound.begin(), bound.end(), e[k], [](std::int64_t b, std::int32_t v) { return b > v; });
+            codes[k] = found == bound.end() ? beyond : static_cast<std::int32_t>(found - bound.begin());
+        } else {  // bounds ascend: the code is their number at or below e
+            codes[k] = static_cast<std::int32_t>(std::upper_bound(bound.begin(), bound.end(), static_cast<std::int64_t>(e[k])) - bound.begin());
+        }
+    }
 }
 
 ProbabilityScale::ProbabilityScale(const SoftmaxOp& op, std::int64_t sum) noexcept {

@@ -38,6 +38,9 @@ inline constexpr int kMaxComparedBits = 8;
 /// the row's sum.
 [[nodiscard]] std::int64_t threshold_at(const SoftmaxOp& op, std::size_t index, std::int64_t reference) noexcept;
 
+/// Codes of up to kMaxComparedBits of a row's exponentials, by comparison with the thresholds scaled to `reference`.
+void compare_row(const SoftmaxOp& op, std::span<const std::int32_t> exponentials, std::int64_t reference, std::span<std::int32_t> codes);
+
 /// Codes wider than kMaxComparedBits of a row whose exponentials have this sum.
 class ProbabilityScale final {
   public:

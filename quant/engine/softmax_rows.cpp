@@ -106,6 +106,11 @@ void SoftmaxRows::run_compared(std::span<const std::int32_t> scores, std::int32_
         for (std::size_t i = 0; i < count; ++i) codes[i] = scale.code(exponential_[static_cast<std::size_t>(codes[i])]);
         return;
     }
+    if (op_.scale != ScaleMode::row && op_.threshold_mantissa.size() > std::max(kMaxCompared, count / 4)) {  // more thresholds to place than they save
+        const auto sum = sum_of(exponential_.data(), codes, count);
+        for (std::size_t i = 0; i < count; ++i) codes[i] = exponential_[static_cast<std::size_t>(codes[i])];
+        return compare_row(op_, {codes, count}, sum, {codes, count});
+    }
     thread_local std::vector<std::int32_t> own;
     if (op_.scale != ScaleMode::row) reaches(sum_of(exponential_.data(), codes, count), own);
     const auto& bounds = op_.scale == ScaleMode::row ? row_reaches_ : own;
