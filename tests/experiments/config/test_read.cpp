@@ -156,10 +156,10 @@ TEST_CASE("Reading what was resolved gives the same points") {
         CHECK(again.warnings.size() == configuration.warnings.size());
     };
     check(read("quant: {groups: 4}\n"));
-    // The data set of bsds500.yaml is not part of the project: any folder stands for it.
+    // The photographs are not part of the project: any folder stands for them.
     for (const auto& entry : std::filesystem::directory_iterator(kArchConfigs)) {
         if (entry.path().extension() != ".yaml") continue;
-        const bool needs_data = entry.path().stem() == "bsds500";
+        const bool needs_data = entry.path().stem() == "bsds500" || entry.path().stem() == "methods_photographs";
         check(read_configuration(entry.path(), needs_data ? std::vector<std::string>{"data.path=" + kArchConfigs.string()} : std::vector<std::string>{}, kArchConfigs));
     }
     check(
