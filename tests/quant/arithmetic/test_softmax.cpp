@@ -56,6 +56,21 @@ TEST_CASE("the published exponentials start at the top, never rise, and lie with
     }
 }
 
+TEST_CASE("the exponentials of 4096 keys add up within 12 bits more than one of them has, in every form", "[exhaustive]") {
+    for (const auto exponential : kExponentials) {
+        for (const int bits : {4, 16}) {  // codes: exponentials of 16 and of 20 bits
+            auto form = make_softmax(8, bits, 0, 15, false, ScaleMode::tensor, 0.5);
+            set_exponential(form, exponential, form.exp_bits);
+            CHECK(std::int64_t{4096} * quant::exp2_neg(form, 0) < std::int64_t{1} << (form.exp_bits + 12));
+            // A row of equal scores has the largest sum: every probability is 2^-12 of it.
+            const std::vector<std::int32_t> scores(4096, -7);
+            std::vector<std::int32_t> codes(scores.size());
+            quant::softmax_row(form, scores, codes);
+            CHECK(std::ranges::all_of(codes, [&](auto code) { return code == (bits == 4 ? 0 : 1 << (form.bits - 1 - 12)); }));
+        }
+    }
+}
+
 TEST_CASE("log codes in row scale are the same with every exponential: they take none", "[property]") {
     Random random(14);
     for (const int tau : {1, 2, 4}) {

@@ -45,6 +45,23 @@ TEST_CASE("condition numbers never grow, leading directions stay, sums of square
     }
 }
 
+TEST_CASE("the closed recursion of singular values equals a decomposition in every iteration", "[property][mutation]") {
+    models::Random random(2);
+    for (const auto& [outputs, depth] : {std::pair{19, 29}, std::pair{29, 19}}) {
+        const auto weight = normals(random, static_cast<std::size_t>(outputs * depth));
+        const auto errors = normals(random, static_cast<std::size_t>(64 * depth), 0.1);
+        auto stepwise = weight;
+        for (int iterations = 1; iterations <= 6; ++iterations) {
+            const auto step = reduce_condition(stepwise, outputs, depth, errors, {.iterations = 1, .least_condition = 0});
+            const auto closed = reduce_condition(weight, outputs, depth, errors, {.iterations = iterations, .least_condition = 0});
+            stepwise = step.weight;
+            REQUIRE(step.sigma.size() == closed.sigma.size());
+            for (std::size_t i = 0; i < step.sigma.size(); ++i) CHECK(step.sigma[i] == Approx(closed.sigma[i]).epsilon(1e-4).margin(1e-5));
+            for (std::size_t i = 0; i < weight.size(); ++i) CHECK(std::abs(stepwise[i] - closed.weight[i]) < 1e-4F);
+        }
+    }
+}
+
 TEST_CASE("k-means finds separated clusters, as many as asked for, whatever is repeated") {
     models::Random random(2);
     std::vector<Point2> points;
