@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // README.md is held to its word: every command in its ```sh blocks is run as it stands, and what a ```text block says of a command's
-// output has to be there. Two commands are not run as they stand: ./run_tests runs this test, and the quickstart is made small by
-// default; `test_experiments "[readme-long]"` (./run_tests --all) runs it as it stands and compares every figure.
+// output has to be there. Some commands are not run as they stand: ./run_tests runs this test, and long sweeps are made small (kSmaller);
+// `test_experiments "[readme-long]"` (./run_tests --all) runs the quickstart as it stands and compares every figure.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <span>
 #include <sstream>
 
@@ -18,9 +19,13 @@ namespace {
 const fs::path kSource = PRELUDE_SOURCE_DIR;
 constexpr const char* kQuickstart = "./explore --config arch_configs/quickstart.yaml";
 constexpr const char* kRunTests = "./run_tests";
-/// Four points, a few pictures, the same columns.
-constexpr const char* kSmall =
-    " --set data.num_images=2 --set data.prompts_per_image=1 --set 'sweep.axes.quant.groups=[1]' --set 'sweep.axes.quant.softmax.log_base=[sqrt2]'";
+/// Long commands, and what is set for a few points on a few pictures, with the same columns.
+const std::map<std::string, std::string> kSmaller{
+    {kQuickstart, " --set data.num_images=2 --set data.prompts_per_image=1 --set 'sweep.axes.quant.groups=[1]' --set 'sweep.axes.quant.softmax.log_base=[sqrt2]'"},
+    {"./explore --config arch_configs/methods.yaml",
+     " --set data.num_images=2 --set data.prompts_per_image=1 --set 'sweep.axes.quant.method=[rtn, ours]' --set 'sweep.axes.quant.weight_bits,quant.activation_bits=[[4, 4]]'"},
+    {"./explore accumulators --config arch_configs/accumulators.yaml",
+     " --set data.num_images=1 --set 'sweep.axes.quant.softmax.scheme=[log]' --set 'sweep.axes.quant.accumulator.overflow,quant.accumulator.bits=[[exact, 63]]'"}};
 
 using Words = std::vector<std::string>;
 
@@ -139,6 +144,7 @@ struct Checkout {
 TEST_CASE("The commands of the README end with 0 and print what it says") {
     const Checkout checkout;
     bool has_quickstart = false, has_tests = false;
+    std::size_t num_smaller = 0;
     for (const auto& command : commands_in(read_file(kSource / "README.md"))) {
         INFO(command.text);
         if (command.text == kRunTests) {
@@ -146,7 +152,9 @@ TEST_CASE("The commands of the README end with 0 and print what it says") {
             continue;
         }
         const bool is_quickstart = command.text == kQuickstart;
-        const auto ended = checkout.run(command.text + (is_quickstart ? kSmall : ""));
+        const auto smaller = kSmaller.find(command.text);
+        num_smaller += smaller != kSmaller.end();
+        const auto ended = checkout.run(command.text + (smaller == kSmaller.end() ? "" : smaller->second));
         INFO(ended.out << ended.err);
         CHECK(ended.code == 0);
         if (is_quickstart) {
@@ -158,6 +166,7 @@ TEST_CASE("The commands of the README end with 0 and print what it says") {
     }
     CHECK(has_quickstart);
     CHECK(has_tests);
+    CHECK(num_smaller == kSmaller.size());
 }
 #endif
 
