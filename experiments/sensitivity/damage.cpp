@@ -12,10 +12,12 @@ namespace {
 
 /// Calls take(prompt, logits, mask) for every prompt of the first pictures, in order.
 template <class Take>
-void answer(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const Take& take) {
+void answer(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const models::ReportProgress& report, const Take& take) {
     quant::IntegerPredictor predictor(quantized);
     const auto step = static_cast<float>(quantized.meanings.at(std::string(models::sam_values::kLowResLogits)).scale[0]);
-    for (int index = 0; index < std::min(num_images, set.size()); ++index) {
+    const int count = std::min(num_images, set.size());
+    for (int index = 0; index < count; ++index) {
+        models::report_step(report, static_cast<std::size_t>(index), static_cast<std::size_t>(count));
         const auto item = set.image(index);
         if (item.prompts.empty()) continue;
         const auto encoded = predictor.encode(item.image);
@@ -30,9 +32,10 @@ void answer(const quant::QuantizedGraph& quantized, const models::EvaluationSet&
 
 }  // namespace
 
-LogitError logit_error(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const ReferenceAnswers& answers) {
+LogitError logit_error(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const ReferenceAnswers& answers,
+                                     const models::ReportProgress& report) {
     std::vector<double> errors, agreements;
-    answer(quantized, set, num_images, [&](const models::PromptedMask&, const models::Tensor& logits, const models::Mask& mask) {
+    answer(quantized, set, num_images, report, [&](const models::PromptedMask&, const models::Tensor& logits, const models::Mask& mask) {
         const auto number = errors.size();
         const auto& reference = answers.logits.at(number);
         double noise = 0, signal = 0;
@@ -47,9 +50,9 @@ LogitError logit_error(const quant::QuantizedGraph& quantized, const models::Eva
     return {.error = models::mean(errors), .agreement = models::mean(agreements)};
 }
 
-ReferenceAnswers answers_of(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images) {
+ReferenceAnswers answers_of(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const models::ReportProgress& report) {
     ReferenceAnswers answers;
-    answer(quantized, set, num_images, [&](const models::PromptedMask& prompt, models::Tensor logits, models::Mask mask) {
+    answer(quantized, set, num_images, report, [&](const models::PromptedMask& prompt, models::Tensor logits, models::Mask mask) {
         answers.iou.push_back(models::intersection_over_union(prompt.truth, mask));
         answers.logits.push_back(std::move(logits));
         answers.masks.push_back(std::move(mask));

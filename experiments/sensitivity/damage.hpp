@@ -17,9 +17,10 @@ struct LogitError {
 };
 
 /// Contract  `answers` are to all prompts of the first `num_images` pictures at least, in order
-[[nodiscard]] LogitError logit_error(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const ReferenceAnswers& answers);
+[[nodiscard]] LogitError logit_error(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const ReferenceAnswers& answers,
+                                     const models::ReportProgress& report = {});
 
 /// A quantized model's own answers to the prompts of the first pictures, to be a reference.
-[[nodiscard]] ReferenceAnswers answers_of(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images);
+[[nodiscard]] ReferenceAnswers answers_of(const quant::QuantizedGraph& quantized, const models::EvaluationSet& set, int num_images, const models::ReportProgress& report = {});
 
 }  // namespace prelude::experiments

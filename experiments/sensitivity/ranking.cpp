@@ -2,6 +2,7 @@
 #include "experiments/sensitivity/ranking.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -130,15 +131,18 @@ std::string print_ranking(const LayerRanking& ranking) {
 
 std::string ranking_csv(const LayerRanking& ranking) {
     std::string text = csv_line(std::vector<std::string>{"rank", "layer", "part", "weights", "weight_bits", "activation_bits", "weight_damage", "activation_damage", "both_damage",
-                                                         "weight_damage_per_byte", "miou", "weights_held_by", "activations_held_by"});
+                                                         "weight_damage_per_byte", "miou", "weights_held_by", "activations_held_by", "activations_move_with"});
     const auto given = [](std::optional<double> value) { return value ? fmt::format("{}", *value) : std::string(); };
     const auto bits = [](const Width& width) { return width.exists() ? std::to_string(width.bits) : std::string(); };
     std::size_t rank = 0;
     for (const auto& row : ranking) {
         const auto& layer = row.layer;
+        std::vector<std::string_view> group;
+        for (const auto& other : ranking)
+            if (other.layer.group == layer.group && other.layer.node != layer.node) group.push_back(other.layer.node);
         text += csv_line(std::vector<std::string>{row.both ? std::to_string(++rank) : "", layer.node, std::string(models::part_name(layer.part)), std::to_string(layer.num_weights),
                                                   bits(layer.weights), bits(layer.activations), given(row.weights), given(row.activations), given(row.both), given(row.per_saved_byte()),
-                                                  given(row.miou), layer.weights.may_fall() ? "" : layer.weights.held, layer.activations.may_fall() ? "" : layer.activations.held});
+                                                  given(row.miou), layer.weights.may_fall() ? "" : layer.weights.held, layer.activations.may_fall() ? "" : layer.activations.held, fmt::format("{}", fmt::join(group, " "))});
     }
     return text;
 }

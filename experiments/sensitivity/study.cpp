@@ -81,22 +81,22 @@ class Study {
             case TaskKind::calibration_answers: {
                 const auto model = load_model(settings.model);
                 if (!task.needs.empty()) {
-                    save_answers(experiments::answers_of(quant::load(quantized_file(cache, task.needs[0])), *calibration_set(settings, model.config), num_images_), answers_file(cache, task.key));
+                    save_answers(experiments::answers_of(quant::load(quantized_file(cache, task.needs[0])), *calibration_set(settings, model.config), num_images_, report), answers_file(cache, task.key));
                     return json::object();
                 }
-                save_answers(evaluate_reference(model, *calibration_set(settings, model.config), masks_alone(settings.data)).answers, answers_file(cache, task.key));
+                save_answers(evaluate_reference(model, *calibration_set(settings, model.config), masks_alone(settings.data), report).answers, answers_file(cache, task.key));
                 return json::object();
             }
             case TaskKind::damage: {
                 const auto model = load_model(settings.model);
                 const auto error = logit_error(integers_of(task, grid, cache, model), *calibration_set(settings, model.config), num_images_,
-                                               load_answers(answers_file(cache, task.needs.back())));
+                                               load_answers(answers_file(cache, task.needs.back())), report);
                 return {{"error", error.error}, {"agreement", error.agreement}};
             }
             case TaskKind::accuracy: {
                 const auto model = load_model(settings.model);
                 return quantized_accuracy(model, integers_of(task, grid, cache, model), *evaluation_set(settings.data, model.config),
-                                          load_answers(answers_file(cache, task.needs.back())), settings.data);
+                                          load_answers(answers_file(cache, task.needs.back())), settings.data, report);
             }
             default: return standard_.run_task(task, grid, cache, report);
         }

@@ -2,6 +2,7 @@
 // explore sensitivity: rankings and allocations of a small model, and what is refused.
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <map>
 #include <sstream>
 
@@ -173,4 +174,24 @@ TEST_CASE("Sensitivity refuses networks without integers or weights, and texts i
         CHECK_THAT(ended.err, Contains("--widths: got ") && Contains("joined by commas"));
     }
     CHECK(run({EXPLORE, "sensitivity"}).code == 2);
+}
+
+TEST_CASE("Ctrl-C ends a study with 130, and the same command goes on from there") {
+    const TemporaryFolder folder;
+    const auto config = configuration(folder);
+    const auto out = folder / "out";
+    const std::vector<std::string> command{EXPLORE, "sensitivity", "--config", config, "--out", out.string(), "--images", "1", "--jobs", "1", "--miou"};
+    Running running(command);
+    REQUIRE(eventually([&] { return std::filesystem::exists(out / "study/results.db"); }));
+    running.send(SIGINT);
+    const auto ended = running.wait();
+    INFO(ended.err);
+    CHECK(ended.code == 130);
+    CHECK_THAT(ended.err, Contains("the same command resumes"));
+    CHECK_FALSE(std::filesystem::exists(out / "sensitivity.csv"));
+    const auto again = run(command);
+    INFO(again.err);
+    REQUIRE(again.code == 0);
+    CHECK_THAT(again.out, Contains("mean IoU "));
+    for (const auto& row : csv(out / "sensitivity.csv")) CHECK(row.at("miou").empty() == row.at("rank").empty());
 }
