@@ -7,11 +7,13 @@
 #include <bit>
 #include <cmath>
 
+#include "quant/calibration/spread.hpp"
+
 namespace prelude::quant {
 
 namespace {
 
-constexpr std::size_t kSamplesPerObservation = 512, kMaxSample = 1u << 15;
+constexpr std::size_t kSamplesPerObservation = 1024, kMaxSample = 1u << 16;
 constexpr std::int64_t kRowsPerObservation = 64;
 constexpr std::size_t kMaxRowWords = 1u << 22;  // 16 MB a value
 
@@ -85,8 +87,10 @@ void RangeObserver::observe(const models::Value& value, const models::Tensor& te
     const auto channels = static_cast<std::int64_t>(record.image.size());
     std::int64_t inner = 1;
     for (std::size_t axis = value.channel_axis + 1; axis < shape.rank(); ++axis) inner *= shape[axis];
-    const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(tensor.num_elements()) / kSamplesPerObservation);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.num_elements()) && record.sample.size() < kMaxSample; i += step) {
+    const auto size = static_cast<std::size_t>(tensor.num_elements());
+    Spread spread(size, record.sample.size());
+    for (auto left = std::min({size, kSamplesPerObservation, kMaxSample - record.sample.size()}); left > 0; --left) {
+        const auto i = spread.next();
         record.sample.push_back(tensor[i]);
         record.sample_channel.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(i) / inner % channels));
     }

@@ -25,7 +25,7 @@ struct Range {
 /// The observed ranges of one value. Real 0 is inside every range: padding and ReLU need it exact.
 struct ValueRanges {
     std::vector<Range> channels;  ///< along the value's channel axis
-    std::vector<float> sample;    ///< an even sample of the elements (observers that search)
+    std::vector<float> sample;    ///< of the elements, spread over all of them (observers that search)
     std::vector<std::int32_t> sample_channel;  ///< of each
     std::vector<float> rows;      ///< a sample of rows [R, row_length] of the inputs that a search judges by a layer's output (of the length first seen)
     std::int64_t row_length = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "models/overloaded.hpp"
+#include "quant/calibration/spread.hpp"
 
 namespace prelude::quant {
 
@@ -11,19 +12,21 @@ namespace {
 
 constexpr std::int64_t kProbabilityRows = 16;
 
-/// The i-th of n out of `total`, evenly spread.
-std::int64_t spread(std::int64_t i, std::int64_t n, std::int64_t total) noexcept { return (2 * i + 1) * total / (2 * n); }
-
 std::int64_t kept_rows(const RowForm& form, const models::Shape& shape) noexcept {
     return form.matrix_rows > 0 ? std::min(form.matrix_rows, shape[1]) : shape[1];
 }
 
 void append_matrices(const RowForm& form, const models::Tensor& tensor, std::size_t limit, std::vector<float>& rows) {
     const auto& shape = tensor.shape();
-    const auto count = std::min(kMatrices, shape[0]), kept = kept_rows(form, shape);
-    for (std::int64_t i = 0; i < count && rows.size() + static_cast<std::size_t>(kept * shape[2]) <= limit; ++i) {
+    const auto kept = kept_rows(form, shape);
+    const auto length = static_cast<std::size_t>(kept * shape[2]);
+    Spread matrices(static_cast<std::size_t>(shape[0]), rows.size() / length);
+    for (auto left = std::min(kMatrices, shape[0]); left > 0 && rows.size() + length <= limit; --left) {
+        const auto matrix = static_cast<std::int64_t>(matrices.next());
+        Spread some(static_cast<std::size_t>(shape[1]), rows.size() / static_cast<std::size_t>(shape[2]));
         for (std::int64_t r = 0; r < kept; ++r) {
-            const auto words = tensor.row(spread(i, count, shape[0]) * shape[1] + spread(r, kept, shape[1]));
+            const auto row = kept == shape[1] ? r : static_cast<std::int64_t>(some.next());
+            const auto words = tensor.row(matrix * shape[1] + row);
             rows.insert(rows.end(), words.begin(), words.end());
         }
     }
@@ -96,8 +99,9 @@ void sample_rows(const RowForm& form, const models::Tensor& tensor, std::int64_t
     const auto height = is_image ? out(shape[2]) : 1, width = is_image ? out(shape[3]) : 1;
     const auto total = is_image ? shape[0] * height * width : shape.num_rows();
     const auto length = static_cast<std::size_t>(row_length(form, shape));
-    const auto step = std::max<std::int64_t>(1, total / count);
-    for (auto row = step / 2; row < total && rows.size() + length <= limit; row += step) {
+    Spread spread(static_cast<std::size_t>(total), rows.size() / length);
+    for (auto left = std::min(total, count); left > 0 && rows.size() + length <= limit; --left) {
+        const auto row = static_cast<std::int64_t>(spread.next());
         if (is_image) {
             append_patch(form, tensor, row / (height * width), row / width % height, row % width, rows);
         } else {

@@ -16,7 +16,7 @@ namespace prelude::quant {
 enum class RowCut {
     rows,      ///< [.., K]
     patches,   ///< [B, C, H, W]: a row is a patch in (c, ky, kx) order, K = C k^2
-    matrices,  ///< [B, M, K]: a row is an even sample of a matrix's rows, one after the other
+    matrices,  ///< [B, M, K]: a row is a sample of a matrix's rows, one after the other
 };
 
 /// How a value is cut into rows.
@@ -36,11 +36,11 @@ using RowForms = std::map<std::string, RowForm, std::less<>>;  ///< by value nam
 /// Probabilities and the values they weigh: a few rows of matrices, and whole matrices, of the same heads and windows.
 [[nodiscard]] RowForms attention_rows(const models::Graph& graph);
 
-inline constexpr std::int64_t kMatrices = 4;
+inline constexpr std::int64_t kMatrices = 16;
 
 [[nodiscard]] std::int64_t row_length(const RowForm& form, const models::Shape& shape) noexcept;
 
-/// Appends about `count` evenly spaced rows, or up to kMatrices matrices, while `rows` stays within `limit` words. Padding is 0.
+/// Appends `count` rows or kMatrices matrices that are spread over the value (quant/calibration/spread.hpp), or as many as there are, while `rows` stays within `limit` words. Padding is 0.
 void sample_rows(const RowForm& form, const models::Tensor& tensor, std::int64_t count, std::size_t limit, std::vector<float>& rows);
 
 }  // namespace prelude::quant

@@ -17,9 +17,12 @@ constexpr std::int64_t kByteSpan = 255;
 /// Planes that are not empty of factors by code, positive and negative parts apart.
 void cut_into_bytes(std::span<const std::int64_t> factors, std::int64_t constant, std::vector<BytePlane>& planes) {
     for (const int sign : {1, -1}) {
-        for (int shift = 0; shift < 56; shift += kByteBits) {
-            BytePlane plane{.bytes = {}, .constant = (sign * constant) << shift, .k_of = {}};
-            for (const auto factor : factors) plane.bytes.push_back(static_cast<std::uint8_t>((std::max<std::int64_t>(sign * factor, 0) >> shift) & kByteSpan));
+        std::int64_t largest = 0;
+        for (const auto factor : factors) largest = std::max(largest, sign * factor);
+        for (int shift = 0; largest >> shift > 0; shift += kByteBits) {
+            BytePlane plane{.bytes = std::vector<std::uint8_t>(factors.size()), .constant = (sign * constant) << shift, .k_of = {}};
+            std::ranges::transform(factors, plane.bytes.begin(),
+                                   [&](std::int64_t factor) { return static_cast<std::uint8_t>((std::max<std::int64_t>(sign * factor, 0) >> shift) & kByteSpan); });
             if (std::ranges::any_of(plane.bytes, [](auto byte) { return byte != 0; })) planes.push_back(std::move(plane));
         }
     }

@@ -149,10 +149,20 @@ TEST_CASE("Sampled rows are the patches a convolution multiplies, zeros around t
     sample_rows(form, image, 100, 1000, rows);
     REQUIRE(rows.size() == 12 * 18);
     CHECK(std::vector(rows.begin(), rows.begin() + 9) == std::vector<float>{0, 0, 0, 0, 1, 2, 0, 5, 6});
-    CHECK(rows[5 * 18 + 4] == 6);  // the middle of patch (1, 1)
-    CHECK(rows[5 * 18 + 9 + 4] == 18);
+    std::vector<float> middles;  // every patch once
+    for (std::size_t row = 0; row < 12; ++row) {
+        middles.push_back(rows[row * 18 + 4]);
+        CHECK(rows[row * 18 + 9 + 4] == middles.back() + 12);
+    }
+    std::ranges::sort(middles);
+    for (std::size_t i = 0; i < middles.size(); ++i) CHECK(middles[i] == static_cast<float>(i + 1));
     rows.clear();
-    sample_rows(form, image, 3, 40, rows);  // every fourth from the third on, two of which fit
-    CHECK(rows.size() == 36);
-    CHECK(rows[4] == 3);
+    sample_rows(form, image, 3, 40, rows);  // two fit
+    REQUIRE(rows.size() == 36);
+    const auto first = std::pair{rows[4], rows[22]};
+    rows.clear();
+    rows.resize(36);
+    sample_rows(form, image, 3, 80, rows);  // after two others: elsewhere
+    REQUIRE(rows.size() == 72);
+    for (const float middle : {rows[40], rows[58]}) CHECK((middle != first.first && middle != first.second));
 }
