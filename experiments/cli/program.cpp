@@ -185,6 +185,7 @@ class Program {
         sensitivity_ = app_.add_subcommand("sensitivity", "Which layers the masks depend on; with --budget, the widths of all layers that fit it best");
         auto& study = sensitivity_command_;
         add_config(*sensitivity_, study.config, study.sets);
+        sensitivity_->add_option("--layers", study.layers, "Layers to look at, others staying as they are (default: all)")->option_text("PATTERN,...");
         sensitivity_->add_option("--budget", study.budget, "Chooses widths: " + std::string(kBudgetForms))->option_text("WHAT=AMOUNT");
         sensitivity_->add_option("--widths", study.widths, "Widths the choice may use (default: 2,3,4,5,6,7,8)")->option_text("BITS,...");
         sensitivity_->add_option("--images", study.num_images, "Calibration pictures that damage is measured on (default: all)")->option_text("N")->check(CLI::Range(1, 4096));

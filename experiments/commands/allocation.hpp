@@ -3,17 +3,10 @@
 
 // explore sensitivity --budget: widths of all layers within a budget, evaluated beside the uniform point of the same budget.
 
-#include "experiments/commands/sensitivity.hpp"
-#include "experiments/sensitivity/layers.hpp"
-#include "experiments/sensitivity/study.hpp"
+#include "experiments/cli/program.hpp"
+#include "experiments/sensitivity/allocator.hpp"
 
 namespace prelude::experiments {
-
-struct AllocationRequest {
-    std::string budget, widths;  ///< as typed
-    std::filesystem::path out;
-    StudyOptions study;
-};
 
 /// Writes allocated.yaml (a complete configuration), quant_layers.yaml (its quant.layers alone) and allocation.csv into `out`, and prints both points.
 ///

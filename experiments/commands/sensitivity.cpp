@@ -85,7 +85,11 @@ int sensitivity(const SensitivityCommand& command, const MakeTaskSet& make_task_
     fs::create_directories(out);
     const auto config = model_config(settings.model);
     const auto graph = workload_graph(config, settings.workload);
-    const auto layers = layers_of(graph, settings.quant);
+    auto layers = layers_of(graph, settings.quant);
+    if (!command.layers.empty() && !study_only(layers, command.layers)) {
+        throw models::InputError(fmt::format("--layers: got {}\n    allowed   patterns that layers match, joined by commas: {}, encoder.*, *.lin2 (`explore inspect` lists all)", command.layers,
+                                             layers.front().node));
+    }
     const int pictures = calibration_set(settings, config)->size();
     const StudyOptions options{.out = out / "study",
                                .num_jobs = command.num_jobs > 0 ? command.num_jobs : num_cores(),

@@ -15,6 +15,7 @@
 #include "experiments/output/run_record.hpp"
 #include "experiments/output/table.hpp"
 #include "experiments/process/launcher.hpp"
+#include "experiments/sweep/describe.hpp"
 #include "experiments/sweep/run.hpp"
 #include "models/error.hpp"
 
@@ -83,38 +84,6 @@ void print_failures(const Results& results) {
 }
 
 }  // namespace
-
-SweepInfo info_of(const Configuration& configuration, const Grid& grid, const TaskSet& task_set) {
-    SweepInfo info;
-    info.source = configuration.source;
-    info.resolved_yaml = resolved_yaml(configuration);
-    info.num_points = grid.size();
-    info.swept = grid.columns();
-    info.layer_columns = task_set.layer_columns;
-    info.maximize = configuration.base.sweep.maximize;
-    info.minimize = configuration.base.sweep.minimize;
-    for (const auto& constraint : configuration.constraints) info.constraints.push_back(constraint.text());
-    const auto& sweep = configuration.base.sweep;
-    if (sweep.compare != kNone) info.compare = sweep.compare;
-    if (sweep.table_rows != kNone) {
-        info.table_rows = sweep.table_rows;
-        info.table_columns = sweep.table_columns;
-        info.table_cell = sweep.table_cell;
-    }
-    info.warnings = configuration.warnings;
-    for (const auto& key : all_keys())
-        if (key.path.ends_with(".seed")) info.seeds[std::string(key.path)] = key.print(configuration.base);
-    info.device = configuration.base.hw.device.name;
-    for (const auto& [name, device] : configuration.devices) {
-        const auto count = [](std::int64_t number, double share) { return std::array{static_cast<double>(number), share}; };
-        info.devices[name] = {{"lut", count(device.lut, device.max_utilization_lut)},
-                              {"ff", count(device.ff, device.max_utilization_ff)},
-                              {"dsp", count(device.dsp, device.max_utilization_dsp)},
-                              {"bram36", count(device.bram36, device.max_utilization_bram)},
-                              {"uram", count(device.uram, device.max_utilization_uram)}};
-    }
-    return info;
-}
 
 fs::path arch_configs_folder() {
     if (const char* folder = std::getenv("PRELUDE_ARCH_CONFIGS"); folder != nullptr && *folder != '\0') return folder;

@@ -29,9 +29,6 @@ struct SweepCommand {
 /// Throws    ConfigError, StoreError, models::InputError
 [[nodiscard]] int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set);
 
-/// What a store says of a sweep, from its configuration.
-[[nodiscard]] SweepInfo info_of(const Configuration& configuration, const Grid& grid, const TaskSet& task_set);
-
 /// Where devices and cost tables are: PRELUDE_ARCH_CONFIGS, else arch_configs/ of the source tree this program was built from.
 [[nodiscard]] std::filesystem::path arch_configs_folder();
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "experiments/config/canonical.hpp"
+#include "experiments/config/check.hpp"
 #include "experiments/config/configuration.hpp"
 #include "experiments/config/located_yaml.hpp"
 #include "experiments/config/methods.hpp"
-#include "experiments/config/modes.hpp"
 #include "experiments/config/tables.hpp"
 #include "experiments/sweep/grid.hpp"
-#include "quant/probability_code.hpp"
 
 #include <fmt/format.h>
 
@@ -20,8 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Grids are checked point by point up to this many points, larger ones in strides.
-constexpr std::int64_t kCheckedPoints = 5'000;
 constexpr std::size_t kMaxAxisValues = 10'000;
 constexpr std::string_view kAxes = "sweep.axes";
 
@@ -94,9 +90,9 @@ class Reader {
         if (problems_.empty()) put_together();
         load_library();
         check_sweep();
-        if (problems_.empty()) check_points();
+        if (problems_.empty()) check_points(configuration_, problems_);
         problems_.throw_if_any();
-        warn_of_idle_keys();
+        std::ranges::move(idle_key_warnings(configuration_), std::back_inserter(configuration_.warnings));
         return std::move(configuration_);
     }
 
@@ -391,87 +387,6 @@ class Reader {
                            random ? "up to 2^62 combinations"
                                   : fmt::format("up to {} points; more with sweep.strategy: random", Grid::kMaxGridPoints),
                            {}});
-    }
-
-    /// Checks that involve several keys, on the points themselves.
-    void check_points() {
-        const Grid grid(configuration_);
-        std::set<std::string> reported;
-        const auto stride = std::max<std::int64_t>(1, grid.size() / kCheckedPoints);
-        for (std::int64_t i = 0; i < grid.size(); i += stride) check_point(grid.at(i).settings, reported);
-    }
-
-    void check_point(const Settings& settings, std::set<std::string>& reported) {
-        const auto refuse = [&](std::string_view key, std::string message, std::string allowed, std::string because) {
-            if (reported.insert(message).second)
-                problems_.add({configuration_.where(key), std::string(key), std::move(message), std::move(allowed), std::move(because)});
-        };
-        const auto& softmax = settings.quant.softmax;
-        if (settings.quant.is_integer() && softmax.bits) {
-            const int useful = quant::useful_code_bits(softmax);
-            if (*softmax.bits > useful)
-                refuse("quant.softmax.bits", fmt::format("got {}", *softmax.bits),
-                       fmt::format("2..{} with {}, or activation_bits", useful, softmax_code_text(settings)),
-                       std::string(find_key("quant.softmax.bits")->because));
-        }
-        for (auto& [key, found, allowed, because] : mode_conflicts(settings)) refuse(key, std::move(found), std::move(allowed), std::string(because));
-        const auto& kinds = settings.data.kinds;
-        const auto has = [&](DataKind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
-        if ((has(DataKind::coco) || has(DataKind::masks)) && settings.data.path.empty())
-            refuse("data.kind", fmt::format("{} needs data.path", has(DataKind::coco) ? "coco" : "masks"), "data.path: FILE or FOLDER",
-                   "the data set is not part of this project");
-        if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
-        // With a checkpoint its tensors have a say; its reader checks the sizes then.
-        if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings.model, refuse, settings);
-    }
-
-    template <typename Refuse>
-    void check_sizes(const ModelSettings& model, const Refuse& refuse, const Settings& settings) {
-        if (model.preset == "custom") {
-            std::string missing;
-            for (const auto& name : names_in("model.config"))
-                if (const auto& key = *find_key("model.config." + name); key.print(settings) == "auto")
-                    missing += (missing.empty() ? "" : ", ") + name;
-            if (!missing.empty())
-                refuse("model.preset", "custom without a checkpoint leaves open: " + missing,
-                       "model.checkpoint, or every key of model.config", {});
-            if (!missing.empty()) return;
-        }
-        auto config = models::sam_preset(model.preset).value_or(models::SamConfig{});
-        model.config.apply(config);
-        for (const auto& problem : models::validate(config)) {
-            // The place of the first key that the sentence speaks of.
-            std::string key = "model.preset";
-            for (const auto& assignment : configuration_.assignments)
-                if (const auto path = assignment.key->path; path.starts_with("model.config.") && problem.find(path.substr(13)) != std::string::npos) {
-                    key = path;
-                    break;
-                }
-            refuse(key, problem, {}, {});
-        }
-    }
-
-    /// Keys that were written down but change nothing: most often a misunderstanding.
-    void warn_of_idle_keys() {
-        const auto& base = configuration_.base;
-        const auto depends_on_axis = [&](const Key& key) {
-            for (const auto& axis : configuration_.axes)
-                for (const auto* swept : axis.keys)
-                    if (key.effective.sentence.find(swept->path) != std::string_view::npos || swept->path == "quant.method" ||
-                        swept->path == "quant.datatype")
-                        return true;
-            return false;
-        };
-        const auto warn = [&](const Key& key, const Location& where) {
-            if (!key.has_effect(base) && !depends_on_axis(key))
-                configuration_.warnings.push_back(fmt::format("{}: {} has no effect here; it is effective only while {}", where.text(),
-                                                              key.path, key.effective.sentence));
-        };
-        for (const auto& assignment : configuration_.assignments)
-            if (!assignment.key->is_fixed() && assignment.key->domain.print(assignment.value) != assignment.key->print(Settings{}))
-                warn(*assignment.key, assignment.where);
-        for (const auto& axis : configuration_.axes)
-            for (const auto* key : axis.keys) warn(*key, axis.where);
     }
 
     fs::path arch_configs_;

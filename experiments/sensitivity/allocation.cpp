@@ -19,20 +19,26 @@ int WidthSpace::group_floor(const Layer& layer) const {
     return floor;
 }
 
-bool WidthSpace::group_is_pinned(const Layer& layer) const {
-    return std::ranges::any_of(layers_, [&](const Layer& other) { return other.group == layer.group && other.activations.pinned; });
+bool WidthSpace::group_may_move(const Layer& layer) const {
+    bool is_studied = false;
+    for (const auto& other : layers_) {
+        if (other.group != layer.group) continue;
+        if (other.activations.pinned) return false;
+        is_studied |= other.studied;
+    }
+    return is_studied;
 }
 
 std::vector<int> WidthSpace::weight_widths(const Layer& layer) const {
     std::vector<int> allowed;
-    if (!layer.weights.exists() || layer.weights.pinned) return allowed;
+    if (!layer.studied || !layer.weights.exists() || layer.weights.pinned) return allowed;
     std::ranges::copy_if(widths_, std::back_inserter(allowed), [&](int bits) { return bits >= layer.weights.floor; });
     return allowed;
 }
 
 std::vector<int> WidthSpace::activation_widths(const Layer& layer) const {
     std::vector<int> allowed;
-    if (!move_activations_ || !layer.activations.exists() || group_is_pinned(layer)) return allowed;
+    if (!move_activations_ || !layer.activations.exists() || !group_may_move(layer)) return allowed;
     std::ranges::copy_if(widths_, std::back_inserter(allowed), [floor = group_floor(layer)](int bits) { return bits >= floor; });
     return allowed;
 }

@@ -16,7 +16,8 @@ namespace prelude::experiments {
 /// A pair of widths asked of all layers.
 using WidthPair = std::pair<int, int>;  ///< weights, activations
 
-/// The widths each layer may have: those of `widths` that are not below its floor; what is pinned in the configuration or has no such width stays as it is.
+/// The widths each layer may have: those of `widths` that are not below its floor; what is pinned in the configuration, not
+/// studied or without such a width stays as it is.
 class WidthSpace {
   public:
     WidthSpace(std::vector<Layer> layers, std::vector<int> widths, bool move_activations);
@@ -35,7 +36,7 @@ class WidthSpace {
 
   private:
     [[nodiscard]] int group_floor(const Layer& layer) const;
-    [[nodiscard]] bool group_is_pinned(const Layer& layer) const;
+    [[nodiscard]] bool group_may_move(const Layer& layer) const;
     std::vector<Layer> layers_;
     std::vector<int> widths_;  ///< ascending
     bool move_activations_;

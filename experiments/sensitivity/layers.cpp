@@ -107,6 +107,23 @@ std::vector<Layer> layers_of(const models::Graph& graph, const quant::Settings& 
     return layers;
 }
 
+bool study_only(std::vector<Layer>& layers, std::string_view patterns) {
+    for (auto& layer : layers) layer.studied = false;
+    for (bool is_last = false; !is_last;) {
+        const auto comma = patterns.find(',');
+        const auto pattern = patterns.substr(0, comma);
+        bool found = false;
+        for (auto& layer : layers) {
+            if (!quant::glob_matches(pattern, layer.node)) continue;
+            layer.studied = found = true;
+        }
+        if (!found) return false;
+        is_last = comma == std::string_view::npos;
+        if (!is_last) patterns.remove_prefix(comma + 1);
+    }
+    return true;
+}
+
 std::vector<quant::LayerOverride> with_widths(const quant::Settings& settings, std::span<const Layer> layers, const WidthChoice& choice) {
     auto entries = settings.layers;
     for (const auto& layer : layers) {

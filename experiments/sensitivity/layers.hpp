@@ -29,6 +29,7 @@ struct Layer {
     models::Part part = models::Part::encoder;
     std::int64_t num_weights = 0;
     Width weights, activations;  ///< activations: of its inputs that are codes; pixels and softmax codes have widths of other keys
+    bool studied = true;         ///< else its widths are left as they are
     std::size_t group = 0;       ///< layers of equal number read the same codes, or parts of one projection: their activations move together
 };
 
@@ -41,6 +42,9 @@ struct Layer {
 /// Contract  num_weights counts weights, not biases
 /// Throws    quant::SettingsError
 [[nodiscard]] std::vector<Layer> layers_of(const models::Graph& graph, const quant::Settings& settings);
+
+/// Leaves alone what matches none of some patterns, joined by commas; false when nothing matches one of them.
+[[nodiscard]] bool study_only(std::vector<Layer>& layers, std::string_view patterns);
 
 /// Widths of some layers, by node; 0: as configured.
 using WidthChoice = std::map<std::string, quant::LayerBits, std::less<>>;

@@ -57,7 +57,7 @@ RankingStudy::RankingStudy(const quant::Settings& clean, std::span<const Layer> 
     const auto base = add({}, {.layers = {}, .damage = false, .is_shared = true});
     WidthChoice as_configured, one_less;  // of all weights that may fall
     for (const auto& layer : layers_) {
-        if (!layer.weights.may_fall()) continue;
+        if (!layer.studied || !layer.weights.may_fall()) continue;
         as_configured[layer.node] = {.weight_bits = layer.weights.bits, .activation_bits = 0};
         one_less[layer.node] = {.weight_bits = narrower(layer.weights.bits), .activation_bits = 0};
     }
@@ -65,6 +65,10 @@ RankingStudy::RankingStudy(const quant::Settings& clean, std::span<const Layer> 
     std::map<std::size_t, Step> of_group;  // layers that move together are measured once
     for (const auto& layer : layers_) {
         Steps steps;
+        if (!layer.studied) {
+            steps_.push_back(steps);
+            continue;
+        }
         const auto low = lower_activations(layers_, layer);
         auto high = low;
         for (auto& [node, bits] : high) bits.activation_bits = std::ranges::find(layers_, node, &Layer::node)->activations.bits;

@@ -15,7 +15,7 @@ namespace prelude::experiments {
 ///
 /// Meaning   damage with one bit less - damage as configured, each the distance of the mask logits of a network in which this layer alone has that width and
 ///           everything else 16 bits from those of a network of 16 bits (clean_settings). In the configured point itself every change makes all narrow layers
-///           round anew, which is larger than what most layers do. Empty: held where it is
+///           round anew, which is larger than what most layers do. Empty: held where it is, or not studied
 struct RankedLayer {
     Layer layer;
     std::optional<double> weights, activations, both;  ///< both: of what may fall
@@ -25,7 +25,7 @@ struct RankedLayer {
     [[nodiscard]] std::optional<double> per_saved_byte() const;
 };
 
-using LayerRanking = std::vector<RankedLayer>;  ///< by falling damage of both; those that are held last, in the order of the graph
+using LayerRanking = std::vector<RankedLayer>;  ///< by falling damage of both; those that are held or not studied last, in the order of the graph
 
 /// The variants that a ranking needs: of the clean settings.
 class RankingStudy {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/config/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "experiments/config/canonical.hpp"
+#include "experiments/config/modes.hpp"
+#include "experiments/sweep/grid.hpp"
+#include "models/graph/sam.hpp"
+#include "quant/probability_code.hpp"
+
+namespace prelude::experiments {
+
+namespace {
+
+/// Grids are checked point by point up to this many points, larger ones in strides.
+constexpr std::int64_t kCheckedPoints = 5'000;
+
+template <typename Refuse>
+void check_sizes(const Settings& settings, const Configuration& configuration, const Refuse& refuse) {
+    const auto& model = settings.model;
+    if (model.preset == "custom") {
+        std::string missing;
+        for (const auto& name : names_in("model.config"))
+            if (const auto& key = *find_key("model.config." + name); key.print(settings) == "auto")
+                missing += (missing.empty() ? "" : ", ") + name;
+        if (!missing.empty())
+            refuse("model.preset", "custom without a checkpoint leaves open: " + missing,
+                   "model.checkpoint, or every key of model.config", {});
+        if (!missing.empty()) return;
+    }
+    auto config = models::sam_preset(model.preset).value_or(models::SamConfig{});
+    model.config.apply(config);
+    for (const auto& problem : models::validate(config)) {
+        // The place of the first key that the sentence speaks of.
+        std::string key = "model.preset";
+        for (const auto& assignment : configuration.assignments)
+            if (const auto path = assignment.key->path; path.starts_with("model.config.") && problem.find(path.substr(13)) != std::string::npos) {
+                key = path;
+                break;
+            }
+        refuse(key, problem, {}, {});
+    }
+}
+
+void check_point(const Settings& settings, const Configuration& configuration, std::set<std::string>& reported, Problems& problems) {
+    const auto refuse = [&](std::string_view key, std::string message, std::string allowed, std::string because) {
+        if (reported.insert(message).second)
+            problems.add({configuration.where(key), std::string(key), std::move(message), std::move(allowed), std::move(because)});
+    };
+    const auto& softmax = settings.quant.softmax;
+    if (settings.quant.is_integer() && softmax.bits) {
+        const int useful = quant::useful_code_bits(softmax);
+        if (*softmax.bits > useful)
+            refuse("quant.softmax.bits", fmt::format("got {}", *softmax.bits),
+                   fmt::format("2..{} with {}, or activation_bits", useful, softmax_code_text(settings)),
+                   std::string(find_key("quant.softmax.bits")->because));
+    }
+    for (auto& [key, found, allowed, because] : mode_conflicts(settings)) refuse(key, std::move(found), std::move(allowed), std::string(because));
+    const auto& kinds = settings.data.kinds;
+    const auto has = [&](DataKind kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
+    if ((has(DataKind::coco) || has(DataKind::masks)) && settings.data.path.empty())
+        refuse("data.kind", fmt::format("{} needs data.path", has(DataKind::coco) ? "coco" : "masks"), "data.path: FILE or FOLDER",
+               "the data set is not part of this project");
+    if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
+    // With a checkpoint its tensors have a say; its reader checks the sizes then.
+    if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings, configuration, refuse);
+}
+
+}  // namespace
+
+void check_points(const Configuration& configuration, Problems& problems) {
+    const Grid grid(configuration);
+    std::set<std::string> reported;
+    const auto stride = std::max<std::int64_t>(1, grid.size() / kCheckedPoints);
+    for (std::int64_t i = 0; i < grid.size(); i += stride) check_point(grid.at(i).settings, configuration, reported, problems);
+}
+
+std::vector<std::string> idle_key_warnings(const Configuration& configuration) {
+    std::vector<std::string> warnings;
+    const auto& base = configuration.base;
+    const auto depends_on_axis = [&](const Key& key) {
+        for (const auto& axis : configuration.axes)
+            for (const auto* swept : axis.keys)
+                if (key.effective.sentence.find(swept->path) != std::string_view::npos || swept->path == "quant.method" ||
+                    swept->path == "quant.datatype")
+                    return true;
+        return false;
+    };
+    const auto warn = [&](const Key& key, const Location& where) {
+        if (!key.has_effect(base) && !depends_on_axis(key))
+            warnings.push_back(fmt::format("{}: {} has no effect here; it is effective only while {}", where.text(),
+                                                          key.path, key.effective.sentence));
+    };
+    for (const auto& assignment : configuration.assignments)
+        if (!assignment.key->is_fixed() && assignment.key->domain.print(assignment.value) != assignment.key->print(Settings{}))
+            warn(*assignment.key, assignment.where);
+    for (const auto& axis : configuration.axes)
+        for (const auto* key : axis.keys) warn(*key, axis.where);
+    return warnings;
+}
+
+}  // namespace prelude::experiments
