@@ -21,6 +21,7 @@
 #include "experiments/config/error.hpp"
 #include "experiments/config/keys.hpp"
 #include "experiments/process/launcher.hpp"
+#include "experiments/sensitivity/study.hpp"
 #include "models/error.hpp"
 
 namespace prelude::experiments {
@@ -277,6 +278,8 @@ int run_program(int argc, char** argv, const MakeTaskSet& make_task_set) {
         return fail(kRejected, error.what());
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(kRejected, error.what());
+    } catch (const StudyFailed& error) {
+        return fail(kInternalError, fmt::format("explore: the study could not be finished:\n{}", error.what()));
     } catch (const LauncherLost& error) {
         return fail(kInternalError, fmt::format("explore: {}; the store is valid, the same command resumes", error.what()));
     } catch (const DatabaseError& error) {

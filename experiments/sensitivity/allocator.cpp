@@ -65,7 +65,7 @@ Budget read_budget(const std::string& text) {
 Allocator::Allocator(const Configuration& point, const std::vector<Layer>& layers, const AllocationRequest& request, const MakeTaskSet& make_task_set, const Interrupt& interrupt)
     : request_(request), make_task_set_(make_task_set), interrupt_(interrupt), budget_(read_budget(request.budget)),
       space_(layers, parse_widths(request.widths), budget_.is_latency()), design_(resolve_design(point.base, point.costs.at(point.base.cost_table))),
-      point_(with_fixed_hardware(point, design_)) {
+      point_(with_fixed_hardware(point, design_)), clock_is_automatic_(point.base.hw.clock_mhz == 0) {
     if (budget_.is_latency() && !design_.infeasible.empty()) throw refusal("--budget", fmt::format("got {}, but the point is infeasible: {}", budget_.text, design_.infeasible), "a design that fits its device");
 }
 
@@ -95,8 +95,23 @@ bool Allocator::measure_damages() {
     return true;
 }
 
+void Allocator::settle_clock(const std::vector<WidthPair>& pairs) {
+    auto settings = point_.base;
+    if (clock_is_automatic_) settings.hw.clock_mhz = 0;
+    for (const auto& pair : pairs) {
+        settings.quant.layers = with_widths(point_.base.quant, space_.layers(), space_.uniform(pair));
+        const auto design = resolve_design(settings, point_.costs.at(settings.cost_table));
+        if (!design.infeasible.empty()) {
+            throw refusal("--widths", fmt::format("got {}, but W{}A{} is infeasible on this array: {}", fmt::join(space_.widths(), ","), pair.first, pair.second, design.infeasible),
+                          "widths that all fit the device; a latency budget compares them on one array");
+        }
+        point_.base.hw.clock_mhz = std::min(point_.base.hw.clock_mhz, design.design.clock_mhz);
+    }
+}
+
 std::optional<Allocator::Timings> Allocator::time_pairs() {
     const auto pairs = width_pairs(space_);
+    settle_clock(pairs);
     std::vector<Variant> variants;
     for (const auto& pair : pairs) variants.push_back({.layers = with_widths(point_.base.quant, space_.layers(), space_.uniform(pair)), .damage = false, .timing = true});
     const auto measured = run_study(point_, variants, request_.study, make_task_set_, interrupt_);

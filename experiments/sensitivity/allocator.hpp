@@ -25,14 +25,15 @@ struct Candidate {
     Row row = {};
 };
 
-/// Contract  what it is given outlives it; its hardware is that of the configured point: `fill` and `auto` are resolved there and stay
+/// Contract  what it is given outlives it; its hardware is that of the configured point: `fill` and `auto` are resolved there and stay; for a latency budget
+///           an automatic clock is the slowest that a pair of widths asks for
 class Allocator final {
   public:
     /// Throws    models::InputError for a budget or widths of another form, and a latency budget on a design that does not fit its device
     Allocator(const Configuration& point, const std::vector<Layer>& layers, const AllocationRequest& request, const MakeTaskSet& make_task_set, const Interrupt& interrupt);
 
     /// The two points: uniform, allocated; nothing after Ctrl-C.
-    /// Throws    models::InputError for a budget out of reach and a datapath that narrower operands do not make faster
+    /// Throws    models::InputError for a budget out of reach, widths that do not fit the device and a datapath that narrower operands do not make faster
     [[nodiscard]] std::optional<std::vector<Candidate>> run();
 
     /// Error on the calibration pictures and the full evaluation of both candidates; false after Ctrl-C.
@@ -49,6 +50,7 @@ class Allocator final {
     using Timings = std::map<WidthPair, nlohmann::json>;  ///< of the network where all layers have a pair of widths
 
     bool measure_damages();  ///< false after Ctrl-C
+    void settle_clock(const std::vector<WidthPair>& pairs);
     [[nodiscard]] std::optional<Timings> time_pairs();
     void refuse_without_reward(const Timings& timings) const;
     [[nodiscard]] std::optional<std::int64_t> cycles_of(const WidthChoice& choice) const;
@@ -68,6 +70,7 @@ class Allocator final {
     WidthSpace space_;
     DesignPoint design_;
     Configuration point_;
+    bool clock_is_automatic_;
     DamageTable damages_;
 };
 

@@ -149,10 +149,14 @@ TEST_CASE("Budgets out of reach and datapaths without reward are refused with wh
     const auto fast = sensitivity(config, folder / "out", {"--budget", "latency=1000", "--widths", "4,8"});
     CHECK(fast.code == 3);
     CHECK_THAT(fast.err, Contains("--budget: got latency=1000, which is 1000 cycles") && Contains("cycles (") && Contains("or more, with widths 4,8"));
-    const auto rigid = sensitivity(configuration(folder, "quant: {weight_bits: 4, activation_bits: 4}\n", "hw: {device: kv260, pe: {size: given, rows: 8, cols: 8, depth: 8, precision: fixed}}\n"),
+    const auto rigid = sensitivity(configuration(folder, "quant: {weight_bits: 4, activation_bits: 4}\n", "hw: {device: kv260, pe: {size: given, rows: 4, cols: 4, depth: 4, precision: fixed}}\n"),
                                    folder / "out", {"--budget", "latency=1ms", "--widths", "4,8"});
     INFO(rigid.err);
     CHECK(rigid.code == 3);
+    const auto crowded = sensitivity(configuration(folder, "quant: {weight_bits: 4, activation_bits: 4}\n", "hw: {device: kv260, clock_mhz: 246, pe: {size: given, rows: 8, cols: 8, depth: 8, precision: fixed}}\n"),
+                                     folder / "out", {"--budget", "latency=1ms", "--widths", "4,8"});
+    CHECK(crowded.code == 3);
+    CHECK_THAT(crowded.err, Contains("--widths: got 4,8, but W") && Contains("is infeasible on this array: clock 246 MHz is above") && Contains("widths that all fit the device"));
     CHECK_THAT(rigid.err, Contains("the network takes") && Contains("hw.pe.precision packed") && Contains("nothing to gain here by widths"));
 }
 
