@@ -50,10 +50,12 @@ module pe_array #(
     input  logic signed [16:0]                    left_zero,
     input  logic signed [16:0]                    right_zero,
     input  logic signed [ACC_BITS-1:0]            zero_product,   // K z_l z_r
+    input  logic [7:0]                            tag,            // comes out with the sums
     output logic                                  valid_out,
     output logic [15:0]                           group_out,      // rows group_out * DRAIN_ROWS ..
     output logic [3:0]                            sum_out,        // residue; of hybrid words 0: powers, 1: steps
     output logic                                  last_out,
+    output logic [7:0]                            tag_out,
     output logic [DRAIN_ROWS*COLS*ACC_BITS-1:0]   sums
 );
   localparam int TREE = $clog2(DEPTH);
@@ -65,6 +67,7 @@ module pe_array #(
   logic [15:0] rows_of[STAGES+1];
   logic signed [16:0] left_zero_of[STAGES+1], right_zero_of[STAGES+1];
   logic signed [ACC_BITS-1:0] product_of[STAGES+1];
+  logic [7:0] tag_of[STAGES+1];
   logic advance, bank;
   logic [1:0] full;
   logic drain_bank, drain_ends;
@@ -99,12 +102,14 @@ module pe_array #(
       left_zero_of[0] <= left_zero;
       right_zero_of[0] <= right_zero;
       product_of[0] <= zero_product;
+      tag_of[0] <= tag;
       for (i = 1; i <= STAGES; i = i + 1) begin
         shift_of[i] <= shift_of[i-1];
         rows_of[i] <= rows_of[i-1];
         left_zero_of[i] <= left_zero_of[i-1];
         right_zero_of[i] <= right_zero_of[i-1];
         product_of[i] <= product_of[i-1];
+        tag_of[i] <= tag_of[i-1];
       end
     end
   end
@@ -113,6 +118,7 @@ module pe_array #(
   logic [15:0] bank_rows[2];
   logic signed [16:0] bank_left_zero[2], bank_right_zero[2];
   logic signed [ACC_BITS-1:0] bank_product[2];
+  logic [7:0] bank_tag[2], drain_tag;
   logic [15:0] group;
   logic [3:0] sum;
   logic [15:0] last_group;
@@ -149,6 +155,7 @@ module pe_array #(
       bank_left_zero[bank] <= left_zero_of[STAGES];
       bank_right_zero[bank] <= right_zero_of[STAGES];
       bank_product[bank] <= product_of[STAGES];
+      bank_tag[bank] <= tag_of[STAGES];
     end
   end
 
@@ -240,6 +247,8 @@ module pe_array #(
     drain_left_zero <= bank_left_zero[drain_bank];
     drain_right_zero <= bank_right_zero[drain_bank];
     constant <= bank_product[drain_bank];
+    drain_tag <= bank_tag[drain_bank];
+    tag_out <= drain_tag;
     valid_out <= drain_valid && !reset;
     last_out <= drain_last;
     group_out <= drain_group;
