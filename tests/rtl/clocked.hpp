@@ -20,6 +20,7 @@ class Clocked final {
     }
     ~Clocked() { module_->final(); }
 
+    void eval() { module_->eval(); }
     void tick() {
         module_->clk = 1;
         module_->eval();
