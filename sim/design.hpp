@@ -80,6 +80,7 @@ struct Device {
     Figure processing_system_w;
     Figure dram_gb_per_s;
     std::string dram_kind;  ///< ddr3 | ddr4 | lpddr4 | hbm2
+    int dram_channels = 1;  ///< that dram_gb_per_s is of; of HBM2 pseudo channels
     int num_dies = 1;
     friend bool operator==(const Device&, const Device&) = default;
 };
@@ -101,7 +102,7 @@ struct Buffers {
 
 struct Dram {
     double gb_per_s = 0;  ///< 0: the device's
-    int channels = 1;
+    int channels = 0;     ///< 0: the device's
 };
 
 struct Axi {
@@ -109,6 +110,7 @@ struct Axi {
 };
 
 struct Design {
+    [[nodiscard]] int dram_channels() const noexcept { return dram.channels > 0 ? dram.channels : device.dram_channels; }
     Device device;
     double clock_mhz = 0;  ///< 0: auto = the device's fmax
     PeArray pe;

@@ -111,9 +111,10 @@ void declare_memory_keys(std::vector<Key>& keys) {
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.dram.gb_per_s; }));
     keys.push_back(field({.path = "hw.dram.channels",
-                          .domain = Domain::integers({{1, 32}}),
+                          .domain = Domain::integers({{1, 32}}, {{"auto", 0}}),
                           .unit = "channels",
-                          .sentence = "Independent channels that share the bandwidth.",
+                          .sentence = "Independent channels that share the bandwidth, interleaved by burst; auto: the device's.",
+                          .source = "sim/mapping/dram_timing.hpp has the times of each kind of memory",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.dram.channels; }));
     keys.push_back(field({.path = "hw.axi.ports",

@@ -195,6 +195,7 @@ std::optional<sim::Device> read_device(const std::filesystem::path& file, Proble
     if (const auto* node = section.get("dram")) {
         Section dram(*node, "dram", problems);
         device.dram_kind = dram.word("kind", {"ddr3", "ddr4", "lpddr4", "hbm2"});
+        device.dram_channels = static_cast<int>(dram.number("channels", 1, 64));
         device.dram_gb_per_s = dram.figure("gb_per_s", "GB/s", 0.01, 4096);
         dram.finish();
     }
@@ -236,8 +237,8 @@ std::string figure_text(std::string_view name, const Figure& figure) {
 }  // namespace
 
 std::string device_text(const sim::Device& device) {
-    std::string text = fmt::format("part={}\nfamily={}\ndsp_generation={}\ndies={}\ndram={}\n", device.part, device.family,
-                                   device.dsp_generation, device.num_dies, device.dram_kind);
+    std::string text = fmt::format("part={}\nfamily={}\ndsp_generation={}\ndies={}\ndram={} x {}\n", device.part, device.family,
+                                   device.dsp_generation, device.num_dies, device.dram_kind, device.dram_channels);
     text += fmt::format("capacity={} {} {} {} {} {}\n", device.lut, device.ff, device.dsp, device.bram36, device.uram,
                         name_of(device.capacity_status));
     text += fmt::format("limits={} {} {} {} {} {}\n", device.max_utilization_lut, device.max_utilization_ff, device.max_utilization_dsp,

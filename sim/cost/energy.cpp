@@ -122,7 +122,7 @@ PowerEstimate estimate_power(std::span<const SegmentStats> segments, const Resou
     power.dynamic_w = scaled(dynamic, kPicojoule / seconds);
     for (const auto* part : {&power.static_w, &power.processing_system_w, &power.dynamic_w}) power.power_w.add(*part);
     power.dram_power_w = scaled(dram, kPicojoule / seconds);
-    power.dram_power_w.add(costs.at("power.dram_background_w", design.device.dram_kind), std::max(1, design.dram.channels));
+    power.dram_power_w.add(costs.at("power.dram_background_w", design.device.dram_kind), design.dram_channels());
     Estimate all = power.power_w;
     all.add(power.dram_power_w);
     power.energy_mj = scaled(all, seconds * 1e3);

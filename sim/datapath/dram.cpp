@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/dram.hpp"
 
+#include <algorithm>
+
 namespace prelude::sim {
 
 DramChannel::DramChannel(const sc_core::sc_module_name& name, const Hardware& hardware)
@@ -11,12 +13,21 @@ DramChannel::DramChannel(const sc_core::sc_module_name& name, const Hardware& ha
 
 void DramChannel::reset() {
     std::ranges::fill(banks_, Bank{-1, now() * unit_});
+    last_activations_.fill(kLongAgo);
+    refreshed_ = 0;
     bus_free_ = now() * unit_;
     next_refresh_ = (now() + hardware_.refresh_interval) * unit_;
     last_was_write_ = false;
     idle_ = true;
     changes_ = 0;
     stats_ = {};
+}
+
+std::int64_t DramChannel::activation(const Bank& bank, std::int64_t arrival) const noexcept {
+    auto at = std::max(arrival, bank.free);
+    if (bank.open_row >= 0) at = std::max(at, bank.activated + hardware_.row_active_cycles * unit_) + hardware_.precharge_cycles * unit_;
+    at = std::max(at, last_activations_.back() + hardware_.activate_gap_cycles * unit_);
+    return std::max(at, last_activations_.front() + hardware_.four_activates_cycles * unit_);
 }
 
 void DramChannel::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
@@ -29,7 +40,9 @@ void DramChannel::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&
     auto start = std::max(arrival, bus_free_);
     if (hardware_.refresh_interval > 0) {
         while (start >= next_refresh_) {
-            start = std::max(start, next_refresh_ + hardware_.refresh_cycles * unit_);
+            // All banks precharge once the bus is free, and nothing is activated before it ends.
+            refreshed_ = std::max(next_refresh_, bus_free_) + (hardware_.precharge_cycles + hardware_.refresh_cycles) * unit_;
+            start = std::max(start, refreshed_);
             next_refresh_ += hardware_.refresh_interval * unit_;
             for (auto& bank : banks_) bank.open_row = -1;
             ++stats_.refreshes;
@@ -41,9 +54,11 @@ void DramChannel::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&
         ++stats_.row_hits;
     } else {
         ++stats_.row_misses;
-        const auto precharge = bank.open_row < 0 ? 0 : hardware_.precharge_cycles;
-        start = std::max(start, std::max(arrival, bank.free) + (precharge + hardware_.activate_cycles) * unit_);
+        bank.activated = activation(bank, std::max(arrival, refreshed_));
+        start = std::max(start, bank.activated + hardware_.activate_cycles * unit_);
         bank.open_row = row;
+        std::ranges::rotate(last_activations_, last_activations_.begin() + 1);
+        last_activations_.back() = bank.activated;
     }
     if (!idle_ && write != last_was_write_ && ++changes_ == kWriteBatch) {
         changes_ = 0;

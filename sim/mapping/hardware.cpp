@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "models/error.hpp"
+#include "sim/mapping/dram_timing.hpp"
 
 namespace prelude::sim {
 
 namespace {
 
-constexpr double kActivateNs = 14.17, kPrechargeNs = 14.17, kTurnaroundNs = 10.0, kRefreshNs = 350.0, kRefreshIntervalNs = 7800.0,
-                 kLatencyNs = 100.0;
+constexpr double kLatencyNs = 100.0;
 constexpr std::int64_t kBitsPerKib = 8192;
 constexpr std::int64_t kScoreBits = 16, kProbabilityBits = 8, kSoftmaxStages = 3;
 
@@ -79,17 +79,24 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
     hardware.layer_overlap = design.layer_overlap;
     hardware.weights_resident = design.weights == WeightPlacement::resident;
 
-    hardware.channels = design.dram.channels;
-    const auto numerator = std::llround(gb_per_s * 1e6 / design.dram.channels), denominator = std::llround(clock_mhz * 1e3);
+    hardware.channels = design.dram_channels();
+    const auto numerator = std::llround(gb_per_s * 1e6 / hardware.channels), denominator = std::llround(clock_mhz * 1e3);
     const auto divisor = std::gcd(numerator, denominator);
     hardware.dram_bytes_numerator = numerator / divisor;
     hardware.dram_bytes_denominator = denominator / divisor;
     const auto cycles = [&](double ns) { return static_cast<Cycle>(std::ceil(ns * clock_mhz / 1000.0)); };
-    hardware.activate_cycles = cycles(kActivateNs);
-    hardware.precharge_cycles = cycles(kPrechargeNs);
-    hardware.turnaround_cycles = cycles(kTurnaroundNs);
-    hardware.refresh_cycles = cycles(kRefreshNs);
-    hardware.refresh_interval = cycles(kRefreshIntervalNs);
+    const auto& part = dram_timing(design.device.dram_kind);
+    hardware.granule_bytes = part.granule_bytes;
+    hardware.num_banks = part.num_banks;
+    hardware.row_bytes = part.row_bytes;
+    hardware.activate_cycles = cycles(part.activate_ns);
+    hardware.precharge_cycles = cycles(part.precharge_ns);
+    hardware.row_active_cycles = cycles(part.row_active_ns);
+    hardware.activate_gap_cycles = cycles(part.activate_gap_ns);
+    hardware.four_activates_cycles = cycles(part.four_activates_ns);
+    hardware.turnaround_cycles = cycles(part.turnaround_ns);
+    hardware.refresh_cycles = cycles(part.refresh_ns);
+    hardware.refresh_interval = cycles(part.refresh_interval_ns);
     hardware.latency_cycles = cycles(kLatencyNs);
     hardware.ports = design.axi.ports;
     hardware.port_bytes = design.axi.data_bits / 8;

@@ -23,6 +23,7 @@ struct Hardware {
     std::int64_t dram_bytes_numerator = 64, dram_bytes_denominator = 1;  ///< bytes per cycle, of one channel
     int channels = 1, granule_bytes = 64, num_banks = 16;
     std::int64_t row_bytes = 8192;
+    Cycle row_active_cycles = 0, activate_gap_cycles = 0, four_activates_cycles = 0;  ///< tRAS, tRRD, tFAW; 0: no limit
     Cycle activate_cycles = 5, precharge_cycles = 5, turnaround_cycles = 3, refresh_cycles = 0, refresh_interval = 0, latency_cycles = 30;
     int ports = 4, port_bytes = 16, outstanding = 8, burst_bytes = 256;
 
@@ -38,8 +39,7 @@ struct Hardware {
 /// Resolves a design for a plan.
 ///
 /// `auto` operand widths are the widest a product of the plan has (log-coded operands steer shifters and do not count).
-/// DRAM times are those of a DDR4-2400 17-17-17 part (JESD79-4): tRCD = tRP = 14.17 ns, tRFC 350 ns every 7.8 us, read/write turnaround
-/// 10 ns; 16 banks of 8 KiB rows a channel, 64-byte accesses. Controller and interconnect latency: 100 ns (assumed).
+/// DRAM times and geometry are those of the device's kind of memory (sim/mapping/dram_timing.hpp). Controller and interconnect latency: 100 ns (assumed).
 [[nodiscard]] Hardware resolve(const Design& design, const quant::FormatPlan& plan);
 
 }  // namespace prelude::sim
