@@ -138,10 +138,19 @@ TEST_CASE("A DRAM access is absent the cycle before activation, transfer and lat
     auto slow = hardware;
     slow.dram_bytes_numerator = 16, slow.dram_bytes_denominator = 3;
     CHECK(dram_gate(slow, {{.address = 0, .bytes = 64}}, activate + 12 + latency) == "");
-    // A refresh due at 20 holds the second burst until 20 + 12.
+    // A refresh due at 60 waits for the first burst, closes its row, and holds the second until that is open again.
     auto due = hardware;
-    due.refresh_interval = 20, due.refresh_cycles = 12;
-    CHECK(dram_gate(due, {{.address = 0, .bytes = 128}, {.address = 128, .bytes = 64}}, 20 + 12 + 64 / 8 + latency) == "");
+    due.refresh_interval = 60, due.refresh_cycles = 12;
+    CHECK(dram_gate(due, {{.address = 0, .bytes = 512}, {.address = 512, .bytes = 64}}, activate + 512 / 8 + precharge + 12 + activate + 64 / 8 + latency) == "");
+    // Activations of other banks: no closer than tRRD, five of them no closer than tFAW. A row stays open for tRAS.
+    auto slow_rows = hardware;
+    slow_rows.activate_gap_cycles = 9;
+    CHECK(dram_gate(slow_rows, {{.address = 0, .bytes = 8}, {.address = 8192, .bytes = 8}}, 9 + activate + 64 / 8 + latency) == "");
+    slow_rows.activate_gap_cycles = 1, slow_rows.four_activates_cycles = 60;
+    CHECK(dram_gate(slow_rows, {{.address = 0, .bytes = 8}, {.address = 8192, .bytes = 8}, {.address = 16384, .bytes = 8}, {.address = 24576, .bytes = 8}, {.address = 32768, .bytes = 8}},
+                    60 + activate + 64 / 8 + latency) == "");
+    slow_rows = hardware, slow_rows.row_active_cycles = 50;
+    CHECK(dram_gate(slow_rows, {{.address = 0, .bytes = 64}, {.address = next_row, .bytes = 64}}, 50 + precharge + activate + 64 / 8 + latency) == "");
     CHECK(dram_gate(hardware, {{.address = 0, .bytes = 64}}, activate + 64 / 8 + latency + 1) != "");  // the gates themselves can fail
     CHECK(dram_gate(hardware, {{.address = 0, .bytes = 64}}, activate + 64 / 8 + latency - 1) != "");
 }
