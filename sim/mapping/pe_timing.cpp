@@ -69,6 +69,56 @@ Stream products(const PeShape& pe, const ProductForm& form, bool swap) noexcept 
             .passes = static_cast<int>(ceil_div(port_left_bits(pe, form), left_port) * ceil_div(port_right_bits(pe, form), right_port))};
 }
 
+/// What enters the array as one sum per output: beats of its operands, and beats in which its sums leave.
+struct Piece {
+    std::int64_t stream = 0, drain = 0;
+};
+
+/// Cycles of a sequence of pieces that repeats without end, on accumulators that stand twice: a piece streams once the one before it has streamed and
+/// the sums of the one before that leave their last row; sums leave in the order of the pieces.
+std::int64_t period(std::span<const Piece> pieces) {
+    std::int64_t streams = 0, drains = 0, longest_drain = 0, longest_stream = 0;
+    auto shortest_drain = pieces.front().drain, shortest_stream = pieces.front().stream;
+    for (const auto& [stream, drain] : pieces) {
+        streams += stream, drains += drain;
+        longest_stream = std::max(longest_stream, stream), shortest_stream = std::min(shortest_stream, stream);
+        longest_drain = std::max(longest_drain, drain), shortest_drain = std::min(shortest_drain, drain);
+    }
+    const bool alike = shortest_stream == longest_stream && shortest_drain == longest_drain;
+    if (alike || shortest_stream >= longest_drain || shortest_drain >= longest_stream) return std::max(streams, drains);
+    constexpr std::size_t kTransient = 8;  // pieces
+    const auto warm = 2 * (kTransient / pieces.size() + 1);
+    std::int64_t streamed = 0, drained = 0, drained_before = 0, begin = 0;
+    for (std::size_t round = 0; round < warm + 2; ++round) {
+        if (round == warm) begin = streamed;
+        for (const auto& [stream, drain] : pieces) {
+            streamed = std::max(streamed, drained_before - 1) + stream;
+            drained_before = drained;
+            drained = std::max(streamed, drained) + drain;
+        }
+    }
+    return ceil_div(streamed - begin, 2);
+}
+
+/// The sub-tiles of one column of them, each a piece for every stream: all but the last drain full rows.
+std::int64_t sub_tiles(std::span<const std::int64_t> streams_of, std::int64_t count, std::int64_t full_drain, std::int64_t last_drain) {
+    constexpr std::int64_t kDistinct = 4;  // more full sub-tiles only repeat
+    std::vector<Piece> full, pieces;
+    for (const auto stream : streams_of) full.push_back({stream, full_drain});
+    const auto repeated = std::max<std::int64_t>(count - 1 - kDistinct, 0);
+    for (std::int64_t i = repeated; i + 1 < count; ++i) pieces.insert(pieces.end(), full.begin(), full.end());
+    for (const auto stream : streams_of) pieces.push_back({stream, last_drain});
+    return period(pieces) + (repeated > 0 ? repeated * period(full) : 0);
+}
+
+/// One block of held weights: a cycle that loads them, then a piece for every sub-tile of rows.
+std::int64_t held_weights(std::int64_t passes, std::int64_t row_tiles, std::int64_t full_drain, std::int64_t last_drain) {
+    std::vector<Piece> pieces(static_cast<std::size_t>(row_tiles), {passes, full_drain});
+    pieces.back().drain = last_drain;
+    ++pieces.front().stream;
+    return period(pieces);
+}
+
 }  // namespace
 
 int port_left_bits(const PeShape& pe, const ProductForm& form) noexcept {
@@ -91,11 +141,11 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
                          std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept {
     const std::int64_t along = swap ? cols : rows, across = swap ? rows : cols;  // on array rows, on array columns
     const auto way = streams(pe, form, swap);
-    const bool corrected = pe.zero_point == ZeroPoint::correct && !form.prescaled && (form.left_zero_point || form.right_zero_point);
     const auto row_tiles = ceil_div(along, pe.rows), col_tiles = ceil_div(across, pe.cols);
     const auto last_rows = along - (row_tiles - 1) * pe.rows;
 
     PeOccupancy result;
+    std::vector<std::int64_t> streams_of;  // of the pieces of a full sub-tile
     const auto add_piece = [&](std::span<const std::int64_t> lengths, bool term_ends) {
         const auto blocks = [&](const Stream& s) {
             std::int64_t sum = 0;
@@ -105,14 +155,12 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         const auto stream = way.combine([&](const Stream& s) { return blocks(s) * s.passes; });
         if (weight_stationary) {
             result.cycles += col_tiles * way.combine([&](const Stream& s) {
-                return blocks(s) * (std::max(s.passes * row_tiles, ceil_div(along, pe.drain_rows) * s.sums) + 1);
+                const auto drain = [&](std::int64_t used) { return ceil_div(used, pe.drain_rows) * (way.side_by_side ? form.num_sums() : s.sums); };
+                return blocks(s) * held_weights(s.passes, row_tiles, drain(pe.rows), drain(last_rows));
             });
             result.sum_rounds += std::max(blocks(way.first), way.second ? blocks(*way.second) : 0);
         } else {
-            const auto cycles = [&](std::int64_t used) {
-                return std::max(stream, ceil_div(used, pe.drain_rows) * form.num_sums()) + (corrected ? 1 : 0);
-            };
-            result.cycles += col_tiles * ((row_tiles - 1) * cycles(pe.rows) + cycles(last_rows));
+            streams_of.push_back(stream);
         }
         result.stream_cycles += col_tiles * row_tiles * stream;
         result.slots += col_tiles * row_tiles * blocks(way.first) * way.first.positions * pe.rows * pe.cols;
@@ -138,6 +186,10 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
         add_piece(lengths, true);
     } else {
         for (std::size_t i = 0; i < lengths.size(); ++i) add_piece(std::span(lengths).subspan(i, 1), i + 1 < lengths.size() || last_ends);
+    }
+    if (!weight_stationary) {
+        const auto drain = [&](std::int64_t used) { return ceil_div(used, pe.drain_rows) * form.num_sums(); };
+        result.cycles = col_tiles * sub_tiles(streams_of, row_tiles, drain(pe.rows), drain(last_rows));
     }
     result.left_reads = rows * (end - begin) * ceil_div(cols, swap ? pe.rows : pe.cols);
     result.right_reads = weight_stationary ? cols * (end - begin) : cols * (end - begin) * ceil_div(rows, swap ? pe.cols : pe.rows);

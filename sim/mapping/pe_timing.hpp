@@ -103,17 +103,19 @@ struct PeOccupancy {
 /// Occupancy of `rows` x `cols` outputs over positions [begin, end) of K.
 ///
 /// A stream has p positions, n passes and s sums; d = drain_rows, one sub-tile has R x C outputs. Streams combine by their sum, or by the larger side by side.
-/// Output stationary (operands stream past R x C accumulators):
-///   cycles = sum over sub-tiles, over terms t that meet [begin, end):
-///            max( n * ceil(k_t / p), ceil(used_rows / d) * s ) + correction                                          (1)
-///   every term is padded to p; terms scaled by shifts are one term in the maximum, with all their beats. Accumulators are doubled: the sums of one sub-tile leave, d rows of C a cycle, while the next one streams,
-///   so a product of short K is bound by its drain. correction = 1 where zero points are taken out by row and column sums
-///   (`zero_point: correct`).
-/// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer):
-///   cycles = ceil(cols / C) * sum_t ceil(k_t / p) * (max(n * ceil(rows / R), ceil(rows / d) * s) + 1)               (2)
-///   sums are read and written back d rows of C a cycle (the buffer is no wider than in output stationary); the 1 switches the held weights.
+/// A piece is what forms one sum per output: it streams in and its sums leave, d rows of C a cycle, on the way to the partial-sum buffer. Accumulators
+/// stand twice, so that sums leave while the next piece streams: a piece begins once the one before it has streamed and the one before that leaves its
+/// last rows, sums leave in the order of the pieces. Cycles are those of a command among equal ones.
+/// Output stationary (operands stream past R x C accumulators): for every sub-tile and every term t that meets [begin, end) a piece of
+///   n * ceil(k_t / p) beats whose sums leave in ceil(used_rows / d) * s cycles; pieces alike take the larger of the two each               (1)
+///   every term is padded to p; terms scaled by shifts are one piece with all their beats. A product of short K is bound by its drain. Zero points
+///   that are taken out by row and column sums (`zero_point: correct`) cost a cycle of latency between accumulators and output, none of occupancy.
+/// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer): for every ceil(cols / C) x ceil(k_t / p) weights held a
+///   cycle that loads them, then a piece of n beats for every R rows, whose sums leave in ceil(used_rows / d) * s cycles                     (2)
+///   sums are read and written back d rows of C a cycle: the buffer is no wider than in output stationary.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
+/// Source    tests/rtl/units/pe_array.sv, cycle by cycle (tests/rtl/test_pe_array.cpp)
 [[nodiscard]] PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight_stationary, bool swap, std::int64_t rows,
                                        std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept;
 

@@ -20,6 +20,8 @@ class Clocked final {
     }
     ~Clocked() { module_->final(); }
 
+    /// Outputs that depend on inputs of the same cycle.
+    void eval() { module_->eval(); }
     void tick() {
         module_->clk = 1;
         module_->eval();
@@ -27,8 +29,6 @@ class Clocked final {
         module_->eval();
         ++cycles_;
     }
-    /// Outputs that depend on inputs of the same cycle.
-    void settle() { module_->eval(); }
     Module* operator->() noexcept { return module_.get(); }
     Module& operator*() noexcept { return *module_; }
     [[nodiscard]] std::int64_t cycles() const noexcept { return cycles_; }

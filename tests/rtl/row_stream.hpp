@@ -3,11 +3,10 @@
 
 // Rows of words through a unit of several lanes: LANES words a cycle in, as many out, and the cycles that took.
 
-#include <algorithm>
-#include <type_traits>
+#include <stdexcept>
 #include <vector>
 
-#include "tests/rtl/clocked.hpp"
+#include "tests/rtl/ports.hpp"
 #include "tests/support/adversarial.hpp"
 
 namespace prelude::rtl {
@@ -15,43 +14,16 @@ namespace prelude::rtl {
 using Row = std::vector<std::int64_t>;
 using Rows = std::vector<Row>;
 
-/// Puts a word's low bits into a lane of a port of any width.
-template <class Port>
-void set_lane(Port& port, int lane, int bits, std::int64_t word) {
-    const auto at = lane * bits;
-    if constexpr (std::is_integral_v<Port>) {
-        port = static_cast<Port>((port & ~(port_bits(-1, bits) << at)) | (port_bits(word, bits) << at));
-    } else {
-        for (int bit = 0; bit < bits; ++bit) {
-            auto& part = port[static_cast<std::size_t>(at + bit) / 32];
-            const auto mask = std::uint32_t{1} << (at + bit) % 32;
-            part = (word >> bit & 1) != 0 ? part | mask : part & ~mask;
-        }
-    }
-}
-
 /// A whole port.
 template <class Port>
 void set_port(Port& port, int bits, std::int64_t word) {
-    set_lane(port, 0, bits, word);
-}
-
-/// A lane's low bits.
-template <class Port>
-[[nodiscard]] std::uint64_t lane_of(const Port& port, int lane, int bits) {
-    const auto at = lane * bits;
-    if constexpr (std::is_integral_v<Port>) {
-        return static_cast<std::uint64_t>(port) >> at & port_bits(-1, bits);
-    } else {
-        std::uint64_t word = 0;
-        for (int bit = 0; bit < bits; ++bit) word |= static_cast<std::uint64_t>(port[static_cast<std::size_t>(at + bit) / 32] >> (at + bit) % 32 & 1) << bit;
-        return word;
-    }
+    set_field(port, 0, bits, word);
 }
 
 struct Lanes {
     int count = 1, in_bits = 1, out_bits = 1;
     bool out_signed = false;
+    [[nodiscard]] static std::size_t at(int lane, int bits) noexcept { return static_cast<std::size_t>(lane * bits); }
     [[nodiscard]] std::int64_t words(std::int64_t row) const noexcept { return (row + count - 1) / count; }
 };
 
@@ -72,11 +44,11 @@ template <class Module, class Ready>
         unit->valid_in = offers ? 1 : 0;
         for (int lane = 0; lane < lanes.count; ++lane) {  // lanes without a word hold the largest: they must not matter
             const auto index = sent % words * lanes.count + lane;
-            const auto filler = port_bits(-1, lanes.in_bits - 1);
             const bool is_word = offers && index < length;
-            set_lane(unit->words_in, lane, lanes.in_bits, is_word ? rows[static_cast<std::size_t>(sent / words)][static_cast<std::size_t>(index)] : static_cast<std::int64_t>(filler));
+            const auto word = is_word ? rows[static_cast<std::size_t>(sent / words)][static_cast<std::size_t>(index)] : (std::int64_t{1} << (lanes.in_bits - 1)) - 1;
+            set_field(unit->words_in, lanes.at(lane, lanes.in_bits), lanes.in_bits, word);
         }
-        unit.settle();
+        unit.eval();
         sent += offers && ready() ? 1 : 0;
         unit.tick();
         ++idle;
@@ -87,8 +59,8 @@ template <class Module, class Ready>
         for (int lane = 0; lane < lanes.count; ++lane) {
             const auto index = got % words * lanes.count + lane;
             if (index >= length) break;
-            const auto bits = lane_of(unit->words_out, lane, lanes.out_bits);
-            row[static_cast<std::size_t>(index)] = lanes.out_signed ? signed_word(bits, lanes.out_bits) : static_cast<std::int64_t>(bits);
+            const auto word = signed_field(unit->words_out, lanes.at(lane, lanes.out_bits), lanes.out_bits);
+            row[static_cast<std::size_t>(index)] = lanes.out_signed ? word : static_cast<std::int64_t>(port_bits(word, lanes.out_bits));
         }
         ++got;
     }

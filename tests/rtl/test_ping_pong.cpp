@@ -15,20 +15,18 @@ using namespace prelude::rtl;
 
 namespace {
 
-/// Puts words of 64 different bits, as far as they fit, into a port of any width.
+/// Spreads a word over a port of any width: every 32 bits are others of it.
 template <class Port>
 void set_word(Port& port, int width, std::uint64_t word) {
-    for (int at = 0; at < width; at += 32) {
-        const auto part = static_cast<std::uint32_t>(word * (2 * static_cast<std::uint64_t>(at) + 1) >> 16);
-        for (int bit = 0; bit < std::min(32, width - at); ++bit) set_lane(port, at + bit, 1, part >> bit & 1);
-    }
+    for (int at = 0; at < width; at += 32) set_field(port, static_cast<std::size_t>(at), std::min(32, width - at), static_cast<std::int64_t>(word * (2U * static_cast<unsigned>(at) + 1) >> 16));
 }
 template <class Port>
 [[nodiscard]] bool holds_word(const Port& port, int width, std::uint64_t word) {
     auto expected = port;
     set_word(expected, width, word);
-    for (int bit = 0; bit < width; ++bit) {
-        if (lane_of(port, bit, 1) != lane_of(expected, bit, 1)) return false;
+    for (int at = 0; at < width; at += 32) {
+        const auto bits = std::min(32, width - at);
+        if (signed_field(port, static_cast<std::size_t>(at), bits) != signed_field(expected, static_cast<std::size_t>(at), bits)) return false;
     }
     return true;
 }
@@ -66,7 +64,7 @@ std::int64_t pass_transfers(Clocked<Module>& unit, int width, const std::vector<
             unit->last_in = write_at + 1 == words.size();
         }
         unit->ready_out = random != nullptr && random->one_in(3) ? 0 : 1;
-        unit.settle();
+        unit.eval();
         // A word that is taken makes room for the next fetch; the buffer fetches a slot's words in order.
         const bool takes = unit->valid_out && unit->ready_out;
         if (takes) {
@@ -78,7 +76,7 @@ std::int64_t pass_transfers(Clocked<Module>& unit, int width, const std::vector<
         const auto out = read + (unit->valid_out && !takes ? 1 : 0);
         while (fetch_transfer < reads.size() && out >= fetched + reads[fetch_transfer]->words.size()) fetched += reads[fetch_transfer++]->words.size();
         unit->again = fetch_transfer + 1 < reads.size() && reads[fetch_transfer] == reads[fetch_transfer + 1];
-        unit.settle();
+        unit.eval();
         if (offers && unit->ready_in && ++write_at == transfers[written].words.size()) write_at = 0, ++written;
         cycles = unit.cycles() - first + 1;
         unit.tick();

@@ -70,16 +70,20 @@ TEST_CASE("An output-stationary tile takes the closed form of its sub-tiles", "[
     CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 1).cycles == 3 * (4 + 3));
     // Three rows a cycle leave in a third of that.
     CHECK(pe_occupancy({.rows = 4, .cols = 6, .depth = 5, .drain_rows = 3}, form, false, false, 7, 13, 0, 1).cycles == 3 * (2 + 1));
-    // Zero points by row and column sums: one cycle a sub-tile.
+    // Zero points by row and column sums: on the way out.
     form.left_zero_point = true;
-    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).cycles == 2 * 3 * 6);
+    CHECK(pe_occupancy(pe, form, false, false, 7, 13, 0, 23).cycles == 2 * 3 * 5);
     // Groups of 11 and 12: each padded to the depth.
     form.left_zero_point = false, form.term_ends = {11, 23};
     CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).cycles == std::max(3, 4) + std::max(3, 4));
     CHECK(pe_occupancy(pe, form, false, false, 4, 6, 0, 23).flushes == 2 * 4 * 6);
-    // Weight stationary: blocks of the depth, each writing 7 rows of sums back and one cycle to switch.
+    // Weight stationary: blocks of the depth, each writing 7 rows of sums back; the cycle that loads the next weights hides behind them.
     form.term_ends = {23};
-    CHECK(pe_occupancy(pe, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * (7 + 1));
+    CHECK(pe_occupancy(pe, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * 7);
+    CHECK(pe_occupancy({.rows = 4, .cols = 6, .depth = 5, .drain_rows = 4}, form, true, false, 7, 13, 0, 23).cycles == 3 * 5 * (2 + 1));
+    // Sums of unequal sub-tiles wait for their bank: 6 + 2 cycles of drains meet 4 + 4 of streams, and cost one more than either.
+    form.term_ends = {};
+    CHECK(pe_occupancy({.rows = 6, .cols = 6, .depth = 5}, form, false, false, 8, 6, 0, 20).cycles == 9);
 }
 
 TEST_CASE("Operands wider than the ports take the passes of their parts", "[sim]") {
@@ -140,8 +144,8 @@ TEST_CASE("A hybrid operand is a power and a step: one stream after the other in
     CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 40).cycles == 10 + 10);
     CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 8).cycles == 4 * 2);  // four rows of two sums leave
     CHECK(pe_occupancy(slices, form, false, false, 4, 4, 0, 40).flushes == 2 * 4 * 4);
-    // Held weights: the powers' blocks, then the steps': four rows and one cycle to switch each.
-    CHECK(pe_occupancy(slices, form, true, false, 4, 4, 0, 40).cycles == 10 * (4 + 1) + 10 * (4 + 1));
+    // Held weights: the powers' blocks, then the steps': four rows each.
+    CHECK(pe_occupancy(slices, form, true, false, 4, 4, 0, 40).cycles == 10 * 4 + 10 * 4);
     auto narrow = form;
     narrow.right_bits = 4;  // steps of 3 bits by 4 pack twice as densely, one hot in 8 bits by 4 does not
     CHECK(pe_occupancy(slices, narrow, false, false, 4, 4, 0, 40).cycles == 10 + 5);

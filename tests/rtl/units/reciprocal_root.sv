@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // 1 / sqrt(v) = y 2^-(16 + exponent) by a seed and a Newton step that does not divide (docs/numerics.md section 5).
 //
-//   v = m 4^exponent, m with 20 fraction bits;  s = seed[(m >> 14) - 64];  y = min(2^16 - 1, RNE((3 2^44 - m s^2) s 2^-41))
+//   v = m 4^exponent, m with 20 fraction bits;  s = seed[(m >> 14) - 64];  y = RNE((3 2^44 - m s^2) s 2^-41)
+//
+//   The formula's limit of y, 2^16 - 1, is not there: y is largest at m = 2^20, 65535
 //
 // Timing      a root every cycle; latency 10: leading one, shift, seed, multiply 2 (s^2), multiply and subtract 2, multiply 2, round
 // Tables      192 seeds of 12 bits, written one a cycle
@@ -25,7 +27,7 @@ module reciprocal_root (
   logic [23:0] square, square_out;
   logic [45:0] product, factor;
   logic [57:0] last_product, last_out;
-  /* verilator lint_off UNUSEDSIGNAL */ // the leading bits alone: 22 of a normalised v, the 17 that a root may have before its limit
+  /* verilator lint_off UNUSEDSIGNAL */ // the leading bits alone: 22 of a normalised v, 16 of the root
   logic [63:0] normalised;
   logic signed [58:0] rounded;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -56,7 +58,7 @@ module reciprocal_root (
     s_at_factor <= s_at_product;
     last_product <= 58'(factor) * 58'(s_at_factor);
     last_out <= last_product;
-    y <= rounded[16] ? 16'hFFFF : rounded[15:0];
+    y <= rounded[15:0];
     for (int stage = 1; stage < 9; stage++) exponent_at[stage] <= exponent_at[stage-1];
     exponent <= exponent_at[8];
   end

@@ -177,15 +177,6 @@ Reciprocal reciprocal(const Big& d) {
     return mantissa == 65536 ? Reciprocal{32768, exponent - 1} : Reciprocal{to_word(mantissa), exponent};
 }
 
-namespace {
-
-struct Operand {
-    Word factor = 0;
-    std::size_t term = 0;
-};
-
-using Operands = std::vector<Operand>;
-
 Operands decode(const Product& form, Word code) {
     using Left = Product::Left;
     const auto e = static_cast<int>(code / form.tau);
@@ -207,8 +198,6 @@ Operands decode(const Product& form, Word code) {
     }
     return {};
 }
-
-}  // namespace
 
 Big row_divisor(const Product& form, const Word* left, std::int64_t depth) {
     Big sum = 0;

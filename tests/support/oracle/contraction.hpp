@@ -110,6 +110,13 @@ struct Product {
     Narrowing narrowing;
     Output output;
 };
+/// What a left code multiplies with, and the sums it belongs to.
+struct Operand {
+    Word factor = 0;
+    std::size_t term = 0;
+};
+using Operands = std::vector<Operand>;
+[[nodiscard]] Operands decode(const Product& form, Word code);
 [[nodiscard]] Big row_divisor(const Product& form, const Word* left, std::int64_t depth);
 /// [B,M,K] x [B,N,K] or [B,K,N] -> [B,M,N].
 struct ProductShape {
