@@ -87,7 +87,8 @@ oracle::LayerNorm make_form(tests::Random& random, const Sizes& sizes, std::int6
         output.shift.push_back(n);
         output.multiplier.push_back(usual ? random.in(1 << 15, (1 << 16) - 1) * (random.one_in(4) ? -1 : 1)
                                           : random.of<std::int64_t>({0, 1, -1, 32768, 65535, -65535, random.in(-65535, 65535)}));
-        output.offset.push_back(usual ? random.in(-(std::int64_t{1} << n), std::int64_t{1} << n) % most : random.of<std::int64_t>({0, most - 1, 1 - most, random.in(1 - most, most - 1)}));
+        output.offset.push_back(usual ? random.in(-(std::int64_t{1} << n), std::int64_t{1} << n) % most
+                                      : random.of<std::int64_t>({0, most - 1, 1 - most, random.in(1 - most, most - 1)}));
         output.zero.push_back(is_code ? random.in(0, output.hi) : 0);
     }
     return form;
@@ -107,7 +108,8 @@ void compare(const Sizes& sizes, std::int64_t words) {
     Bench<Module> bench(sizes);
     std::int64_t compared = 0, differences = 0;
     while (compared < words) {
-        const auto channels = random.one_in(30) ? std::int64_t{sizes.max_channels} : random.in(1, std::min(random.one_in(2) ? 3 * sizes.lanes : 400, sizes.max_channels));
+        const auto most = random.one_in(2) ? 3 * sizes.lanes : 400;
+        const auto channels = random.one_in(30) ? std::int64_t{sizes.max_channels} : random.in(1, std::min(most, sizes.max_channels));
         const auto form = make_form(random, sizes, channels);
         bench.configure(form);
         const auto rows = make_words(random, sizes, {random.in(1, 8), channels});

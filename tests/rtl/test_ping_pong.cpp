@@ -18,7 +18,10 @@ namespace {
 /// Spreads a word over a port of any width: every 32 bits are others of it.
 template <class Port>
 void set_word(Port& port, int width, std::uint64_t word) {
-    for (int at = 0; at < width; at += 32) set_field(port, static_cast<std::size_t>(at), std::min(32, width - at), static_cast<std::int64_t>(word * (2U * static_cast<unsigned>(at) + 1) >> 16));
+    for (int at = 0; at < width; at += 32) {
+        const auto part = word * (2U * static_cast<unsigned>(at) + 1) >> 16;
+        set_field(port, static_cast<std::size_t>(at), std::min(32, width - at), static_cast<std::int64_t>(part));
+    }
 }
 template <class Port>
 [[nodiscard]] bool holds_word(const Port& port, int width, std::uint64_t word) {

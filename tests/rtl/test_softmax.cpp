@@ -194,7 +194,8 @@ TEST_CASE("Uniform and companded codes in row scale are those of the oracle, in 
     for (const auto fraction : kFractions) {
         for (int bits = 2; bits <= 8; ++bits) {
             for (const double bend : {0.0, 3.0, 200.0}) {
-                const auto form = bend == 0 ? tests::make_softmax(fraction, bits, 0, 15, false, ScaleMode::row, 1.0) : make_companded(fraction, bits, ScaleMode::row, 1.0, bend);
+                const auto form = bend == 0 ? tests::make_softmax(fraction, bits, 0, 15, false, ScaleMode::row, 1.0)
+                                            : make_companded(fraction, bits, ScaleMode::row, 1.0, bend);
                 compare(wide, kWide, random, form, 8'000, tally);
                 if (bits <= kNarrow.code_bits) compare(narrow, kNarrow, random, form, 8'000, tally);
             }

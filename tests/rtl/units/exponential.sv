@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A lane of softmax: 2^-d of a distance d in 2^-F, by 64 chords an octave (docs/numerics.md section 4).
 //
-//   d 2^14 = I 2^28 + i 2^22 + g 2^14 on the finest grid:  e = RNE((T[i] 2^8 - (T[i] - T[i+1]) g) 2^-(8 + I)), 0 for I > EXP_BITS
+//   d 2^(14-F) = I 2^14 + i 2^8 + g:  e = RNE((T[i] 2^8 - (T[i] - T[i+1]) g) 2^-(8 + I)), 0 for I > EXP_BITS
 //
 // Timing      a word every cycle; latency 5: align, entry, multiply 2 (product, difference), shift
 // Parameters  EXP_BITS x: e of 0 is 2^x - 1; DISTANCE_BITS; fraction F is at most 14
