@@ -38,81 +38,17 @@ module dma_read #(
     output logic                          tile_done
 );
   localparam int LANE_BITS = $clog2(PORT_BYTES);
-  localparam int STRIPE_BITS = $clog2(BURST_BYTES);
-  localparam int PORT_BITS = (PORTS > 1) ? $clog2(PORTS) : 1;
   localparam int ENTRY_BITS = (OUTSTANDING > 1) ? $clog2(OUTSTANDING) : 1;
 
-  // ---- cutting runs
-  logic [ADDRESS_BITS-1:0] address;
-  logic [23:0] left, offset;
-  logic active, ends_tile;
-  logic [15:0] to_stripe, length;
-  logic [PORT_BITS-1:0] port;
-  logic [PORTS-1:0] room;
-  logic issue;
-  logic [7:0] all_left;
-  logic [2:0] tile, oldest;
-  assign to_stripe = 16'(BURST_BYTES) - 16'(address[STRIPE_BITS-1:0]);
-  assign length = (left < 24'(to_stripe)) ? 16'(left) : to_stripe;
-  logic may_issue;
-  assign may_issue = active && room[port] && !all_left[tile];  // a tile in every place: wait for the oldest
-  assign issue = may_issue && ar_ready[port];
-  assign ar_valid = may_issue ? PORTS'(1) << port : '0;
-  assign ar_address = address;
+  logic [PORTS-1:0] room, issue, burst_ends;
+  logic [PORTS*3-1:0] tile_of;
+  logic [15:0] length;
+  logic [23:0] offset;
+  logic [2:0] tile;
+  burst_cutter #(.PORTS(PORTS), .BURST_BYTES(BURST_BYTES), .ADDRESS_BITS(ADDRESS_BITS)) cutter (
+      .clk, .reset, .run_valid, .run_ready, .run_address, .run_length, .run_last, .room, .ready(ar_ready), .valid(ar_valid), .issue,
+      .address(ar_address), .length, .offset, .tile, .burst_ends, .tile_of, .tile_done);
   assign ar_length = length;
-  logic run_ends;
-  assign run_ends = issue && left == 24'(length);
-  assign run_ready = !active || run_ends;
-
-  // ---- tiles under way, up to eight: bursts of each that have not come back, and whether all have left
-  logic [15:0] pending[8];
-  logic [PORTS-1:0] burst_ends;
-  logic [2:0] tile_of[PORTS];
-  logic [15:0] returned[8];
-  integer p, t;
-  always_comb begin
-    for (t = 0; t < 8; t = t + 1) begin
-      returned[t] = '0;
-      for (p = 0; p < PORTS; p = p + 1) returned[t] = returned[t] + 16'(burst_ends[p] && tile_of[p] == 3'(t));
-    end
-  end
-
-  always_ff @(posedge clk) begin
-    tile_done <= 1'b0;
-    if (reset) begin
-      active <= 1'b0;
-      port <= '0;
-      for (t = 0; t < 8; t = t + 1) pending[t] <= '0;
-      all_left <= '0;
-      tile <= '0;
-      oldest <= '0;
-      offset <= '0;
-    end else begin
-      if (issue) begin
-        address <= address + ADDRESS_BITS'(length);
-        left <= left - 24'(length);
-        offset <= (run_ends && ends_tile) ? '0 : offset + 24'(length);
-        port <= (32'(port) == PORTS - 1) ? '0 : port + 1'b1;
-        if (run_ends) active <= 1'b0;
-        if (run_ends && ends_tile) begin
-          all_left[tile] <= 1'b1;
-          tile <= tile + 3'd1;
-        end
-      end
-      if (run_valid && run_ready) begin
-        active <= 1'b1;
-        address <= run_address;
-        left <= run_length;
-        ends_tile <= run_last;
-      end
-      for (t = 0; t < 8; t = t + 1) pending[t] <= pending[t] + 16'(issue && tile == 3'(t)) - returned[t];
-      if (all_left[oldest] && pending[oldest] == returned[oldest]) begin
-        tile_done <= 1'b1;
-        all_left[oldest] <= 1'b0;
-        oldest <= oldest + 3'd1;
-      end
-    end
-  end
 
   // ---- ports: what is under way on each, oldest first
   genvar g;
@@ -128,14 +64,13 @@ module dma_read #(
       logic [LANE_BITS-1:0] lane;
       logic [15:0] remaining, taken;
       logic mine;
-      assign mine = issue && port == PORT_BITS'(g);
-      // An entry that ends now may be filled again now.
-      assign room[g] = 32'(count) < OUTSTANDING || burst_ends[g];
+      assign mine = issue[g];
+      assign room[g] = 32'(count) < OUTSTANDING;
       assign lane = (done_bytes == 0) ? entry_lane[head] : '0;
       assign remaining = entry_left[head] - done_bytes;
       assign taken = (remaining < 16'(PORT_BYTES) - 16'(lane)) ? remaining : 16'(PORT_BYTES) - 16'(lane);
       assign burst_ends[g] = r_valid[g] && taken == remaining;
-      assign tile_of[g] = entry_tile[head];
+      assign tile_of[g*3 +: 3] = entry_tile[head];
       assign byte_valid[g] = r_valid[g];
       assign byte_offset[g*24 +: 24] = entry_offset[head] + 24'(done_bytes);
       assign byte_count[g*8 +: 8] = 8'(taken);
@@ -151,7 +86,7 @@ module dma_read #(
             entry_offset[tail] <= offset;
             entry_left[tail] <= length;
             entry_tile[tail] <= tile;
-            entry_lane[tail] <= address[LANE_BITS-1:0];
+            entry_lane[tail] <= ar_address[LANE_BITS-1:0];
             tail <= (32'(tail) == OUTSTANDING - 1) ? '0 : tail + 1'b1;
           end
           if (r_valid[g]) done_bytes <= burst_ends[g] ? '0 : done_bytes + taken;
