@@ -20,6 +20,7 @@ class Clocked final {
     }
     ~Clocked() { module_->final(); }
 
+    /// Outputs that depend on inputs of the same cycle.
     void eval() { module_->eval(); }
     void tick() {
         module_->clk = 1;

@@ -23,41 +23,50 @@ module rescale #(
     output logic                           valid_out,
     output logic signed [OUT_BITS:0]       word
 );
-  `include "round.svh"
+  localparam int PRODUCT_BITS = OPERAND_BITS + 17;
+  localparam int SUM_BITS = (PRODUCT_BITS > OFFSET_BITS ? PRODUCT_BITS : OFFSET_BITS) + 1;
 
   // What belongs to a word travels with it.
   typedef struct packed {
     logic                          valid;
     logic signed [OFFSET_BITS-1:0] offset;
     logic [5:0]                    shift;
-    logic signed [OUT_BITS:0]      zero, lo, hi;
+    logic signed [OUT_BITS:0]      zero;
+    logic signed [OUT_BITS:0]      lo;
+    logic signed [OUT_BITS:0]      hi;
   } side_t;
 
-  side_t side[5];
+  side_t side, side_of_product, side_of_output, side_of_sum;
+  /* verilator lint_off UNUSEDSIGNAL */ // the last stage needs the ends alone; the operand fits after its shift
+  side_t side_of_shifted;
+  logic signed [ACC_BITS-1:0] rounded_acc;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic signed [OPERAND_BITS-1:0] operand;
   logic signed [16:0] factor;
-  logic signed [63:0] product, product_out, sum, shifted, placed;
+  logic signed [PRODUCT_BITS-1:0] product, product_out;
+  logic signed [SUM_BITS-1:0] sum, rounded_sum, shifted;
+  logic signed [SUM_BITS:0] placed;
+
+  round_shift #(.WIDTH(ACC_BITS)) operand_rounding (.word(acc), .shift(operand_shift), .rounded(rounded_acc));
+  round_shift #(.WIDTH(SUM_BITS)) sum_rounding (.word(sum), .shift(side_of_sum.shift), .rounded(rounded_sum));
 
   always_ff @(posedge clk) begin
     // multiply: operands, product, output register of the multiplier
-    operand <= OPERAND_BITS'(rne_shift(64'(acc), operand_shift));
+    operand <= OPERAND_BITS'(rounded_acc);
     factor  <= multiplier;
-    side[0] <= '{valid: valid_in, offset: offset, shift: shift, zero: zero, lo: lo, hi: hi};
-    product <= 64'(operand) * 64'(factor);
-    side[1] <= side[0];
+    side    <= {valid_in, offset, shift, zero, lo, hi};
+    product <= PRODUCT_BITS'(operand) * PRODUCT_BITS'(factor);
+    side_of_product <= side;
     product_out <= product;
-    side[2] <= side[1];
-    sum <= product_out + 64'(side[2].offset);
-    side[3] <= side[2];
-    shifted <= rne_shift(sum, side[3].shift);
-    side[4] <= side[3];
-    word <= (OUT_BITS + 1)'(placed);
-    valid_out <= side[4].valid;
+    side_of_output <= side_of_product;
+    sum <= SUM_BITS'(product_out) + SUM_BITS'(side_of_output.offset);
+    side_of_sum <= side_of_output;
+    shifted <= rounded_sum;
+    side_of_shifted <= side_of_sum;
+    valid_out <= side_of_shifted.valid;
+    if (placed < (SUM_BITS + 1)'(side_of_shifted.lo)) word <= side_of_shifted.lo;
+    else if (placed > (SUM_BITS + 1)'(side_of_shifted.hi)) word <= side_of_shifted.hi;
+    else word <= (OUT_BITS + 1)'(placed);
   end
-
-  always_comb begin
-    placed = shifted + 64'(side[4].zero);
-    if (placed < 64'(side[4].lo)) placed = 64'(side[4].lo);
-    else if (placed > 64'(side[4].hi)) placed = 64'(side[4].hi);
-  end
+  assign placed = (SUM_BITS + 1)'(shifted) + (SUM_BITS + 1)'(side_of_shifted.zero);
 endmodule
