@@ -5,12 +5,13 @@
 //
 //   activation buffer ──► [ sum, sum of squares ] ─► [ reciprocal root ] ─► [ (D x - S) y, M t + B, clamp ] ──► activation buffer
 //
-// Timing      rows of D words, W = ceil(D / lanes): W + root + S + (rows - 1) x max(S, interval of the root), S = W + conflicts: two stages of W, one
-//             row in each, the root between them. By table and products the root takes 14 cycles, a row every cycle. By division it takes 2 to
+// Timing      rows of D words, W = ceil(D / lanes): W + 5 + root + S + 11 + (rows - 1) x max(S, interval of the root), S = W + conflicts: two stages of W,
+//             one row in each, the root between them; 5 cycles from the last word to the sums, 11 from a word to its code. By table and products the root takes 14 cycles, a row every cycle. By division it takes 2 to
 //             normalise, 33 for each step (divide, a bit of the quotient a cycle; add and halve) and 32 for the reciprocal, in one of several
 //             sequential dividers; the interval is that over their number. Steps count as many as the longest row needs: 232 and 364 cycles
 //             whatever the data.
 //             Words that leave in channel groups are gathered: bank conflicts hold the second stage (sim/mapping/channel_gather.hpp)
+// Source      tests/rtl/units/layernorm.sv, cycle by cycle (tests/rtl/test_layernorm.cpp)
 // Counters    operations (one per word), gather_conflict (cycles); by division root_divide (cycles of all dividers), root_wait (cycles more than by table)
 
 #include "quant/arithmetic/layernorm.hpp"
@@ -22,6 +23,8 @@ class LayerNormUnit final : public Unit {
   public:
     LayerNormUnit(const sc_core::sc_module_name& name, Run& run) : Unit(name, UnitId::layernorm_unit, run) {}
 
+    static constexpr Cycle kSums = 5;  ///< square, three levels of adders, D sum x^2 - (sum x)^2
+    static constexpr Cycle kLane = 11; ///< (D x - S) y in five, rescale in six
     /// Cycles until a row's root is there, and until the next row's may begin.
     struct RootTiming {
         Cycle latency = 0, interval = 1;
@@ -37,7 +40,7 @@ class LayerNormUnit final : public Unit {
     }
     [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t channels, int lanes, RootTiming root, std::int64_t conflicts = 0) noexcept {
         const auto words = (channels + lanes - 1) / lanes, stage = words + conflicts;
-        return words + root.latency + stage + (rows - 1) * std::max(stage, root.interval);
+        return words + kSums + root.latency + stage + kLane + (rows - 1) * std::max(stage, root.interval);
     }
 
   protected:

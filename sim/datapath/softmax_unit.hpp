@@ -5,9 +5,13 @@
 //
 //   score buffer ──scores──► [ maximum ] ─► [ EXP, sum ] ─► [ compare, code ] ──codes──► score buffer
 //
-// Timing      rows of N scores: (rows + stages - 1) x ceil(N / lanes) + latency; two stages for logarithmic codes in row scale
-//             (no EXP, no sum), else three. Latency 8: compare, shift, sum, code, and 4 for a table's entry and its product of three
-//             cycles; 11 for a polynomial (two products and the sum between); 5 for a subtraction. Without EXP always 8
+// Timing      rows of N scores, W = ceil(N / lanes): (rows + stages - 1) x W + latency; two stages for logarithmic codes in row scale
+//             (no EXP, no sum), else three. Latency of two stages 8. Of three 19: reading a row, subtracting, aligning, a table's entry and its
+//             product of three cycles, the sum, and a cycle for each of the up to 8 bits of the search among thresholds; 3 more for a
+//             polynomial (two products and the sum between), 3 less for a subtraction.
+//             Thresholds times the row's sum (no row scale) are made by a multiplier for each level of the search: T = 2^(b-1) cycles for codes of b
+//             bits. Rows then come no closer than T, and the first codes wait T + 4 more.
+// Source      tests/rtl/units/softmax.sv, cycle by cycle (tests/rtl/test_softmax.cpp)
 // Counters    operations (one per word)
 
 #include "quant/arithmetic/softmax.hpp"
@@ -20,13 +24,16 @@ class SoftmaxUnit final : public Unit {
   public:
     SoftmaxUnit(const sc_core::sc_module_name& name, Run& run) : Unit(name, UnitId::softmax_unit, run) {}
 
-    [[nodiscard]] static constexpr Cycle latency(quant::Exponential form, int stages) noexcept {
+    [[nodiscard]] static constexpr Cycle latency(quant::Exponential form, const SoftmaxStages& stages) noexcept {
         constexpr int kWithoutExponential = 2;
-        if (stages == kWithoutExponential || form == quant::Exponential::table) return 8;
-        return form == quant::Exponential::polynomial ? 11 : 5;
+        constexpr Cycle kSum = 4;  // through the adder and to the multipliers
+        if (stages.count == kWithoutExponential) return 8;
+        const Cycle exponential = form == quant::Exponential::table ? 0 : form == quant::Exponential::polynomial ? 3 : -3;
+        return 11 + quant::kMaxComparedBits + exponential + (stages.threshold_cycles > 0 ? stages.threshold_cycles + kSum : 0);
     }
-    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t scores, int stages, int lanes, quant::Exponential form) noexcept {
-        return (rows + stages - 1) * ((scores + lanes - 1) / lanes) + latency(form, stages);
+    [[nodiscard]] static constexpr Cycle cycles(std::int64_t rows, std::int64_t scores, const SoftmaxStages& stages, int lanes, quant::Exponential form) noexcept {
+        const auto words = (scores + lanes - 1) / lanes;
+        return stages.count * words + (rows - 1) * std::max(words, stages.threshold_cycles) + latency(form, stages);
     }
 
   protected:
@@ -35,10 +42,11 @@ class SoftmaxUnit final : public Unit {
         const auto id = segment.kind == SegmentKind::attention ? segment.softmax : segment.main;
         const auto& node = run_.graph->node(id);
         const auto words = command.rows.size() * command.cols.size();
-        const int in_bits = run_.bits_of(node.inputs[0]), out_bits = run_.bits_of(node.output), stages = program().softmax_passes;
+        const int in_bits = run_.bits_of(node.inputs[0]), out_bits = run_.bits_of(node.output);
+        const auto& stages = program().softmax;
         run_.count("softmax", in_bits, out_bits, words);
         Tile *scores = nullptr, *codes = nullptr;
-        auto end = access(command.left, false, stages * words * in_bits, &scores);
+        auto end = access(command.left, false, stages.count * words * in_bits, &scores);
         end = std::max(end, access(command.target, true, words * out_bits, &codes));
         if (scores) {
             std::vector<std::int32_t> row_codes(static_cast<std::size_t>(command.cols.size()));

@@ -49,7 +49,7 @@ class AttentionBuilder {
         }
         program_.output = std::make_shared<OutputMap>(context_.layout, pv, segment_.output);
         program_.batch = shape_.batch, program_.rows = shape_.queries, program_.cols = shape_.keys, program_.depth = shape_.head_dim;
-        program_.softmax_passes = shape_.softmax_passes;
+        program_.softmax = shape_.softmax;
         table_rows_ = 2 * shape_.grid_height - 1 + 2 * shape_.grid_width - 1;
     }
 
@@ -285,7 +285,7 @@ AttentionShape attention_shape(const BuildContext& context, const Segment& segme
     const auto& softmax = graph.node(segment.softmax);
     shape.score_bits = bits(softmax.inputs[0]);
     shape.probability_bits = bits(softmax.output);
-    shape.softmax_passes = softmax_passes(context.plan.format(graph.value(softmax.output).name));
+    shape.softmax = softmax_stages(context.plan.format(graph.value(softmax.output).name));
     shape.scores_accumulator_bits = context.plan.contraction(qk.name).accumulator_bits;
     shape.weighted_accumulator_bits = context.plan.contraction(pv.name).accumulator_bits;
     shape.output_bits = bits(segment.output);

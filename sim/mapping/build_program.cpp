@@ -9,6 +9,7 @@
 #include <set>
 
 #include "models/overloaded.hpp"
+#include "quant/arithmetic/softmax.hpp"
 #include "quant/value_classes.hpp"
 
 namespace prelude::sim {
@@ -103,8 +104,11 @@ void list_values(Program& program) {
 
 }  // namespace
 
-int softmax_passes(const quant::Format& probabilities) noexcept {
-    return probabilities.code == quant::OperandKind::logarithmic && probabilities.scale == quant::ScaleMode::row ? 2 : 3;
+SoftmaxStages softmax_stages(const quant::Format& probabilities) noexcept {
+    const bool by_row = probabilities.scale == quant::ScaleMode::row;
+    if (probabilities.code == quant::OperandKind::logarithmic && by_row) return {.count = 2};
+    if (by_row || probabilities.bits > quant::kMaxComparedBits) return {.count = 3};
+    return {.count = 3, .threshold_cycles = std::int64_t{1} << (probabilities.bits - 1)};
 }
 
 ProductForm product_form(const BuildContext& context, const models::Node& node) {

@@ -40,8 +40,8 @@ void overlap(Program& program, bool has_predecessor, const Program* next);
 [[nodiscard]] Program build_attention(const BuildContext& context, const Segment& segment);
 [[nodiscard]] Program build_rows(const BuildContext& context, const Segment& segment);
 
-/// Passes the softmax unit makes over a row: maximum, then codes; with a sum in between unless codes compare scores directly.
-[[nodiscard]] int softmax_passes(const quant::Format& probabilities) noexcept;
+/// Stages of the softmax unit: maximum, then codes; with a sum in between unless codes compare scores directly.
+[[nodiscard]] SoftmaxStages softmax_stages(const quant::Format& probabilities) noexcept;
 
 /// Bytes of the constants of one output channel: multiplier 17 bits, offset 48, shift 6, zero point 17.
 inline constexpr std::int64_t kChannelConstantBytes = 11;

@@ -48,7 +48,7 @@ class RowsBuilder {
             program_.gather_conflicts = gather_conflicts(context_.plan.format(output.name), output_cols_, lanes);
         }
         program_.rows = rows_, program_.cols = output_cols_ * lines_per_row_;
-        if (softmax) program_.softmax_passes = softmax_passes(context_.plan.format(output.name));
+        if (softmax) program_.softmax = softmax_stages(context_.plan.format(output.name));
         walk();
         return std::move(program_);
     }

@@ -246,7 +246,8 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
                                                               2 * (shape.grid_height + shape.grid_width) - 2, 0, shape.head_dim)
                                                      .cycles);
                 }
-                const auto softmax = static_cast<double>((rows + shape.softmax_passes - 1) * ceil_div(shape.keys, hardware.softmax_lanes));
+                const auto softmax = static_cast<double>(rows * std::max(ceil_div(shape.keys, hardware.softmax_lanes), shape.softmax.threshold_cycles) +
+                                                         (shape.softmax.count - 1) * ceil_div(shape.keys, hardware.softmax_lanes));
                 const auto post = static_cast<double>(post_cycles(hardware.pe, false, rows, shape.keys) +
                                                       post_cycles(hardware.pe, false, rows, shape.head_dim));
                 const auto tiles = static_cast<double>(shape.batch * query_tiles);

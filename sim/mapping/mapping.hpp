@@ -53,7 +53,8 @@ struct AttentionShape {
     std::int64_t batch = 1, queries = 0, keys = 0, head_dim = 0, grid_height = 0, grid_width = 0;
     ProductForm scores{}, weighted{};
     int score_bits = 16, probability_bits = 8, scores_accumulator_bits = 32, weighted_accumulator_bits = 40, output_bits = 8;
-    int softmax_passes = 2, table_bits = 8;
+    SoftmaxStages softmax{};
+    int table_bits = 8;
     bool relative = false;
 };
 [[nodiscard]] Mapping map_attention(const Hardware& hardware, const AttentionShape& shape);

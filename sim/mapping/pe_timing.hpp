@@ -122,6 +122,13 @@ struct PeOccupancy {
 /// Cycles from the last operand to the last sum: multiplier, adder tree, accumulator, zero-point correction.
 [[nodiscard]] int pe_latency(const PeShape& pe) noexcept;
 
+/// How rows of scores become codes: pipeline stages a row goes through.
+struct SoftmaxStages {
+    int count = 2;                     ///< maximum and codes, or with exponentials and their sum between
+    std::int64_t threshold_cycles = 0; ///< codes are compared with thresholds times the row's sum: products of the level of the search that has most
+    friend bool operator==(const SoftmaxStages&, const SoftmaxStages&) = default;
+};
+
 /// Post unit: a lane per array column and drained row; cycles to pass rows x cols sums.
 [[nodiscard]] constexpr std::int64_t post_cycles(const PeShape& pe, bool swap, std::int64_t rows, std::int64_t cols) noexcept {
     const auto across = swap ? rows : cols, along = swap ? cols : rows;

@@ -104,7 +104,7 @@ struct Program {
     std::int64_t batch = 1, rows = 0, cols = 0, depth = 0;  ///< main product, or rows x cols of a vector segment
     std::int64_t useful_macs = 0;
     bool table_in_post = false;  ///< the activation unit works behind the post unit
-    int softmax_passes = 2;
+    SoftmaxStages softmax{};
     std::int64_t gather_conflicts = 0;  ///< cycles a row of words waits for banks when it is read in the order of its channel groups
 
     [[nodiscard]] std::vector<Command>& stream(UnitId unit) { return streams[static_cast<std::size_t>(unit)]; }

@@ -244,7 +244,7 @@ TEST_CASE("Codes of the row's sum are those of the oracle: logarithmic, uniform,
     CHECK(tally.differences == 0);
 }
 
-TEST_CASE("Rows take the cycles of the unit's stages, whose latency the thresholds make longer", "[rtl]") {
+TEST_CASE("Rows take the cycles of softmax in the datapath, in two stages, in three, and with thresholds of every row", "[rtl]") {
     tests::Random random(34);
     Bench<Softmax16> bench(kWide);
     const auto measure = [&](const quant::SoftmaxOp& form, const auto& cycles) {
@@ -254,21 +254,11 @@ TEST_CASE("Rows take the cycles of the unit's stages, whose latency the threshol
             CHECK(bench.pass_rows(make_scores(random, form, shape)).cycles == cycles(shape));
         }
     };
-    const auto of_stages = [](const Shape& shape, int stages) {
-        return sim::SoftmaxUnit::cycles(shape.rows, shape.words, stages, kWide.lanes, quant::Exponential::table);
+    const auto cycles_of = [](const sim::SoftmaxStages& stages) {
+        return [stages](const Shape& shape) { return sim::SoftmaxUnit::cycles(shape.rows, shape.words, stages, kWide.lanes, quant::Exponential::table); };
     };
-    measure(tests::make_softmax(8, 4, 2, 15, true, ScaleMode::row, 1.0), [&](const Shape& shape) { return of_stages(shape, 2); });
-
-    // Reading, subtracting, aligning, and a cycle for each bit of the search.
-    const auto deeper = 11 + kWide.code_bits - sim::SoftmaxUnit::latency(quant::Exponential::table, 3);
-    measure(tests::make_softmax(8, 8, 0, 15, true, ScaleMode::row, 1.0), [&](const Shape& shape) { return of_stages(shape, 3) + deeper; });
-
-    // The sum, and a cycle for each of the thresholds that one level scales: rows come no closer than that.
-    for (const int bits : {2, 4, 6, 8}) {
-        const std::int64_t scaling = std::int64_t{1} << (bits - 1);
-        measure(tests::make_softmax(8, bits, 0, 15, true, ScaleMode::tensor, 1.0), [&](const Shape& shape) {
-            const auto words = kWide.row_lanes().words(shape.words);
-            return of_stages(shape, 3) + deeper + 4 + scaling + (shape.rows - 1) * std::max<std::int64_t>(scaling - words, 0);
-        });
-    }
+    measure(tests::make_softmax(8, 4, 2, 15, true, ScaleMode::row, 1.0), cycles_of({.count = 2}));
+    measure(tests::make_softmax(8, 8, 0, 15, true, ScaleMode::row, 1.0), cycles_of({.count = 3}));
+    for (const int bits : {2, 4, 6, 8})
+        measure(tests::make_softmax(8, bits, 0, 15, true, ScaleMode::tensor, 1.0), cycles_of({.count = 3, .threshold_cycles = std::int64_t{1} << (bits - 1)}));
 }

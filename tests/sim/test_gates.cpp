@@ -48,7 +48,7 @@ TEST_CASE("One row of LayerNorm takes load, two passes, root and store, to the c
     // Start: 1 cycle to fetch the command; the weight DMA's first burst is on the bus first (it was bound first).
     const Cycle bus = 16 + 8 + 16 + 16;
     const Cycle loaded = 1 + activate + bus + latency;
-    const Cycle normalised = loaded + (1 + 1) * (32 / design.layernorm_lanes) + 14;
+    const Cycle normalised = loaded + (1 + 1) * (32 / design.layernorm_lanes) + 14 + 16;
     // Store: 8 beats through the port, row activation, 8 cycles of bus, response.
     const Cycle stored = normalised + 8 + activate + 8 + latency;
     CHECK(stats.cycles == stored);
@@ -76,21 +76,22 @@ TEST_CASE("A root by division comes as many cycles later, and holds the rows beh
     CHECK(waiting.operations.at({"root_wait", 16, 16}) == busy(waiting) - busy(flowing));
     CHECK(flowing.operations.count({"root_divide", 16, 16}) == 0);
     // Five rows of a tile, two cycles a stage, or 500 where the root is the shorter one.
-    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::seeded, 1)) == 2 + 14 + 5 * 2);
-    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 1)) == 2 + ivit + 2 + 4 * ivit);
-    CHECK(LayerNormUnit::cycles(5, 1000, 2, LayerNormUnit::timing(quant::Root::newton, 1), 3) == 500 + ibert + 5 * 503);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::seeded, 1)) == 2 + 14 + 5 * 2 + 16);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 1)) == 2 + ivit + 2 + 4 * ivit + 16);
+    CHECK(LayerNormUnit::cycles(5, 1000, 2, LayerNormUnit::timing(quant::Root::newton, 1), 3) == 500 + ibert + 5 * 503 + 16);
     // Three dividers: a row every third of the time, rounded up; the first takes as long.
     CHECK(run(1, quant::Nonlinear::ivit, 3).cycles == run(1, quant::Nonlinear::ivit).cycles);
     CHECK(run(400, quant::Nonlinear::ivit, 3).operations.at({"root_divide", 16, 16}) == 400 * 122);
     CHECK(run(400, quant::Nonlinear::ivit, 3).cycles < waiting.cycles);
-    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 3)) == 2 + ivit + 2 + 4 * 122);
+    CHECK(LayerNormUnit::cycles(5, 32, 16, LayerNormUnit::timing(quant::Root::repeated, 3)) == 2 + ivit + 2 + 4 * 122 + 16);
 }
 
 TEST_CASE("An exponential by polynomial takes three cycles more than one by table, by shift three less, none where codes take none") {
     using quant::Exponential;
-    for (const auto& [form, cycles] : {std::pair{Exponential::table, 8}, {Exponential::polynomial, 11}, {Exponential::shift, 5}}) {
-        CHECK(SoftmaxUnit::cycles(7, 30, 3, 4, form) == (7 + 2) * 8 + cycles);
-        CHECK(SoftmaxUnit::cycles(7, 30, 2, 4, form) == (7 + 1) * 8 + 8);
+    for (const auto& [form, cycles] : {std::pair{Exponential::table, 19}, {Exponential::polynomial, 22}, {Exponential::shift, 16}}) {
+        CHECK(SoftmaxUnit::cycles(7, 30, {.count = 3}, 4, form) == (7 + 2) * 8 + cycles);
+        CHECK(SoftmaxUnit::cycles(7, 30, {.count = 3, .threshold_cycles = 32}, 4, form) == 3 * 8 + 6 * 32 + cycles + 36);
+        CHECK(SoftmaxUnit::cycles(7, 30, {.count = 2}, 4, form) == (7 + 1) * 8 + 8);
     }
 }
 
