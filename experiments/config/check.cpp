@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <sstream>
 
 #include "experiments/config/canonical.hpp"
 #include "experiments/config/modes.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "models/graph/sam.hpp"
+#include "quant/format_plan.hpp"
 #include "quant/probability_code.hpp"
 
 namespace prelude::experiments {
@@ -46,7 +49,30 @@ void check_sizes(const Settings& settings, const Configuration& configuration, c
     }
 }
 
-void check_point(const Settings& settings, const Configuration& configuration, std::set<std::string>& reported, Problems& problems) {
+/// What the layers of the network do not allow: groups of channels, entries of quant.layers. A sentence for each key, the first of its layers named.
+template <typename Refuse>
+void check_layers(const Settings& settings, const Refuse& refuse) {
+    const auto preset = models::sam_preset(settings.model.preset);
+    if (!preset || !settings.quant.is_integer()) return;  // a custom network is what its checkpoint says
+    auto config = *preset;
+    settings.model.config.apply(config);
+    if (!models::validate(config).empty()) return;
+    try {
+        (void)quant::make_plan(models::build_sam(config), settings.quant);
+    } catch (const quant::SettingsError& error) {
+        std::map<std::string, std::vector<std::string>> by_key;
+        std::istringstream lines(error.what());
+        for (std::string line; std::getline(lines, line);) {
+            const auto colon = std::min(line.find(": "), line.size());
+            const auto key = find_key(line.substr(0, colon)) ? line.substr(0, colon) : std::string("quant.layers");
+            by_key[key].push_back(find_key(line.substr(0, colon)) ? line.substr(colon + 2) : line);
+        }
+        for (const auto& [key, found] : by_key)
+            refuse(key, found.front() + (found.size() > 1 ? fmt::format("; the same of {} more layers", found.size() - 1) : ""), {}, {});
+    }
+}
+
+void check_point(const Settings& settings, const Configuration& configuration, std::set<std::string>& checked, std::set<std::string>& reported, Problems& problems) {
     const auto refuse = [&](std::string_view key, std::string message, std::string allowed, std::string because) {
         if (reported.insert(message).second)
             problems.add({configuration.where(key), std::string(key), std::move(message), std::move(allowed), std::move(because)});
@@ -68,15 +94,20 @@ void check_point(const Settings& settings, const Configuration& configuration, s
     if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
     // With a checkpoint its tensors have a say; its reader checks the sizes then.
     if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings, configuration, refuse);
+    if (settings.quant.groups == 1 && settings.quant.layers.empty()) return;
+    std::string layers = settings.model.preset;  // many points, few of these
+    for (const auto& key : all_keys())
+        if (key.path.starts_with("model.config.") || key.path == "quant.groups" || key.path == "quant.layers" || key.path == "quant.group_align") layers += "\n" + key.print(settings);
+    if (checked.insert(layers).second) check_layers(settings, refuse);
 }
 
 }  // namespace
 
 void check_points(const Configuration& configuration, Problems& problems) {
     const Grid grid(configuration);
-    std::set<std::string> reported;
+    std::set<std::string> checked, reported;
     const auto stride = std::max<std::int64_t>(1, grid.size() / kCheckedPoints);
-    for (std::int64_t i = 0; i < grid.size(); i += stride) check_point(grid.at(i).settings, configuration, reported, problems);
+    for (std::int64_t i = 0; i < grid.size(); i += stride) check_point(grid.at(i).settings, configuration, checked, reported, problems);
 }
 
 std::vector<std::string> idle_key_warnings(const Configuration& configuration) {
