@@ -25,39 +25,21 @@ module dsp_pair #(
     output logic signed [ACC_BITS-1:0]     high_sum,
     output logic signed [ACC_BITS-1:0]     low_sum
 );
-  localparam int COUNT_BITS = $clog2(PERIOD + 1);
-
-  // Products since the fields were emptied: what enters now starts them anew, or fills them.
-  logic [COUNT_BITS-1:0] count;
-  logic starts, fills;
-  assign starts = first || count == 0;
-  assign fills = last || (starts ? PERIOD == 1 : 32'(count) == PERIOD - 1);
-  always_ff @(posedge clk) if (valid_in) count <= fills ? '0 : starts ? COUNT_BITS'(1) : count + COUNT_BITS'(1);
+  logic starts, take, begins;
+  dsp_chunks #(.PERIOD(PERIOD)) chunks (.clk, .valid_in, .first, .last, .starts, .take, .begins, .valid_out);
 
   logic signed [47:0] p;
   dsp48e2 slice (
       .clk, .enable(1'b1), .a(27'(high) <<< FIELD), .d(27'(low)), .b(18'(shared)), .accumulate(!starts), .p);
 
-  logic [2:0] take, begins, ends;
   logic signed [FIELD-1:0] low_field;
   logic signed [47-FIELD:0] high_field;
   assign low_field = p[FIELD-1:0];
   assign high_field = p[47:FIELD] + (48-FIELD)'(p[FIELD-1]);
-  logic chunk_is_first, run_is_first;
-  // The first chunk of a run replaces what the accumulators hold.
   always_ff @(posedge clk) begin
-    if (valid_in && first) run_is_first <= 1'b1;
-    else if (valid_in && fills) run_is_first <= 1'b0;
-  end
-  assign chunk_is_first = first || run_is_first;
-  always_ff @(posedge clk) begin
-    take <= {take[1:0], valid_in && fills};
-    begins <= {begins[1:0], chunk_is_first};
-    ends <= {ends[1:0], valid_in && last};
-    valid_out <= ends[2];
-    if (take[2]) begin
-      high_sum <= (begins[2] ? '0 : high_sum) + ACC_BITS'(high_field);
-      low_sum <= (begins[2] ? '0 : low_sum) + ACC_BITS'(low_field);
+    if (take) begin
+      high_sum <= (begins ? '0 : high_sum) + ACC_BITS'(high_field);
+      low_sum <= (begins ? '0 : low_sum) + ACC_BITS'(low_field);
     end
   end
 endmodule

@@ -21,25 +21,12 @@ module dsp_quad #(
     output logic [4*ACC_BITS-1:0]       sums  // w0 a0, w0 a1, w1 a0, w1 a1
 );
   localparam int FIELD = 11;
-  localparam int COUNT_BITS = $clog2(PERIOD + 1);
-
-  logic [COUNT_BITS-1:0] count;
-  logic starts, fills;
-  assign starts = first || count == 0;
-  assign fills = last || (starts ? PERIOD == 1 : 32'(count) == PERIOD - 1);
-  always_ff @(posedge clk) if (valid_in) count <= fills ? '0 : starts ? COUNT_BITS'(1) : count + COUNT_BITS'(1);
+  logic starts, take, begins;
+  dsp_chunks #(.PERIOD(PERIOD)) chunks (.clk, .valid_in, .first, .last, .starts, .take, .begins, .valid_out);
 
   logic signed [47:0] p;
   dsp48e2 slice (
       .clk, .enable(1'b1), .a(27'(w1) <<< (2 * FIELD)), .d(27'(w0)), .b((18'(a1) <<< FIELD) + 18'(a0)), .accumulate(!starts), .p);
-
-  logic [2:0] take, begins, ends;
-  logic run_is_first, chunk_is_first;
-  always_ff @(posedge clk) begin
-    if (valid_in && first) run_is_first <= 1'b1;
-    else if (valid_in && fills) run_is_first <= 1'b0;
-  end
-  assign chunk_is_first = first || run_is_first;
 
   // Each field borrowed one from the next where what lies below it is negative.
   logic signed [FIELD-1:0] field[3];
@@ -53,19 +40,13 @@ module dsp_quad #(
   generate
     for (i = 0; i < 4; i++) begin : g_sum
       logic signed [ACC_BITS-1:0] held, added;
-      assign held = begins[2] ? '0 : sums[i*ACC_BITS +: ACC_BITS];
+      assign held = begins ? '0 : sums[i*ACC_BITS +: ACC_BITS];
       if (i < 3) begin : g_field
         assign added = ACC_BITS'(field[i]);
       end else begin : g_top
         assign added = ACC_BITS'(top);
       end
-      always_ff @(posedge clk) if (take[2]) sums[i*ACC_BITS +: ACC_BITS] <= held + added;
+      always_ff @(posedge clk) if (take) sums[i*ACC_BITS +: ACC_BITS] <= held + added;
     end
   endgenerate
-  always_ff @(posedge clk) begin
-    take <= {take[1:0], valid_in && fills};
-    begins <= {begins[1:0], chunk_is_first};
-    ends <= {ends[1:0], valid_in && last};
-    valid_out <= ends[2];
-  end
 endmodule
