@@ -3,7 +3,7 @@
 # How far the estimates of LUT, FF, DSP and block RAM are from a synthesis (docs/resources.md).
 #   scripts/resource_study.sh                the tables, from arch_configs/costs/synthesis.csv: no Yosys needed
 #   scripts/resource_study.sh --rows UNIT    every configuration of a unit
-#   scripts/resource_study.sh --update       writes the fitted terms to arch_configs/costs/default.yaml
+#   scripts/resource_study.sh --update       writes the fitted terms to arch_configs/costs/default.yaml, the tables to the page
 #   scripts/resource_study.sh --synthesize   first synthesizes what the RTL or the study changed (all of it: about a quarter of an hour)
 set -euo pipefail
 cd "$(dirname "$0")/.."

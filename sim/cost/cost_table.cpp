@@ -16,6 +16,7 @@ constexpr std::array kTerms = {
     // The PE array (sim/cost/unit_forms: array_form).
     CostTerm{"lut_multiplier.lut_factor", "factor", "On a*b*(1 + (a+b)/12) LUT for one product in LUTs, a and b the operands' bits and a sign each."},
     CostTerm{"shift_add.lut_per_level", "LUT/bit", "Barrel shifter of a log-coded operand, one for each residue, per bit of its result and level of 2:1 selection."},
+    CostTerm{"shift_add.lut_per_decoded_bit", "LUT/bit", "One-hot power of a log-coded operand, per bit and left port."},
     CostTerm{"adder.lut_per_bit", "LUT/bit", "Adder tree, per bit of the sum at each node."},
     CostTerm{"adder.ff_per_bit", "FF/bit", "Registers of the products and of the tree, per bit of each node."},
     CostTerm{"accumulator.lut_per_bit", "LUT/bit", "Accumulator of two banks in logic: shift of a part, sum, selection of what leaves."},
@@ -23,6 +24,7 @@ constexpr std::array kTerms = {
     CostTerm{"zero_point.lut_per_bit", "LUT/bit", "Correction of the sums that leave the array, per bit and addition."},
     CostTerm{"zero_point.ff_per_bit", "FF/bit", "Registers of that."},
     CostTerm{"array.operand_ff_per_bit", "FF/bit", "Operands at the array's ports, and what belongs to a beat."},
+    CostTerm{"array.lut_per_selected_bit", "LUT/bit", "Selection of the rows and sums that leave among all, per bit."},
     CostTerm{"array.control_lut", "LUT", "Banks, their filling and draining."},
     CostTerm{"array.control_ff", "FF", "Registers of that."},
     // Packed DSP slices (slice_form).

@@ -12,8 +12,10 @@ namespace prelude::sim {
 namespace {
 
 constexpr std::int64_t kBitsPerKib = 8192;
-// What no plan says: rows of scores up to 4096, and channels; widths of the post unit's constants and operand.
-constexpr int kLongestRow = 4096, kLogChannels = 12, kOffsetBits = 62, kOperandBits = 33, kScoreBits = 16, kExponentialBits = 16, kTermConstants = 64;
+// What no plan says: rows of scores up to 4096, and channels; a rescale's operand of 32 bits, one more where rounding carries, and shifts up to 40 places.
+constexpr int kLongestRow = 4096, kLogChannels = 12, kOperandBits = 32, kLargestShift = 40, kScoreBits = 16, kExponentialBits = 16, kTermConstants = 64;
+/// B of a rescale: |B| < 2^(shift + output bits + 1).
+constexpr int offset_bits(int out_bits) { return kLargestShift + out_bits + 2; }
 // Products lie this far apart in a packed slice (WP521, WP486; 4 x 16 bits).
 constexpr int kQuadField = 11, kPairField = 18, kWidePairField = 20;
 constexpr int kGuardBits = 8;  // of a table's entry where segments are interpolated
@@ -126,7 +128,7 @@ class Estimator {
         }
         add(pe, array_accumulators(array));
         if (needs_.powers && shape.shift_lanes == 0) {  // one-hot decoders at the left ports
-            pe.lut.add(cost("shift_add.lut_per_level"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
+            pe.lut.add(cost("shift_add.lut_per_decoded_bit"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
         }
         if (subtract == 1) pe.lut.add(cost("zero_point.lut_per_bit"), static_cast<double>(shape.rows) * shape.depth * shape.activation_bits);
         auto& frame = unit(kArrayFrame);
@@ -177,7 +179,9 @@ class Estimator {
         auto& post = unit("post_unit");
         const auto lanes = static_cast<double>(hw_.pe.post_lanes());
         UnitForm rescaling;
-        rescaling.append(rescale_form({.sum_bits = hw_.sum_bits, .operand_bits = kOperandBits, .offset_bits = kOffsetBits, .out_bits = needs_.stream_bits}), lanes);
+        const bool rounds = hw_.sum_bits > kOperandBits;
+        rescaling.append(rescale_form({.sum_bits = hw_.sum_bits, .operand_bits = rounds ? kOperandBits + 1 : hw_.sum_bits, .offset_bits = offset_bits(needs_.stream_bits),
+                                       .out_bits = needs_.stream_bits, .rounds_operand = rounds}), lanes);
         add(post, rescaling);
         post.lut.add(cost("residual_add.lut_per_bit"), lanes * needs_.stream_bits);
     }
@@ -194,7 +198,7 @@ class Estimator {
             softmax.lut.add(costs_.at("softmax.exponential_lut", needs_.exponential), hw_.softmax_lanes);
             softmax.ff.add(costs_.at("softmax.exponential_ff", needs_.exponential), hw_.softmax_lanes);
         }
-        const LayerNormShape norm_shape{.lanes = hw_.layernorm_lanes, .word_bits = needs_.stream_bits, .log_channels = kLogChannels, .offset_bits = kOffsetBits,
+        const LayerNormShape norm_shape{.lanes = hw_.layernorm_lanes, .word_bits = needs_.stream_bits, .log_channels = kLogChannels, .offset_bits = offset_bits(needs_.stream_bits),
                                         .out_bits = needs_.stream_bits};
         auto& norm = unit("layernorm_unit");
         add(norm, layernorm_lanes(norm_shape));

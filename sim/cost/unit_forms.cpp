@@ -187,7 +187,8 @@ UnitForm array_edge_sums(const ArrayShape& a) {
     if (uniform) add(a.rows, a.left_bits + 1, 1);
     if (uniform) add(a.cols, a.right_bits + 1, 1);
     const double sums = (static_cast<double>(a.rows) * a.num_sums() + (uniform ? a.cols : 0)) * a.sum_bits;
-    return {.lut = {{"adder.lut_per_bit", tree.adders}, {"accumulator.lut_per_bit", sums}},
+    const double decoded = uniform ? 0.0 : static_cast<double>(a.rows) * a.depth * (a.max_shift + 1) * (a.kind == ArrayKind::powers ? a.num_residues : 1);
+    return {.lut = {{"adder.lut_per_bit", tree.adders}, {"accumulator.lut_per_bit", sums}, {"shift_add.lut_per_decoded_bit", decoded}},
             .ff = {{"adder.ff_per_bit", tree.registers}, {"accumulator.ff_per_bit", 2 * sums}}};
 }
 
@@ -212,6 +213,8 @@ UnitForm array_frame(const ArrayShape& a) {
     const double operands = static_cast<double>(a.depth) * (a.rows * a.left_bits + a.cols * a.right_bits);
     form.ff.push_back({"array.operand_ff_per_bit", operands + (stages < 3 ? stages * side : 0)});
     form.memory_lut = static_cast<double>(banks) + (stages < 3 ? 0 : side);
+    // The rows and the sums that leave are selected among all.
+    form.lut.push_back({"array.lut_per_selected_bit", static_cast<double>(a.drain_rows) * (a.cols + 1) * a.rows * a.num_sums() * a.sum_bits});
     form.lut.push_back({"array.control_lut", 1});
     form.ff.push_back({"array.control_ff", 1});
     return form;

@@ -3,10 +3,9 @@
 //
 //   resource_study                 the tables of docs/resources.md
 //   resource_study --rows UNIT     every configuration of a unit: synthesized, and predicted by a fit that did not see it
-//   resource_study --update        writes the fitted terms to arch_configs/costs/default.yaml
+//   resource_study --update        writes the fitted terms to arch_configs/costs/default.yaml, the tables to docs/resources.md
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -14,8 +13,7 @@
 #include <string>
 
 #include "models/error.hpp"
-#include "reports.hpp"
-#include "study.hpp"
+#include "tables.hpp"
 #include "tests/paths.hpp"
 
 using namespace prelude;
@@ -24,61 +22,8 @@ using namespace prelude::calibration;
 namespace {
 
 const std::filesystem::path kCosts = PRELUDE_SOURCE_DIR "/arch_configs/costs";
-
-void print_units(std::span<const Synthesis> all, const Calibration& calibration) {
-    fmt::print("| unit | n | LUT sMAPE | FF sMAPE | DSP | block RAM |\n|---|---|---|---|---|---|\n");
-    for (const auto& group : groups()) {
-        const auto rows = rows_of(all, group);
-        for (const auto& unit : group.units) {
-            int n = 0, dsp = 0, bram = 0;
-            for (const auto& row : rows) {
-                if (row.unit != unit) continue;
-                ++n;
-                dsp += row.dsp == row.form.dsp ? 1 : 0;
-                bram += row.bram18 == row.form.bram18 ? 1 : 0;
-            }
-            const auto exact = [&](int same) { return same == n ? std::string("exact") : fmt::format("{} of {}", same, n); };
-            const auto error = [&](Resource r) { return 100 * smape_of(rows, calibration.judged.at({group.name, r}), r, unit); };
-            fmt::print("| {} | {} | {:.1f} % | {:.1f} % | {} | {} |\n", unit, n, error(Resource::lut), error(Resource::ff), exact(dsp), exact(bram));
-        }
-    }
-}
-
-void print_bands(std::span<const Report> reports) {
-    fmt::print("\n| ratio | n | median | 80 % band | left out one by one: inside | half-width |\n|---|---|---|---|---|---|\n");
-    const auto print = [](const char* name, const std::vector<double>& ratios) {
-        const auto band = band_of(ratios);
-        const auto left_out = leave_one_out(ratios);
-        fmt::print("| {} | {} | {:.3f} | {:.3f} to {:.3f} | {:.0f} % | {:.0f} % |\n", name, ratios.size(), band.median, band.low, band.high, 100 * left_out.coverage,
-                   100 * left_out.median_half_width);
-    };
-    print("placed LUTs / synthesized LUT cells", placed_lut_ratios(reports));
-    print("placed / synthesized flip-flops", placed_ff_ratios(reports));
-}
-
-double mean(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double v : values) sum += v;
-    return sum / static_cast<double>(values.size());
-}
-
-void print_kernels(std::span<const Report> reports, const Calibration& calibration) {
-    sim::CostTable costs{.name = "fitted", .terms = calibration.figures};
-    const auto bands = band_figures(reports);
-    const auto lut_ratios = csynth_lut_ratios(reports), ff_ratios = csynth_ff_ratios(reports);
-    const double lut_ratio = mean(lut_ratios), ff_ratio = mean(ff_ratios);
-    fmt::print("\nSynthesized or placed over csynth: LUT {:.2f} (n = {}), FF {:.2f} (n = {}).\n", lut_ratio, lut_ratios.size(), ff_ratio, ff_ratios.size());
-    fmt::print("\n| kernel | csynth LUT | FF | DSP | later stage LUT | FF | ours, placed: LUT | FF | DSP | off, LUT | FF |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
-    for (const auto& report : reports) {
-        const auto form = counterpart(report.design);
-        if (!form) continue;
-        const double lut = sim::lut_of(*form, costs).value * bands.at("band.lut").value, ff = sim::packed_ff_of(*form, costs).value * bands.at("band.ff").value;
-        const double later_lut = report.synth_lut.value_or(*report.csynth_lut * lut_ratio), later_ff = report.synth_ff.value_or(*report.csynth_ff * ff_ratio);
-        fmt::print("| {} | {:.0f} | {:.0f} | {:.0f} | {:.0f}{} | {:.0f} | {:.0f} | {:.0f} | {} | {:+.0f} % | {:+.0f} % |\n", report.design, *report.csynth_lut, *report.csynth_ff,
-                   *report.csynth_dsp, later_lut, report.synth_lut ? "" : "*", later_ff, lut, ff, form->dsp, 100 * (lut / later_lut - 1), 100 * (ff / later_ff - 1));
-    }
-    fmt::print("\n\\* csynth times the ratio above.\n");
-}
+const auto kTable = kCosts / "default.yaml";
+const std::filesystem::path kPage = PRELUDE_SOURCE_DIR "/docs/resources.md";
 
 void print_rows(std::span<const Synthesis> all, const Calibration& calibration, const std::string& unit) {
     for (const auto& group : groups()) {
@@ -93,15 +38,20 @@ void print_rows(std::span<const Synthesis> all, const Calibration& calibration, 
     }
 }
 
-void update(const Calibration& calibration, std::span<const Report> reports) {
-    const auto path = kCosts / "default.yaml";
+std::string text_of(const std::filesystem::path& path) {
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
+    return text.str();
+}
+
+void update(std::span<const Synthesis> all, const Calibration& calibration, std::span<const Report> reports) {
     auto figures = calibration.figures;
     figures.merge(band_figures(reports));
-    const auto table = updated(text.str(), figures);
-    std::ofstream(path) << table;
-    fmt::print("{} terms written to {}\n", figures.size(), path.string());
+    const auto table = updated(text_of(kTable), figures);
+    const auto page = with_tables(text_of(kPage), tables(all, calibration, reports));
+    std::ofstream(kTable) << table;
+    std::ofstream(kPage) << page;
+    fmt::print("{} terms written to {}, the tables to {}\n", figures.size(), kTable.string(), kPage.string());
 }
 
 }  // namespace
@@ -118,11 +68,9 @@ int main(int argc, char** argv) try {
     if (mode == "--rows") {
         print_rows(all, calibration, argv[2]);
     } else if (mode == "--update") {
-        update(calibration, reports);
+        update(all, calibration, reports);
     } else {
-        print_units(all, calibration);
-        print_bands(reports);
-        print_kernels(reports, calibration);
+        fmt::print("{}", tables(all, calibration, reports));
     }
     return EXIT_SUCCESS;
 } catch (const models::InputError& error) {

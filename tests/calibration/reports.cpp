@@ -106,7 +106,8 @@ std::optional<sim::UnitForm> counterpart(const std::string& design) {
     if (design == "compute_norm") return layernorm_form({.lanes = 8, .word_bits = 16, .log_channels = 8});
     if (design == "matmul_hls") {  // one output, 32 products of 32 bits and their sum
         const ArrayShape array{.depth = 32, .left_bits = 15, .right_bits = 15, .sum_bits = 32, .corrects_zero_points = false};
-        auto form = array_trees(array, true);
+        auto form = array_trees(array);
+        form.slice_ff = 32.0 * 32;
         form.append(array_accumulators(array));
         form.append(array_frame(array));
         form.dsp += 32 * slices_of(32, 32);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Estimates of resources against what Yosys made of the RTL units, and the bands against published reports; nothing is synthesized here.
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
-#include "reports.hpp"
-#include "study.hpp"
+#include "tables.hpp"
 #include "tests/paths.hpp"
 
 using namespace prelude;
@@ -59,6 +60,12 @@ TEST_CASE("The cost table holds what the study gives, line by line") {
         INFO(term.name);
         CHECK(calibrated == figures.contains(term.name));
     }
+}
+
+TEST_CASE("The page about resources holds the tables that the study prints") {
+    const auto all = read_synthesis(kCosts / "synthesis.csv");
+    const auto page = text_of(PRELUDE_SOURCE_DIR "/docs/resources.md");
+    CHECK(with_tables(page, tables(all, calibrate(all), read_reports(kCosts / "reports.csv"))) == page);
 }
 
 TEST_CASE("A term the table does not have is an error that names it") {
