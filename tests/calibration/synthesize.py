@@ -222,7 +222,6 @@ STUDY = {
         8 32 12 3 16
         4 256 16 5 16
         2 32 14 7 16
-        12 64 16 4 16
         """)),
     "gelu_table": Unit("gelu_table", ["gelu_table.sv", "round_shift.sv"], 2, rows_of("LANES INPUT_BITS ENTRY_BITS WORD_BITS", """
         4 8 9 9
