@@ -47,6 +47,14 @@ TEST_CASE("Units that a fit did not see are estimated within 12 % of their synth
     }
 }
 
+TEST_CASE("An array of four times the outputs of any in the study is estimated as well") {
+    const sim::CostTable costs{.name = "fitted", .terms = calibrate(read_synthesis(kCosts / "synthesis.csv")).figures};
+    const auto form = sim::array_form({.rows = 8, .cols = 8, .depth = 4, .left_bits = 4, .right_bits = 4, .max_shift = 0, .drain_rows = 2, .sum_bits = 24});
+    CHECK(sim::lut_of(form, costs).value == Approx(23808).epsilon(0.05));  // Yosys 0.23, the study's flow
+    CHECK(sim::ff_of(form, costs).value == Approx(10693).epsilon(0.05));
+    CHECK(form.dsp == 10);
+}
+
 TEST_CASE("The cost table holds what the study gives, line by line") {
     const auto table = text_of(kCosts / "default.yaml");
     auto figures = calibrate(read_synthesis(kCosts / "synthesis.csv")).figures;
