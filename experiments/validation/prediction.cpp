@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -28,18 +27,28 @@ bool states(const Configuration& configuration, const Key* key) {
     return configuration.is_axis(key) || std::ranges::any_of(configuration.assignments, [&](const auto& assignment) { return assignment.key == key; });
 }
 
-/// The axis of assumed keys, which move together: default, slow, fast.
-std::string axis_of(const std::vector<const Assumption*>& open) {
-    std::string names;
-    std::array<std::string, 3> tuples;
-    for (const auto* assumption : open) {
-        const auto& domain = assumption->key->domain;
-        const auto comma = names.empty() ? "" : ",";
-        names += comma + std::string(assumption->key->path);
-        tuples[0] += comma + domain.print(assumption->standard), tuples[1] += comma + domain.print(assumption->slow), tuples[2] += comma + domain.print(assumption->fast);
+/// The axis of assumed keys, which move together: default, slow, fast; ends that are alike stand once.
+struct Ends {
+    std::vector<std::string> names, tuples;
+    std::string argument;  ///< of --set
+};
+
+Ends ends_of(const std::vector<const Assumption*>& open) {
+    Ends ends;
+    std::vector<std::string> keys;
+    for (const auto* assumption : open) keys.emplace_back(assumption->key->path);
+    const std::pair<std::string_view, Value Assumption::*> values[] = {{"default", &Assumption::standard}, {"slow", &Assumption::slow}, {"fast", &Assumption::fast}};
+    for (const auto& [name, value] : values) {
+        std::vector<std::string> tuple;
+        for (const auto* assumption : open) tuple.push_back(assumption->key->domain.print(assumption->*value));
+        auto text = fmt::format("{}", fmt::join(tuple, ", "));
+        if (open.size() > 1) text = "[" + text + "]";
+        if (std::ranges::find(ends.tuples, text) != ends.tuples.end()) continue;
+        ends.names.emplace_back(name);
+        ends.tuples.push_back(std::move(text));
     }
-    const auto brackets = open.size() == 1 ? "" : "[", closing = open.size() == 1 ? "" : "]";
-    return fmt::format("sweep.axes.{}=[{}{}{}, {}{}{}, {}{}{}]", names, brackets, tuples[0], closing, brackets, tuples[1], closing, brackets, tuples[2], closing);
+    ends.argument = fmt::format("sweep.axes.{}=[{}]", fmt::join(keys, ","), fmt::join(ends.tuples, ", "));
+    return ends;
 }
 
 double figure_of(const Row& row, std::string_view figure) {
@@ -64,12 +73,11 @@ std::string exact(double value) { return fmt::format("{}", value); }
 
 }  // namespace
 
-void Predictor::add_points(const Configuration& configuration, const std::vector<std::string>& ends, std::int64_t count, Run& run) const {
+void Predictor::add_points(const Configuration& configuration, const std::vector<std::string>& ends, std::int64_t count, Run& run, std::int64_t first) const {
     const Grid grid(configuration);
-    for (std::int64_t index = 0; index < std::min(grid.size(), count); ++index) {
+    for (std::int64_t index = first; index < std::min(grid.size(), count); ++index) {
         TaskResults results;
         for (const auto& task : task_set_.tasks_of(grid, index)) results.emplace(task.key, TaskResult{true, "", task_set_.run_task(task, grid, {}, {})});
-        // The axis of the assumed keys is the last, which moves fastest.
         run.points.push_back({ends[static_cast<std::size_t>(index) % ends.size()], task_set_.make_row(grid, index, results)});
     }
 }
@@ -88,18 +96,16 @@ const Predictor::Run& Predictor::run(const std::string& name) {
         add_points(stated, {"default"}, all, run);
         return run;
     }
-    add_points(read_configuration(file, {axis_of(open)}, arch_configs_), {"default", "slow", "fast"}, all, run);
+    const auto together = ends_of(open);
+    add_points(read_configuration(file, {together.argument}, arch_configs_), together.names, all, run);
     for (const auto* assumption : open) {
-        const auto& key = *assumption->key;
-        run.assumed.emplace(key.path);
-        std::string ends;
-        std::int64_t count = 0;
-        for (const auto& end : {assumption->slow, assumption->fast}) {
-            if (key.domain.print(end) == key.domain.print(assumption->standard)) continue;
-            ends += (count++ == 0 ? "" : ", ") + key.domain.print(end);
-        }
-        const auto configuration = read_configuration(file, {fmt::format("sweep.axes.{}=[{}]", key.path, ends)}, arch_configs_);
-        if (count > 0) add_points(configuration, {std::string(key.path)}, count, run);
+        const auto alone = ends_of({assumption});
+        const std::string key(assumption->key->path);
+        run.assumed.insert(key);
+        // The first alternative alone, and of it the ends: its default has been run.
+        std::vector<std::string> labels(alone.names.size(), key);
+        labels.front() = "default";
+        add_points(read_configuration(file, {alone.argument}, arch_configs_), labels, static_cast<std::int64_t>(alone.names.size()), run, 1);
     }
     return run;
 }

@@ -51,7 +51,8 @@ class Predictor {
         std::set<std::string> assumed;
     };
     const Run& run(const std::string& name);
-    void add_points(const Configuration& configuration, const std::vector<std::string>& ends, std::int64_t count, Run& run) const;
+    /// Runs the points [first, count) of the grid; `ends` names those of its last axis, which moves fastest.
+    void add_points(const Configuration& configuration, const std::vector<std::string>& ends, std::int64_t count, Run& run, std::int64_t first = 0) const;
 
     const Protocol& protocol_;
     std::filesystem::path folder_, arch_configs_;

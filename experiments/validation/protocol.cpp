@@ -89,7 +89,8 @@ Protocol read_protocol(const fs::path& folder, Problems& problems) {
             auto design = read_design(node, folder, problems);
             if (std::ranges::find(protocol.designs, design.name, &PublishedDesign::name) != protocol.designs.end())
                 problems.add(node.where, fmt::format("designs: {} stands twice", shown(design.name)));
-            protocol.designs.push_back(std::move(design));
+            else
+                protocol.designs.push_back(std::move(design));
         }
     });
     read_file(folder / "assumptions.yaml", "assumptions", Node::Kind::mapping, problems, [&](const Node& mapping) {

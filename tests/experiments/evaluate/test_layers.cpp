@@ -4,12 +4,12 @@
 #include "experiments/evaluate/design_point.hpp"
 #include "experiments/evaluate/tasks.hpp"
 #include "tests/paths.hpp"
+#include "tests/support/program.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 
 using namespace prelude;
 using namespace prelude::experiments;
@@ -18,9 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path scratch() {
-    const auto folder = fs::temp_directory_path() / "prelude_test_layers";
-    fs::create_directories(folder);
-    return folder;
+    static const testing::TemporaryFolder folder;
+    return folder.path();
 }
 
 /// One operator of every kind, sizes that leave remainders everywhere.
