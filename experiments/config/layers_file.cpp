@@ -26,11 +26,13 @@ class ItemReader {
 
     std::vector<models::LayerItem> items(const Node& list, const std::string& path, std::size_t depth) {
         std::vector<models::LayerItem> result;
-        const bool too_deep = depth > models::LayerLimits::kMaxDepth;
-        if (list.kind != Node::Kind::sequence || list.items.empty() || too_deep) {
-            problems_.add({list.where, {},
-                           too_deep ? fmt::format("{}: groups stand in groups", path) : fmt::format("{}: got {}", path, list.items.empty() && list.kind == Node::Kind::sequence ? "an empty list" : list.describe()),
-                           too_deep ? fmt::format("up to {} deep", models::LayerLimits::kMaxDepth) : "a list of layers", {}});
+        const bool is_list = list.kind == Node::Kind::sequence;
+        if (depth > models::LayerLimits::kMaxDepth) {
+            problems_.add({list.where, {}, fmt::format("{}: groups stand in groups", path), fmt::format("up to {} deep", models::LayerLimits::kMaxDepth), {}});
+            return result;
+        }
+        if (!is_list || list.items.empty()) {
+            problems_.add({list.where, {}, fmt::format("{}: got {}", path, is_list ? "an empty list" : list.describe()), "a list of layers", {}});
             return result;
         }
         for (std::size_t i = 0; i < list.items.size(); ++i) {

@@ -152,12 +152,14 @@ std::string print_validation(const std::vector<ValidationRow>& rows, ValidationF
         line({"design", "figure", "unit", "min", "default", "max", "points", "decisive", "assumed_keys", "left_out"});
         for (const auto& row : rows) {
             const auto& p = row.prediction;
-            line({row.design->name, row.design->figure, row.design->unit, exact(p.low), p.is_feasible ? exact(p.standard) : "", exact(p.high), std::to_string(p.num_points), p.decisive,
+            line({row.design->name, row.design->figure, row.design->unit, exact(p.low), p.is_feasible ? exact(p.standard) : "", exact(p.high), std::to_string(p.num_points),
+                  p.decisive,
                   fmt::format("{}", fmt::join(p.assumed, " ")), fmt::format("{}", fmt::join(p.left_out, "; "))});
         }
         return text;
     }
-    TextTable table({{"design", false}, {"figure", false}, {"unit", false}, {"min"}, {"default"}, {"max"}, {"published"}, {"deviation"}, {"inside", false}, {"assumed"}, {"most by one of them", false}});
+    TextTable table({{"design", false}, {"figure", false}, {"unit", false}, {"min"}, {"default"}, {"max"}, {"published"}, {"deviation"}, {"inside", false},
+                     {"assumed"}, {"most by one of them", false}});
     for (const auto& row : rows) {
         const auto& p = row.prediction;
         const auto is_comparable = row.published != nullptr && p.is_feasible;

@@ -34,7 +34,8 @@ void read_file(const fs::path& file, std::string_view name, Node::Kind kind, Pro
 void read_assumption(const Member& member, Problems& problems, std::vector<Assumption>& assumptions) {
     const auto* key = find_key(member.name);
     if (key == nullptr || !key->is_of_a_point() || key->is_fixed()) {
-        problems.add({member.where, shown(member.name), key == nullptr ? unknown_key_message(member.name) : "not a key that a design may leave open", {}, {}, key == nullptr});
+        const bool unknown = key == nullptr;
+        problems.add({member.where, shown(member.name), unknown ? unknown_key_message(member.name) : "not a key that a design may leave open", {}, {}, unknown});
         return;
     }
     Section section(member.value, member.name, problems);
@@ -51,7 +52,7 @@ void read_assumption(const Member& member, Problems& problems, std::vector<Assum
     section.finish();
     if (problems.size() != before) return;
     if (const auto standard = key->print(Settings{}); key->domain.print(result.standard) != standard)
-        problems.add({member.value.where, std::string(key->path), fmt::format("got default {}", key->domain.print(result.standard)), standard, "it is the key's own default"});
+        problems.add({member.value.where, std::string(key->path), "got default " + key->domain.print(result.standard), standard, "it is the key's own default"});
     assumptions.push_back(std::move(result));
 }
 
@@ -67,7 +68,8 @@ PublishedDesign read_design(const Node& node, const fs::path& folder, Problems& 
     else if (design.figure == kArrayTime) design.unit = "ms";
     else if (const auto* figure = node.find("figure")) section.refuse("figure", *figure, fmt::format("a column of results.csv that is a number, or {}", kArrayTime));
     const auto* runs = section.get("runs");
-    if (runs != nullptr && (runs->kind != Node::Kind::sequence || runs->items.empty())) section.refuse("runs", *runs, "a list of configurations of the folder, without .yaml");
+    if (runs != nullptr && (runs->kind != Node::Kind::sequence || runs->items.empty()))
+        section.refuse("runs", *runs, "a list of configurations of the folder, without .yaml");
     for (std::size_t i = 0; runs != nullptr && i < runs->items.size(); ++i) {
         const auto& run = runs->items[i];
         const auto domain = Domain::name("the name of a file in the folder, without .yaml");

@@ -294,7 +294,8 @@ class Builder {
         const auto cols = right[layer.transposed ? 1 : 2];
         if (layer.cols && *layer.cols != cols) return wrong("cols", fmt::format("says cols {}, but reads {}", *layer.cols, right.to_string()));
         const auto* producer = result_.graph.producer(in[1]);
-        if (producer != nullptr && std::holds_alternative<Softmax>(producer->op)) return wrong("of", "the probabilities of a softmax are the left operand of a product");
+        if (producer != nullptr && std::holds_alternative<Softmax>(producer->op))
+            return wrong("of", "the probabilities of a softmax are the left operand of a product");
         if (!fits_memory(Shape{left[0], left[1], cols}) || !affordable(static_cast<double>(left.num_elements()) * static_cast<double>(cols), 0)) return kWrong;
         return scope.add(layer.name, MatMul{.transpose_right = layer.transposed}, {codes(scope, layer.name + ".left", in[0]), codes(scope, layer.name + ".right", in[1])});
     }
