@@ -55,8 +55,8 @@ json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload,
 
 json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
     const auto& prompt = item.prompts.front().prompt;
-    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(point.config.image_size));
-    const auto graph = models::build_sam(point.config, models::workload_of(prompt, frame, models::MaskSelection::single, point.config));
+    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(quantized.config.image_size));
+    const auto graph = models::build_sam(quantized.config, models::workload_of(prompt, frame, models::MaskSelection::single, quantized.config));
     auto inputs = quant::prompt_words(graph, models::to_input_frame(prompt, frame));
     inputs.emplace(*graph.find_value(models::sam_values::kImage), std::move(pixels));
     const quant::Engine engine(graph, quantized);

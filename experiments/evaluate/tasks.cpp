@@ -145,9 +145,9 @@ DesignPoint calibrated_design(const Outline& point, const quant::FormatPlan& pla
 }
 
 json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) {
-    if (!point.has_weights) return simulate_timing(*point.design, point.settings.workload, trace);
+    if (!point.has_weights) return simulate_timing(*point.design, workload_of(point.settings), trace);
     const auto model = load_model(point.settings.model);
-    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), point.settings.workload, trace);
+    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), workload_of(point.settings), trace);
 }
 
 json run_bit_check(const Outline& point, const fs::path& cache) {

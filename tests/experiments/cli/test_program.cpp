@@ -67,7 +67,7 @@ TEST_CASE("Commands of a later version say so, whatever their arguments") {
 TEST_CASE("Help names every command, the exit codes and where keys are explained") {
     const auto help = explore({"--help"});
     CHECK(help.code == 0);
-    for (const auto* word : {"run", "inspect", "diff", "compare", "table", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
+    for (const auto* word : {"run", "inspect", "diff", "compare", "table", "validate", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
                              "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
         CHECK_THAT(help.out, Contains(word));
     CHECK(explore({"run", "--help"}).code == 0);

@@ -93,6 +93,7 @@ TEST_CASE("A key's setter changes what that key's getter reads, and no other key
                                             "gptq",
                                             "masks",
                                             "labels",
+                                            "layers",
                                             "auto",
                                             "none",
                                             "scene",

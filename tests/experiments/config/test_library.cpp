@@ -24,7 +24,7 @@ sim::CostTable default_costs() {
 TEST_CASE("Every device file is complete, and every figure has a band and a source") {
     const auto names = names_of_files(kArchConfigs / "devices");
     CHECK(names ==
-          std::vector<std::string>{"kv260", "pynq_z2", "u250", "u280", "u50", "u55c", "vck190", "vcu118", "zc706", "zcu102", "zcu104"});
+          std::vector<std::string>{"kv260", "pynq_z2", "u200", "u250", "u280", "u50", "u55c", "vck190", "vcu118", "zc706", "zcu102", "zcu104"});
     const auto costs = default_costs();
     for (const auto& name : names) {
         Problems problems;
