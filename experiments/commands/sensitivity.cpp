@@ -84,7 +84,7 @@ int sensitivity(const SensitivityCommand& command, const MakeTaskSet& make_task_
     const auto out = command.out.empty() ? fs::path("out") / (command.config.stem().string() + "-sensitivity") : command.out;
     fs::create_directories(out);
     const auto config = model_config(settings.model);
-    const auto graph = workload_graph(config, settings.workload);
+    const auto graph = workload_graph(config, settings);
     auto layers = layers_of(graph, settings.quant);
     if (!command.layers.empty() && !study_only(layers, command.layers)) {
         throw models::InputError(fmt::format("--layers: got {}\n    allowed   patterns that layers match, joined by commas: {}, encoder.*, *.lin2 (`explore inspect` lists all)", command.layers,

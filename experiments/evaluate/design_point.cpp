@@ -6,9 +6,9 @@
 
 namespace prelude::experiments {
 
-models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings&) {
+models::Graph workload_graph(const models::SamConfig& config, const Settings& settings) {
     // A box has two corner tokens; a point has one and the padding point: the same shapes.
-    return models::build_sam(config, {.num_prompt_tokens = 2});
+    return models::build_sam(config, {.num_prompt_tokens = 2, .one_format = settings.quant.is_floating()});
 }
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph, quant::FormatPlan plan) {
@@ -36,7 +36,7 @@ DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs) {
     auto config = model_config(settings.model);
-    auto graph = workload_graph(config, settings.workload);
+    auto graph = workload_graph(config, settings);
     auto plan = quant::make_plan(graph, settings.quant);
     return resolve_design(settings, costs, std::move(config), std::move(graph), std::move(plan));
 }

@@ -21,7 +21,7 @@ struct DesignPoint {
 };
 
 /// The graph the datapath runs for one row: box or point prompt, a square picture.
-[[nodiscard]] models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings& workload);
+[[nodiscard]] models::Graph workload_graph(const models::SamConfig& config, const Settings& settings);
 
 /// Resolves `fill` and the clock, estimates resources. `plan`: made from settings, or calibrated.
 [[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph,

@@ -13,10 +13,11 @@ namespace {
 /// Adds nodes of one part and block, prefixing their names.
 class Scope {
   public:
-    Scope(Graph& graph, Part part, std::string prefix, int block = -1) : graph_(graph), part_(part), prefix_(std::move(prefix)), block_(block) {}
+    Scope(Graph& graph, Part part, std::string prefix, bool one_format, int block = -1)
+        : graph_(graph), part_(part), prefix_(std::move(prefix)), one_format_(one_format), block_(block) {}
 
-    [[nodiscard]] Scope inside(const std::string& name) const { return Scope(graph_, part_, prefix_ + "." + name, block_); }
-    [[nodiscard]] Scope block(const std::string& name, int block) const { return Scope(graph_, part_, prefix_ + "." + name, block); }
+    [[nodiscard]] Scope inside(const std::string& name) const { return Scope(graph_, part_, prefix_ + "." + name, one_format_, block_); }
+    [[nodiscard]] Scope block(const std::string& name, int block) const { return Scope(graph_, part_, prefix_ + "." + name, one_format_, block); }
 
     ValueId add(const std::string& name, Operator op, std::vector<ValueId> inputs) {
         return graph_.add(prefix_ + "." + name, part_, block_, std::move(op), std::move(inputs));
@@ -25,7 +26,7 @@ class Scope {
         return graph_.add_parameter(prefix_ + "." + name, part_, std::move(tensor), std::move(shape), channel_axis);
     }
     /// The value as operand codes of node `consumer`.
-    ValueId operand(const std::string& consumer, ValueId value) { return add(consumer + ".in", Requantize{}, {value}); }
+    ValueId operand(const std::string& consumer, ValueId value) { return one_format_ ? value : add(consumer + ".in", Requantize{}, {value}); }
 
     ValueId linear(const std::string& name, const std::string& tensor, ValueId in, std::int64_t out_features, bool bias = true) {
         return add(name,
@@ -86,6 +87,7 @@ class Scope {
     Graph& graph_;
     Part part_;
     std::string prefix_;
+    bool one_format_;
     int block_;
 };
 
@@ -126,7 +128,7 @@ ValueId encoder_block(Scope scope, const SamConfig& config, int index, ValueId x
 
 ValueId encoder(Graph& graph, const SamConfig& config, const SamWorkload& workload) {
     const auto side = config.image_size / config.patch_size;
-    Scope scope(graph, Part::encoder, "encoder");
+    Scope scope(graph, Part::encoder, "encoder", workload.one_format);
     const auto image = graph.add_input(std::string(sam_values::kImage), Shape{1, 3, config.image_size, config.image_size}, 1);
     const auto patches = scope.add("patch_embed",
                                    Conv{.weight = "image_encoder.patch_embed.proj.weight",
@@ -167,7 +169,7 @@ struct Prompt {
 
 Prompt prompt_encoder(Graph& graph, const SamConfig& config, const SamWorkload& workload) {
     const auto side = config.image_size / config.patch_size;
-    Scope scope(graph, Part::prompt, "prompt");
+    Scope scope(graph, Part::prompt, "prompt", workload.one_format);
     Prompt prompt{};
     if (workload.num_prompt_tokens > 0) {
         const auto coordinates = graph.add_input(std::string(sam_values::kPromptCoordinates), Shape{workload.num_prompt_tokens, 2}, 1);
@@ -267,11 +269,11 @@ TwoWay two_way_layer(Scope scope, const SamConfig& config, int index, TwoWay sta
 }
 
 /// Low-resolution logits of all mask tokens, [1,M+1,4n,4n].
-ValueId decoder(Graph& graph, const SamConfig& config, ValueId image_embedding, const Prompt& prompt) {
+ValueId decoder(Graph& graph, const SamConfig& config, ValueId image_embedding, const Prompt& prompt, bool one_format) {
     const auto side = config.image_size / config.patch_size;
     const auto width = config.prompt_width;
     const auto num_masks = config.num_multimask_outputs + 1;
-    Scope scope(graph, Part::decoder, "decoder");
+    Scope scope(graph, Part::decoder, "decoder", one_format);
 
     std::vector<ValueId> tokens{scope.parameter("iou_token", "mask_decoder.iou_token.weight", Shape{1, 1, width}, 2),
                                 scope.parameter("mask_tokens", "mask_decoder.mask_tokens.weight", Shape{1, num_masks, width}, 2)};
@@ -333,7 +335,7 @@ void postprocess(Graph& graph, const SamConfig& config, const SamWorkload& workl
     const Shape shape = graph.value(logits).shape;
     const auto input_height = workload.input_height ? workload.input_height : config.image_size;
     const auto input_width = workload.input_width ? workload.input_width : config.image_size;
-    Scope scope(graph, Part::postprocess, "postprocess");
+    Scope scope(graph, Part::postprocess, "postprocess", workload.one_format);
     const auto chosen = scope.add("select",
                                   Rearrange{.view = shape,
                                             .slice_axis = 1,
@@ -357,7 +359,7 @@ Graph build_sam(const SamConfig& config, const SamWorkload& workload) {
     Graph graph;
     const auto embedding = encoder(graph, config, workload);
     const auto prompt = prompt_encoder(graph, config, workload);
-    postprocess(graph, config, workload, decoder(graph, config, embedding, prompt));
+    postprocess(graph, config, workload, decoder(graph, config, embedding, prompt, workload.one_format));
     return graph;
 }
 

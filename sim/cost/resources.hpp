@@ -28,7 +28,8 @@ inline constexpr const char* kRootDividers = "root_dividers";
 
 struct UnitResources {
     std::string unit;  ///< pe_array, shift_lanes, post_unit, weight_buffer, ...
-    Estimate lut, ff, dsp, bram36, uram;
+    Estimate lut{}, ff{}, dsp{}, bram36{}, uram{};
+    int lanes = 1;  ///< of a unit whose work is counted in words, not in busy cycles
 };
 
 /// Geometry of one on-chip buffer.
@@ -58,6 +59,8 @@ struct ResourceEstimate {
 ///           post_unit: cols * drain_rows lanes; vector units: their lanes, the softmax's with the exponential of the plan (every lane has one, needed by its formats or
 ///           not), LayerNorm with the products of its root or beside its dividers (root_dividers); buffers: block RAM or UltraRAM of the widths the datapath accesses
 ///           (buffer_width_bits), whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
+/// Floating  an element is `depth` products and as many sums (the tree's, and one that joins trees and adds blocks), of DSP48 slices and logic each or of one
+///           DSP58 together; lanes of the vector units are the products and sums of docs/numerics.md section 9 and the cores of HLS for exponential, GELU and roots
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 

@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "sim/datapath/float_words.hpp"
 #include "sim/datapath/payloads.hpp"
 
 namespace prelude::sim {
@@ -27,7 +28,7 @@ Cycle PeArrayUnit::execute(const Command& command) {
         sums->words = left->words;
         sums->rows = left->rows, sums->stride = left->stride;
     }
-    return occupy(busy.cycles, end) + pe_latency(pe);
+    return occupy(busy.cycles, end) + pe_latency(pe, use.form);
 }
 
 void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeOccupancy& busy) {
@@ -55,6 +56,7 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
 void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& left, Tile& right, Tile& sums) {
     const auto rows = static_cast<std::size_t>(command.rows.size()), cols = static_cast<std::size_t>(command.cols.size());
     sample_toggles(command, use, left, right);
+    if (run_.functional->floats) return multiply_floats(run_, command, use, left, right, sums);
     if (const auto* contraction = contraction_of(run_, use.node)) {
         if (order_of_ != contraction) {
             order_of_ = contraction;
@@ -105,6 +107,11 @@ void PeArrayUnit::sample_toggles(const Command& command, const ProductUse& use, 
     toggles.weight_bits += samples * use.form.right_bits;
 
     if (command.cols.begin != 0) return;
+    if (run_.functional->floats) {
+        for (auto k = command.depth.begin; k < command.depth.end; ++k) toggles.zero_codes += codes[static_cast<std::size_t>(k)] == 0;
+        toggles.codes += command.depth.size();
+        return;
+    }
     const auto* contraction = contraction_of(run_, use.node);
     const auto* product = contraction ? nullptr : &operation<quant::Product>(use.node);
     for (auto k = command.depth.begin; k < command.depth.end; ++k) {
