@@ -175,6 +175,7 @@ struct Work {
     std::string trace;
     try {
         Session session(work.layout, work.plan, work.hardware, work.input, !work.options.trace.empty());
+        bool feasible = true;
         for (const auto& step : work.steps) {
             const auto& segment = *step.segment;
             std::string name = segment.name;
@@ -186,6 +187,7 @@ struct Work {
             if (!program.mapping.infeasible.empty()) {
                 std::string reason = name + ": " + program.mapping.infeasible;
                 sender.send(Frame::infeasible, reason);
+                feasible = false;  // and nothing behind it has words
                 break;
             }
             std::optional<Program> next;
@@ -201,7 +203,7 @@ struct Work {
             sender.send(Frame::segment_done, stats);
             if (!work.options.trace.empty()) trace += (trace.empty() ? "" : ",\n") + session.take_trace(name);
         }
-        if (work.input) {
+        if (work.input && feasible) {
             for (auto id : work.input->wanted) {
                 auto words = session.words(id);
                 sender.send(Frame::output, id, words);

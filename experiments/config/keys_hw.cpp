@@ -9,6 +9,8 @@ namespace {
 bool divides_for_roots(const Settings& settings) { return settings.quant.is_integer() && settings.quant.nonlinear != quant::Nonlinear::table; }
 bool multiplies_in_slices(const Settings& settings) { return is_quantized(settings) && settings.hw.pe.multiplier == sim::Multiplier::dsp; }
 
+bool fills(const Settings& settings) { return settings.hw.pe.size == sim::PeSize::fill; }
+
 const std::vector<IntegerRange> kBusWidths = {{32, 32}, {64, 64}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}};
 
 void declare_array_keys(std::vector<Key>& keys) {
@@ -66,6 +68,14 @@ void declare_array_keys(std::vector<Key>& keys) {
                           .sentence = "given: rows x cols x depth as written; fill: the largest array within the device's closure limits.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.pe.size; }));
+    keys.push_back(field({.path = "hw.pe.max_dsp",
+                          .domain = Domain::integers({{1, 100000}}, {{"device", 0}}),
+                          .unit = "DSP slices",
+                          .sentence = "Slices that a filled design may take, its vector units included; device: what the device lets close.",
+                          .because = "equal slices for designs of different elements: the iso-DSP comparison",
+                          .affects = Affects::hardware,
+                          .effective = {"hw.pe.size is fill", fills}},
+                         [](auto& s) -> auto& { return s.hw.pe.max_dsp; }));
     keys.push_back(field({.path = "hw.pe.multiplier",
                           .domain = Domain::choice({{"dsp", 0}, {"lut", 1}}),
                           .sentence = "What the products are made of: DSP slices or LUTs.",

@@ -363,7 +363,8 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
         candidate.pe.rows = rows;
         candidate.pe.cols = cols;
         candidate.pe.size = PeSize::given;
-        return estimate_resources(resolve(candidate, plan), candidate, plan, costs).fits;
+        const auto used = estimate_resources(resolve(candidate, plan), candidate, plan, costs);
+        return used.fits && (design.pe.max_dsp == 0 || used.dsp.value <= design.pe.max_dsp);
     };
     int best_rows = kStep, best_cols = kStep;
     for (int rows = kStep; rows <= kMaxRows; rows += kStep) {

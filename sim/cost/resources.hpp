@@ -64,7 +64,7 @@ struct ResourceEstimate {
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
-/// rows and cols of the largest array, at the design's depth, that stays within the closure limits.
+/// rows and cols of the largest array, at the design's depth, that stays within the closure limits, and within pe.max_dsp slices if that is given.
 ///
 /// Contract  rows a multiple of 4 up to 32; cols 4, 8 or a multiple of 16 (channel counts and head widths of vision transformers are, other columns
 ///           would idle in their last tile); rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays starve on short

@@ -2,6 +2,7 @@
 // The SystemC datapath computes the numbers of the floating-point engine, whatever the array, the tiles and the fusion; its time is a closed form.
 #include <catch2/catch.hpp>
 
+#include "models/reference/executor.hpp"
 #include "quant/float/engine.hpp"
 #include "quant/float/words.hpp"
 #include "tests/sim/random_network.hpp"
@@ -93,7 +94,7 @@ TEST_CASE("Layers of prime shape have the numbers of the floating-point engine i
                 for (const auto dataflow : {Dataflow::output_stationary, Dataflow::weight_stationary}) {
                     auto design = small_design();
                     design.pe.depth = depth, design.dataflow = dataflow;
-                    design.buffers.weight_kib = design.buffers.activation_kib = 2;  // K in several tiles
+                    design.buffers.weight_kib = design.buffers.activation_kib = 4;  // K in several tiles
                     INFO("fp" << of(datatype, block).float_bits() << " block " << block << " depth " << depth);
                     CHECK(differences(with_numbers(one_layer(models::Linear{"w", "b", 149, 29}, {1, 31, 149}, 2), of(datatype, block), 7), design).empty());
                     CHECK(differences(with_numbers(one_layer(models::Conv{"w", "b", 7, 11, 3, 1, 1}, {1, 7, 5, 9}, 1), of(datatype, block), 1), design).empty());

@@ -32,6 +32,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
     {"hw.pe.activation_bits", {"4", "8", "16"}},
     {"hw.pe.precision", {"fixed", "fused"}},
     {"hw.pe.size", {"fill"}},
+    {"hw.pe.max_dsp", {"300"}},
     {"hw.pe.multiplier", {"lut"}},
     {"hw.pe.zero_point", {"subtract"}},
     {"hw.buffers.weight_kib", {"16", "2048"}},

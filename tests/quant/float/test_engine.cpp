@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "models/reference/executor.hpp"
 #include "quant/float/engine.hpp"
 #include "tests/support/oracle/floating.hpp"
 

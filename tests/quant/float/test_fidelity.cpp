@@ -2,6 +2,7 @@
 // The floating-point engine against the FP32 reference walk: a tolerance, in every value of trained and golden networks.
 #include <catch2/catch.hpp>
 
+#include "models/metrics.hpp"
 #include "quant/float/predictor.hpp"
 #include "tests/support/tiny_model.hpp"
 
