@@ -8,21 +8,23 @@
 
 namespace prelude::sim {
 
-Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
+Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run, const Substitutes& substitutes)
     : sc_module(name),
       run_(run),
       controller_("controller", run),
       memory_("memory_controller", *run.hardware),
-      weight_dma_("weight_dma", UnitId::weight_dma, run),
-      activation_dma_("activation_dma", UnitId::activation_dma, run),
-      operand_dma_("operand_dma", UnitId::operand_dma, run),
-      store_dma_("store_dma", UnitId::store_dma, run),
-      pe_array_("pe_array", run),
       post_unit_("post_unit", run),
       activation_unit_("activation_unit", run.hardware->gelu_lanes),
       layernorm_unit_("layernorm_unit", run),
-      softmax_unit_("softmax_unit", run),
-      units_{&weight_dma_, &activation_dma_, &operand_dma_, &store_dma_, &pe_array_, &post_unit_, &layernorm_unit_, &softmax_unit_} {
+      softmax_unit_("softmax_unit", run) {
+    for (auto id : {UnitId::weight_dma, UnitId::activation_dma, UnitId::operand_dma, UnitId::store_dma}) {
+        const auto* unit_name = kUnitNames[static_cast<std::size_t>(id)];
+        dmas_.push_back(substitutes.dma ? substitutes.dma(unit_name, id, run) : std::make_unique<Dma>(unit_name, id, run));
+        dmas_.back()->burst_out.bind(memory_.burst_in);
+        units_.push_back(dmas_.back().get());
+    }
+    pe_array_ = substitutes.pe_array ? substitutes.pe_array("pe_array", run) : std::make_unique<PeArrayUnit>("pe_array", run);
+    units_.insert(units_.end(), {pe_array_.get(), &post_unit_, &layernorm_unit_, &softmax_unit_});
     for (int c = 0; c < run.hardware->channels; ++c) {
         channels_.push_back(std::make_unique<DramChannel>(("dram" + std::to_string(c)).c_str(), *run.hardware));
         memory_.access_out.bind(channels_.back()->access_in);
@@ -38,7 +40,6 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
         unit->partial_sum_out.bind(buffers_[2]->tile_in);
         unit->score_out.bind(buffers_[3]->tile_in);
     }
-    for (auto* dma : {&weight_dma_, &activation_dma_, &operand_dma_, &store_dma_}) dma->burst_out.bind(memory_.burst_in);
     post_unit_.words_out.bind(activation_unit_.words_in);
     SC_HAS_PROCESS(Accelerator);
     SC_THREAD(work);

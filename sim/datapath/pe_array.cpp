@@ -81,13 +81,7 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
                               command.depth.end, sums.products[r * cols + c]);
         }
     }
-    if (product.row_normalised) {  // the row sums form beside the array while the codes stream
-        if (command.first) sums.resize(command.rows, left.stride);
-        for (auto row = command.rows.begin; row < command.rows.end; ++row) {
-            const auto from = left.row(row);
-            std::copy(from.begin() + command.depth.begin, from.begin() + command.depth.end, sums.row(row).begin() + command.depth.begin);
-        }
-    }
+    if (product.row_normalised) keep_codes(command, left, sums);
 }
 
 void PeArrayUnit::sample_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right) {

@@ -19,7 +19,8 @@ struct Session::State {
     std::unique_ptr<Accelerator> accelerator;
 };
 
-Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace)
+Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace,
+                 const Substitutes* substitutes)
     : state_(std::make_unique<State>()) {
     ::setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     auto& s = *state_;
@@ -41,7 +42,7 @@ Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hard
         s.functional = {.quantized = input->quantized, .floats = input->floats, .memory = &s.memory, .wanted = &input->wanted, .captured = &s.captured};
         s.run.functional = &s.functional;
     }
-    s.accelerator = std::make_unique<Accelerator>("accelerator", s.run);
+    s.accelerator = std::make_unique<Accelerator>("accelerator", s.run, substitutes ? *substitutes : Substitutes{});
     sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; every thread waits for its start
 }
 

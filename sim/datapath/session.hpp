@@ -11,12 +11,16 @@
 
 namespace prelude::sim {
 
+struct Substitutes;
+
 /// Contract
 ///  - at most one per process (a second elaboration fails in the kernel).
 ///  - every run starts from the same drained state: equal programs, equal cycles.
 class Session {
   public:
-    Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace);
+    /// `substitutes` (sim/datapath/accelerator.hpp): other models of some units; null: none.
+    Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace,
+            const Substitutes* substitutes = nullptr);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;

@@ -12,7 +12,7 @@ Unit::Unit(const sc_core::sc_module_name& name, UnitId id, Run& run) : sc_module
 void Unit::work() {
     for (;;) {
         wait(start);
-        Cycle last = now();
+        last_ = now();
         while (const auto* command = fetch()) {
             ++stats_.num_commands;
             for (auto id : command->acquire) {
@@ -20,15 +20,24 @@ void Unit::work() {
                 stats_.stall_cycles[static_cast<std::size_t>(token.cause())] += token.take();
             }
             const auto begin = now();
+            ++num_open_;
             const auto ready = execute(*command);
             stats_.busy_cycles += now() - begin;
-            if (run_.trace)
-                run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command->opcode), begin, ready});
-            for (auto id : command->release) run_.tokens[static_cast<std::size_t>(id)].give(ready);
-            last = std::max(last, ready);
+            if (ready != kLater) finish(*command, begin, ready);
         }
-        done(last);
+        draining_ = true;
+        while (num_open_ > 0) wait(finished_);
+        draining_ = false;
+        done(last_);
     }
+}
+
+void Unit::finish(const Command& command, Cycle begin, Cycle at) {
+    if (run_.trace) run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command.opcode), begin, at});
+    for (auto id : command.release) run_.tokens[static_cast<std::size_t>(id)].give(at);
+    last_ = std::max(last_, at);
+    --num_open_;
+    if (draining_) finished_.notify(sc_core::SC_ZERO_TIME);
 }
 
 const Command* Unit::fetch() {

@@ -38,8 +38,12 @@ class Unit : public sc_core::sc_module {
     std::function<void(Cycle)> done;
 
   protected:
+    /// Returned by a unit that cannot foresee when the results of a command are there: finish() says it, now or later.
+    static constexpr Cycle kLater = -1;
     /// Carries out a command: blocks as long as the unit is taken and returns the cycle at which its results can be used.
     virtual Cycle execute(const Command& command) = 0;
+    /// The results of a command that began at `begin` can be used from `at` on.
+    void finish(const Command& command, Cycle begin, Cycle at);
 
     /// One buffer access; returns the cycle it ends. `tile` receives the slot's words in functional mode.
     Cycle access(const Slot& slot, bool write, std::int64_t bits, Tile** tile = nullptr);
@@ -60,6 +64,10 @@ class Unit : public sc_core::sc_module {
 
     UnitId id_;
     UnitStats stats_;
+    Cycle last_ = 0;              ///< when the last result is there
+    std::int64_t num_open_ = 0;   ///< commands whose results are still to come
+    bool draining_ = false;       ///< no command is left, results are
+    sc_core::sc_event finished_;
     tlm::tlm_generic_payload payload_, fetch_payload_;
     TileExtension extension_;
 };
