@@ -46,14 +46,14 @@ quant::Settings of(quant::Datatype datatype) {
 
 }  // namespace
 
-TEST_CASE("fp32 is within 1e-5 of the FP32 reference in every value of the trained network, fp16 within 2 percent") {
+TEST_CASE("fp32 is within 1e-5 of the FP32 reference in every value of the trained network, fp16 within half a percent") {
     const auto model = tests::trained_nano(0);
     const auto [fp32, where] = worst_error(model, of(quant::Datatype::fp32));
     INFO("fp32: " << fp32 << " at " << where);
     CHECK(fp32 < 1e-5);
     const auto [fp16, place] = worst_error(model, of(quant::Datatype::fp16));
     INFO("fp16: " << fp16 << " at " << place);
-    CHECK(fp16 < 2e-2);
+    CHECK(fp16 < 5e-3);
 }
 
 TEST_CASE("fp32 is within 1e-5 of the FP32 reference in every value of the golden network, for every prompt") {
