@@ -2,7 +2,6 @@
 #include "sim/simulate.hpp"
 
 #include <fmt/format.h>
-#include <fmt/os.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,11 +146,6 @@ SegmentStats describe(const Graph& graph, const quant::FormatPlan& plan, const P
     return stats;
 }
 
-void write_trace(const std::filesystem::path& path, const std::string& events) {
-    auto file = fmt::output_file(path.string());
-    file.print("[{}]\n", events);
-}
-
 /// A segment and, where weights are prefetched across segments, its neighbours.
 struct Step {
     const Segment* segment = nullptr;
@@ -172,9 +166,9 @@ struct Work {
 /// The child: simulates every segment and reports. Never returns.
 [[noreturn]] void child(const Work& work, int descriptor) {
     Sender sender(descriptor);
-    std::string trace;
+    std::unique_ptr<Session> session;  // never destroyed: processes that are stuck cannot be taken down
     try {
-        Session session(work.layout, work.plan, work.hardware, work.input, !work.options.trace.empty());
+        session = std::make_unique<Session>(work.layout, work.plan, work.hardware, work.input, work.options.timeline);
         bool feasible = true;
         for (const auto& step : work.steps) {
             const auto& segment = *step.segment;
@@ -194,22 +188,24 @@ struct Work {
             if (step.next) next = build(*step.next);
             if (step.has_predecessor || next) overlap(program, step.has_predecessor, next ? &*next : nullptr);
             auto stats = describe(work.graph, work.plan, program);
-            session.run(program, stats);
+            session->run(program, stats);
             stats.roofline_cycles = roofline_cycles(work.hardware, stats);
             if (auto problem = broken_invariant(program, stats); !problem.empty()) {
                 sender.send(Frame::broken, problem);
                 break;
             }
             sender.send(Frame::segment_done, stats);
-            if (!work.options.trace.empty()) trace += (trace.empty() ? "" : ",\n") + session.take_trace(name);
+            if (work.options.timeline) {
+                auto events = session->take_trace();
+                sender.send(Frame::trace, events);
+            }
         }
         if (work.input && feasible) {
             for (auto id : work.input->wanted) {
-                auto words = session.words(id);
+                auto words = session->words(id);
                 sender.send(Frame::output, id, words);
             }
         }
-        if (!trace.empty()) write_trace(work.options.trace, trace);
         sender.send(Frame::end);
     } catch (const std::exception& error) {
         std::string text = error.what();
@@ -243,6 +239,7 @@ std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) 
             case Frame::segment_done: (*archive)(stats.emplace_back()); break;
             case Frame::infeasible: (*archive)(result.infeasible); break;
             case Frame::broken: (*archive)(problem); break;
+            case Frame::trace: (*archive)(result.timeline.simulations.emplace_back()); break;
             case Frame::output: {
                 models::ValueId id{};
                 (*archive)(id);
@@ -307,6 +304,7 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
     }
     const auto stats = run_in_child(work, result);
     if (!result.infeasible.empty()) return result;
+    if (options.timeline) result.timeline.of_segment = simulated_as;
     for (std::size_t i = 0; i < partition.segments.size(); ++i) {
         const auto& segment = partition.segments[i];
         auto& own = result.segments.emplace_back(stats[simulated_as[i]]);

@@ -3,7 +3,6 @@
 
 // The one door to the SystemC kernel: simulates a graph on a design, in a forked child, and returns plain results.
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +22,7 @@ struct Options {
     std::int64_t prompts_per_image = 1;                    ///< repeats of everything behind the encoder
     bool reuse = true;                                     ///< equal segments are simulated once (timing mode)
     std::map<std::string, Mapping, std::less<>> pinned{};  ///< by segment name: replayed instead of chosen
-    std::filesystem::path trace{};                         ///< Chrome trace of unit activity, if not empty
+    bool timeline = false;                                 ///< keeps what every unit did and waited for
 };
 
 /// Words for functional mode.
@@ -34,6 +33,12 @@ struct FunctionalInput {
     std::vector<models::ValueId> wanted;                  ///< values to return, fused intermediates included
 };
 
+/// What the units did, simulation by simulation: equal segments share one.
+struct Timeline {
+    std::vector<std::vector<TraceEvent>> simulations;
+    std::vector<std::size_t> of_segment;  ///< index into `simulations`
+};
+
 struct NetworkResult {
     std::string infeasible;  ///< segment and reason; empty = feasible
     std::vector<SegmentStats> segments;
@@ -42,6 +47,7 @@ struct NetworkResult {
     std::map<models::Part, Totals> parts;
     Hardware hardware;
     std::map<models::ValueId, models::IntTensor> outputs;  ///< functional mode
+    Timeline timeline;                                     ///< if Options asks for it
 };
 
 /// Simulates `parts` of the graph.

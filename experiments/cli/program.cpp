@@ -154,7 +154,7 @@ class Program {
         app_.add_flag("--dry-run", sweep_.dry_run, "Prints the design points and the distinct tasks; runs nothing");
         app_.add_flag("--strict{all}", strict_,
                       "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
-        app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->option_text("FILE");
+        app_.add_option("--trace", sweep_.trace, "Writes the timeline of a single design point: Chrome trace JSON, for Perfetto")->option_text("FILE");
         app_.add_flag("--fresh", sweep_.fresh, "Empties the store first");
         app_.add_flag("--quiet", sweep_.quiet, "No progress on stderr");
         app_.parse_complete_callback([this] {

@@ -6,7 +6,7 @@
 #include "quant/float/predictor.hpp"
 #include "quant/float/words.hpp"
 #include "quant/predictor.hpp"
-#include "sim/simulate.hpp"
+#include "sim/trace.hpp"
 
 namespace prelude::experiments {
 
@@ -86,9 +86,10 @@ json compare_bits(const DesignPoint& point, const models::Graph& graph, quant::W
 
 }  // namespace
 
-json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload) {
+json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace) {
     const auto result = sim::simulate(point.graph, point.plan, point.design,
-                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image});
+                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image, .timeline = !trace.empty()});
+    if (!trace.empty() && result.infeasible.empty()) sim::write_trace(trace, result, point.design.clock_mhz);
     json segments = json::array(), host_ops = json::array();
     for (const auto& segment : result.segments) segments.push_back(to_json(segment));
     for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});

@@ -150,10 +150,10 @@ DesignPoint calibrated_design(const Outline& point, const quant::FormatPlan& pla
     return design;
 }
 
-json run_timing(const Outline& point, const fs::path& cache) {
-    if (!point.has_weights || point.settings.quant.is_floating()) return simulate_timing(*point.design, point.settings.workload);
+json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) {
+    if (!point.has_weights || point.settings.quant.is_floating()) return simulate_timing(*point.design, point.settings.workload, trace);
     const auto model = load_model(point.settings.model);
-    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), point.settings.workload);
+    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), point.settings.workload, trace);
 }
 
 json run_bit_check(const Outline& point, const fs::path& cache) {
@@ -203,14 +203,14 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     return tasks;
 }
 
-json run_task(const Task& task, const Grid& grid, const fs::path& cache, const models::ReportProgress& report) {
+json run_task(const Task& task, const Grid& grid, const fs::path& cache, const models::ReportProgress& report, const fs::path& trace) {
     const auto point = outline(grid, task.combination);
     switch (task.kind) {
         case TaskKind::reference: return run_reference(point, cache, report);
         case TaskKind::ranges: return run_ranges(point, cache, report);
         case TaskKind::quantized: return run_quantized(point, cache, report);
         case TaskKind::accuracy: return run_accuracy(point, cache, report);
-        case TaskKind::timing: return run_timing(point, cache);
+        case TaskKind::timing: return run_timing(point, cache, trace);
         case TaskKind::bit_check: return run_bit_check(point, cache);
         case TaskKind::calibration_answers:
         case TaskKind::damage: break;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/accelerator.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "sim/bounds.hpp"
+#include "sim/simulate.hpp"
 
 namespace prelude::sim {
 
@@ -66,12 +69,30 @@ void Accelerator::run_segment() {
     go_.notify(sc_core::SC_ZERO_TIME);
     sc_core::sc_start();
     if (finished_) return;
-    std::string text = "the datapath is stuck: a unit waits for a token nobody gives;";
-    for (auto* unit : units_) {
-        text += std::string(" ") + kUnitNames[static_cast<std::size_t>(unit->id())] + " " + std::to_string(unit->stats().num_commands) +
-                "/" + std::to_string(run_.program->stream(unit->id()).size());
+    throw SimulationError(deadlock());
+}
+
+std::string Accelerator::deadlock() const {
+    std::string text = "the datapath is stuck:";
+    for (const auto* unit : units_) {
+        const auto token = unit->waits_for();
+        if (token == Unit::kNothing) continue;
+        const auto name = [](const Unit& which) { return kUnitNames[static_cast<std::size_t>(which.id())]; };
+        const auto& stream = run_.program->stream(unit->id());
+        text += fmt::format(" {} waits in command {} of {} for {},", name(*unit), unit->stats().num_commands, stream.size(),
+                            kStallNames[static_cast<std::size_t>(run_.tokens[static_cast<std::size_t>(token)].cause())]);
+        std::string givers;
+        for (const auto* giver : units_) {
+            const auto& commands = run_.program->stream(giver->id());
+            const auto done = giver->waits_for() == Unit::kNothing ? giver->stats().num_commands : giver->stats().num_commands - 1;
+            const auto next = std::find_if(commands.begin() + done, commands.end(), [&](const Command& command) { return std::ranges::find(command.release, token) != command.release.end(); });
+            if (next == commands.end()) continue;
+            givers += fmt::format("{}{} in its command {}", givers.empty() ? "" : " or ", name(*giver), next - commands.begin() + 1);
+        }
+        text += givers.empty() ? " which nobody gives any more;" : " which comes from " + givers + ";";
     }
-    models::check(false, text);
+    text.pop_back();
+    return text;
 }
 
 void Accelerator::work() {

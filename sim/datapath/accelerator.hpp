@@ -33,10 +33,13 @@ class Accelerator final : public sc_core::sc_module {
     Accelerator(const sc_core::sc_module_name& name, Run& run, const Substitutes& substitutes = {});
 
     /// Resets every module and runs the program of `run` to its end; fills its stats. Call from outside the kernel, as often as needed.
+    /// Throws    SimulationError when units wait for each other; the accelerator can then only be left alone
     void run_segment();
 
   private:
     void work();
+    /// Who waits for whom when nothing happens any more.
+    [[nodiscard]] std::string deadlock() const;
     void place_values();
     void collect(Cycle cycles);
 

@@ -32,7 +32,7 @@ void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core
     stats_.beats += beats;
     (write ? stats_.bytes_written : stats_.bytes_read) += length;
 
-    // Write data passes the port before it reaches the channel, read data after it left it.
+    // Write data passes the port before it reaches the channel, read data from the cycle on in which it begins to leave it.
     delay = sc_core::SC_ZERO_TIME;
     if (write) {
         channel.free = std::max(channel.free, now()) + beats;
@@ -42,7 +42,8 @@ void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core
     access_out[static_cast<unsigned>(stripe % hardware_.channels)]->b_transport(payload, delay);
     if (!write) {
         const auto arrived = now() + static_cast<Cycle>(delay.value());
-        channel.free = std::max(arrived, channel.free + beats);
+        const auto transfer = (length * hardware_.dram_bytes_denominator + hardware_.dram_bytes_numerator - 1) / hardware_.dram_bytes_numerator;
+        channel.free = std::max(arrived, std::max(channel.free, arrived - transfer) + beats);
         delay = ticks(channel.free - now());
     }
     auto completion = now() + static_cast<Cycle>(delay.value());

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/session.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+#include <utility>
 
 #include "quant/float/words.hpp"
 #include "quant/value_classes.hpp"
@@ -54,18 +53,7 @@ void Session::run(const Program& program, SegmentStats& stats) {
     state_->accelerator->run_segment();
 }
 
-std::string Session::take_trace(const std::string& segment) {
-    static constexpr std::array kOpcodes{"load",         "store",       "multiply",   "relative", "rescale",
-                                         "add_relative", "elementwise", "layer_norm", "softmax"};
-    std::string text;
-    for (const auto& event : state_->trace) {
-        if (!text.empty()) text += ",\n";
-        text += fmt::format(R"({{"name":"{}","cat":"{}","ph":"X","pid":0,"tid":"{}","ts":{},"dur":{}}})", kOpcodes[event.opcode], segment,
-                            kUnitNames[event.unit], event.begin, event.end - event.begin);
-    }
-    state_->trace.clear();
-    return text;
-}
+std::vector<TraceEvent> Session::take_trace() { return std::exchange(state_->trace, {}); }
 
 models::IntTensor Session::words(models::ValueId value) const {
     const auto& s = *state_;

@@ -17,7 +17,6 @@ constexpr std::size_t index_of(UnitId id) noexcept { return static_cast<std::siz
 // ---- units
 
 Cycle RtlDma::execute(const Command& command) {
-    const auto begin = sim::now();
     sim::Tile* tile = nullptr;
     std::vector<ByteRun> runs;
     std::vector<std::uint8_t> bytes;
@@ -33,22 +32,22 @@ Cycle RtlDma::execute(const Command& command) {
         sim::load_runs(run_, command, runs);
         sim::fill_tile(run_, command, *tile);
     }
-    if (runs.empty()) return begin;
-    open_.push_back({&command, begin});
+    if (runs.empty()) return sim::now();
+    open_.push_back(&command);
     models_.transfer(id(), command, runs, std::move(bytes));
     return kLater;
 }
 
 void RtlDma::tile_done() {
-    const auto done = open_.front();
+    const auto& done = *open_.front();
     open_.pop_front();
-    finish(*done.command, done.begin, sim::now());
+    finish(done, sim::now());
 }
 
 Cycle RtlPeArray::execute(const Command& command) {
     const auto& use = program().products[static_cast<std::size_t>(command.product)];
     models::check(!use.swap && !use.weight_stationary, "RTL array: output stationary, operands in their places");
-    RtlDatapath::Product product{.command = &command, .begin = sim::now(), .from_scores = command.left.buffer == sim::BufferId::score};
+    RtlDatapath::Product product{.command = &command, .from_scores = command.left.buffer == sim::BufferId::score};
     (void)access(command.left, false, 0, &product.left);
     (void)access(command.target, true, 0, &product.sums);
     if (command.opcode == Opcode::relative) {
@@ -297,7 +296,7 @@ void RtlDatapath::after_tick() {
         auto product = std::move(running_.front());
         running_.pop_front();
         close(product);
-        array_->finished(*product.command, product.begin);
+        array_->finished(*product.command);
         --num_open_;
     }
     const auto end_tile = [&](UnitId id, bool done) {

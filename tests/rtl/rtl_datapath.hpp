@@ -43,19 +43,15 @@ class RtlDma final : public sim::MemoryUnit {
     Cycle execute(const sim::Command& command) override;
 
   private:
-    struct Open {
-        const sim::Command* command = nullptr;
-        Cycle begin = 0;
-    };
     RtlDatapath& models_;
-    std::deque<Open> open_;
+    std::deque<const sim::Command*> open_;
 };
 
 /// The array as the controller sees it.
 class RtlPeArray final : public sim::Unit {
   public:
     RtlPeArray(const char* name, sim::Run& run, RtlDatapath& models) : Unit(name, sim::UnitId::pe_array, run), models_(models) {}
-    void finished(const sim::Command& command, Cycle begin) { finish(command, begin, sim::now()); }
+    void finished(const sim::Command& command) { finish(command, sim::now()); }
 
   protected:
     Cycle execute(const sim::Command& command) override;
@@ -80,7 +76,6 @@ class RtlDatapath final : public sc_core::sc_module {
     /// A product of tiles on the array.
     struct Product {
         const sim::Command* command = nullptr;
-        Cycle begin = 0;
         sim::Tile *left = nullptr, *sums = nullptr;
         bool from_scores = false, right_is_signed = true;
         std::int64_t left_zero = 0, right_zero = 0;

@@ -118,6 +118,12 @@ TEST_CASE("A trace of several points is refused") {
     CHECK_THAT(ended.err, Contains("a trace is of one design point, this sweep has 36"));
 }
 
+TEST_CASE("A trace into a folder that is not there is refused before anything runs") {
+    const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--trace", "no_such_folder/trace.json"});
+    CHECK(ended.code == 3);
+    CHECK_THAT(ended.err, Contains("there is no folder") && Contains("no_such_folder"));
+}
+
 TEST_CASE("diff shows keys, results and the layers that make the difference") {
     const TemporaryFolder folder;
     const auto out = (folder / "out").string();
