@@ -64,6 +64,23 @@ SamWorkload workload_of(const Prompt& prompt, const Frame& frame, MaskSelection 
             .original_width = frame.original_width};
 }
 
+Prediction prediction_of(const Graph& graph, const SamWorkload& workload, ReferenceExecutor::Values results) {
+    const auto masks = id_of(graph, sam_values::kMasks), low_res = id_of(graph, sam_values::kLowResLogits), iou = id_of(graph, sam_values::kIou);
+    const auto num_masks = workload.num_masks;
+    const auto chosen = [&](const Tensor& all, Shape shape) {
+        const auto size = shape.num_elements();
+        const auto* first = all.data() + workload.first_mask * (size / num_masks);
+        return Tensor(std::move(shape), std::vector<float>(first, first + size));
+    };
+    const auto side = results.at(low_res).shape()[2];
+    Prediction prediction{
+        .masks = std::move(results.at(masks)), .low_res_logits = chosen(results.at(low_res), Shape{num_masks, side, side}), .iou = {}};
+    prediction.masks.reshape(Shape{num_masks, workload.original_height, workload.original_width});
+    const auto estimates = chosen(results.at(iou), Shape{num_masks});
+    prediction.iou.assign(estimates.values().begin(), estimates.values().end());
+    return prediction;
+}
+
 Predictor::Predictor(SamConfig config, Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {}
 
 const ReferenceExecutor& Predictor::executor(const SamWorkload& workload) {
@@ -95,20 +112,7 @@ Prediction Predictor::predict(const EncodedImage& image, const Prompt& prompt, M
     const auto masks = id_of(graph, sam_values::kMasks), low_res = id_of(graph, sam_values::kLowResLogits),
                iou = id_of(graph, sam_values::kIou);
     auto results = walk.run(std::move(given), std::vector{masks, low_res, iou}, hook);
-
-    const auto num_masks = workload.num_masks;
-    const auto chosen = [&](const Tensor& all, Shape shape) {
-        const auto size = shape.num_elements();
-        const auto* first = all.data() + workload.first_mask * (size / num_masks);
-        return Tensor(std::move(shape), std::vector<float>(first, first + size));
-    };
-    const auto side = results.at(low_res).shape()[2];
-    Prediction prediction{
-        .masks = std::move(results.at(masks)), .low_res_logits = chosen(results.at(low_res), Shape{num_masks, side, side}), .iou = {}};
-    prediction.masks.reshape(Shape{num_masks, workload.original_height, workload.original_width});
-    const auto estimates = chosen(results.at(iou), Shape{num_masks});
-    prediction.iou.assign(estimates.values().begin(), estimates.values().end());
-    return prediction;
+    return prediction_of(graph, workload, std::move(results));
 }
 
 }  // namespace prelude::models

@@ -38,6 +38,9 @@ struct Prediction {
 /// The workload of a prompt on a picture.
 [[nodiscard]] SamWorkload workload_of(const Prompt& prompt, const Frame& frame, MaskSelection selection, const SamConfig& config);
 
+/// The answers of a walk that computed masks, low-resolution logits and estimates of `workload`.
+[[nodiscard]] Prediction prediction_of(const Graph& graph, const SamWorkload& workload, ReferenceExecutor::Values results);
+
 class Predictor final {
   public:
     Predictor(SamConfig config, Weights weights);

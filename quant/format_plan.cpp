@@ -332,7 +332,41 @@ const ContractionPlan& FormatPlan::contraction(std::string_view node) const {
     return found->second;
 }
 
-FormatPlan make_plan(const Graph& graph, const Settings& settings) { return Planner(graph, settings).make(); }
+namespace {
+
+/// One kind of number everywhere. Prompts keep binary32: a position of 1024 pixels and a fraction needs more than binary16 has; so do products of
+/// scores that relative positions are still to join, which never leave the post unit.
+FormatPlan make_float_plan(const Graph& graph, const Settings& settings) {
+    constexpr int kSumBits = 32;
+    const int bits = settings.float_bits();
+    FormatPlan plan{.formats = {}, .contractions = {}, .assumed = false, .float_bits = bits, .float_block = settings.floating.k_block};
+    for (ValueId id = 0; id < static_cast<ValueId>(graph.values().size()); ++id) {
+        const auto& value = graph.value(id);
+        const auto joins_positions = [&](NodeId user) { return std::holds_alternative<models::RelativePosition>(graph.node(user).op) && graph.node(user).inputs[0] == id; };
+        const bool is_prompt = value.name == models::sam_values::kPromptCoordinates || value.name == models::sam_values::kPromptLabels;
+        const bool is_wide = is_prompt || std::ranges::any_of(graph.consumers(id), joins_positions);
+        plan.formats.emplace(value.name, Format{.kind = FormatKind::floating, .bits = is_wide ? kSumBits : bits});
+    }
+    const auto add = [&](const Node& node, std::int64_t depth) {
+        plan.contractions.emplace(node.name, ContractionPlan{.left_bits = bits, .right_bits = bits, .depth = depth, .factor_bits = bits, .product_bits = kSumBits,
+                                                             .accumulator_bits = kSumBits});
+    };
+    for (const auto& node : graph.nodes()) {
+        std::visit(Overloaded{[&](const models::Linear& op) { add(node, op.in_features); },
+                              [&](const models::Conv& op) { add(node, op.in_channels * op.kernel * op.kernel); },
+                              [&](const models::ConvTranspose& op) { add(node, op.in_channels); },
+                              [&](const models::MatMul&) { add(node, graph.value(node.inputs[0]).shape[2]); },
+                              [&](const models::RelativePosition& op) { add(node, op.head_dim); }, [](const auto&) {}},
+                   node.op);
+    }
+    return plan;
+}
+
+}  // namespace
+
+FormatPlan make_plan(const Graph& graph, const Settings& settings) {
+    return settings.is_floating() ? make_float_plan(graph, settings) : Planner(graph, settings).make();
+}
 
 void set_log_levels(Format& format, int log_levels, int shift_cap) noexcept {
     format.log_levels = std::clamp(log_levels, 1, (1 << format.bits) - 1);

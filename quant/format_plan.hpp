@@ -23,6 +23,7 @@ enum class FormatKind {
     probability,  ///< softmax output code: uniform, logarithmic of base 2^(1/tau), or companded
     hybrid,       ///< log levels and uniform steps side by side: the MLP's hidden layer
     coordinate,   ///< prompt coordinate x + 1/2 in 2^-8 pixel, or a label
+    floating,     ///< binary32 or binary16 (docs/numerics.md section 9)
 };
 
 struct Format {
@@ -58,14 +59,17 @@ struct ContractionPlan {
 };
 
 /// Formats by value name, contraction widths by node name, and what the vector units are made of. `assumed`: made from settings alone, group sizes are
-/// even splits.
+/// even splits. Of a floating-point plan nothing is assumed.
 struct FormatPlan {
     std::map<std::string, Format, std::less<>> formats;
     std::map<std::string, ContractionPlan, std::less<>> contractions;
     bool assumed = true;
     Exponential exponential = Exponential::table;
     Root root = Root::seeded;
+    int float_bits = 0;   ///< of a stored word: 32 or 16; 0: integers
+    int float_block = 0;  ///< entries of a floating-point sum that meet in a balanced tree
 
+    [[nodiscard]] bool is_floating() const noexcept { return float_bits > 0; }
     [[nodiscard]] const Format& format(std::string_view value) const;
     [[nodiscard]] const ContractionPlan& contraction(std::string_view node) const;
 };

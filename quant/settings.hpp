@@ -76,6 +76,11 @@ struct AccumulatorSettings {
     friend bool operator==(const AccumulatorSettings&, const AccumulatorSettings&) = default;
 };
 
+struct FloatSettings {
+    int k_block = 64;  ///< entries of a sum that meet in a balanced tree before they join the running sum: a power of two
+    friend bool operator==(const FloatSettings&, const FloatSettings&) = default;
+};
+
 struct RescaleSettings {
     int term_bits = 16;     ///< width of the per-tensor term constants m_t
     int operand_bits = 32;  ///< width of the accumulator operand P of the output multiplication
@@ -125,6 +130,7 @@ struct Settings {
     int rel_pos_bits = 8;
     AccumulatorSettings accumulator;
     RescaleSettings rescale;
+    FloatSettings floating;
     SoftmaxSettings softmax;
     Nonlinear nonlinear = Nonlinear::table;
     HiddenScheme mlp_hidden_scheme = HiddenScheme::uniform;
@@ -133,8 +139,13 @@ struct Settings {
     std::vector<LayerOverride> layers;
     friend bool operator==(const Settings&, const Settings&) = default;
 
-    /// Whether the network becomes integers, as the datapath needs them; else accuracy is all there is.
+    /// Whether the network becomes integers.
     [[nodiscard]] bool is_integer() const noexcept { return datatype == Datatype::integer && mode == Mode::clean; }
+    [[nodiscard]] bool is_floating() const noexcept { return datatype != Datatype::integer; }
+    /// Whether there is a datapath for these numbers; else accuracy is all there is.
+    [[nodiscard]] bool has_datapath() const noexcept { return is_integer() || is_floating(); }
+    /// Bits of a stored floating-point word; 0: integers.
+    [[nodiscard]] int float_bits() const noexcept { return datatype == Datatype::fp32 ? 32 : datatype == Datatype::fp16 ? 16 : 0; }
     [[nodiscard]] bool is_fake_quantized() const noexcept { return datatype == Datatype::integer && mode == Mode::compat; }
 };
 

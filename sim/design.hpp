@@ -92,6 +92,7 @@ struct PeArray {
     int drain_rows = 2;                        ///< rows of sums that leave the array per cycle
     PePrecision precision = PePrecision::packed;
     PeSize size = PeSize::given;
+    int max_dsp = 0;  ///< fill: the whole design takes no more slices than these; 0: what the device lets close
     Multiplier multiplier = Multiplier::dsp;
     ZeroPoint zero_point = ZeroPoint::correct;
 };

@@ -169,6 +169,7 @@ struct Work {
     std::unique_ptr<Session> session;  // never destroyed: processes that are stuck cannot be taken down
     try {
         session = std::make_unique<Session>(work.layout, work.plan, work.hardware, work.input, work.options.timeline);
+        bool feasible = true;
         for (const auto& step : work.steps) {
             const auto& segment = *step.segment;
             std::string name = segment.name;
@@ -180,6 +181,7 @@ struct Work {
             if (!program.mapping.infeasible.empty()) {
                 std::string reason = name + ": " + program.mapping.infeasible;
                 sender.send(Frame::infeasible, reason);
+                feasible = false;  // and nothing behind it has words
                 break;
             }
             std::optional<Program> next;
@@ -198,7 +200,7 @@ struct Work {
                 sender.send(Frame::trace, events);
             }
         }
-        if (work.input) {
+        if (work.input && feasible) {
             for (auto id : work.input->wanted) {
                 auto words = session->words(id);
                 sender.send(Frame::output, id, words);

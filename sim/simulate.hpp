@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/float/float_graph.hpp"
 #include "quant/quantized_graph.hpp"
 #include "sim/design.hpp"
 #include "sim/mapping/hardware.hpp"
@@ -26,7 +27,8 @@ struct Options {
 
 /// Words for functional mode.
 struct FunctionalInput {
-    const quant::QuantizedGraph* quantized = nullptr;
+    const quant::QuantizedGraph* quantized = nullptr;     ///< or
+    const quant::FloatGraph* floats = nullptr;            ///< whose words are bit patterns (quant/float/number.hpp)
     std::map<models::ValueId, models::IntTensor> inputs;  ///< graph inputs, and values of parts that are not simulated
     std::vector<models::ValueId> wanted;                  ///< values to return, fused intermediates included
 };

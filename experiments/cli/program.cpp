@@ -117,6 +117,7 @@ class Program {
         if (*compare_) return compare_command(compare_command_);
         if (*table_) return table_command(table_command_);
         if (*validate_) return validate(validate_command_, make_task_set);
+        if (*ratio_) return ratio_command(ratio_command_);
         if (*explain_) return explain_command(key_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
@@ -214,6 +215,12 @@ class Program {
         table_->add_option("--columns", table_command_.request.columns, "Another one")->option_text("KEY")->required();
         table_->add_option("--cell", table_command_.request.cell, "Column of results.csv (default: miou)")->option_text("COLUMN");
         table_->add_flag("--markdown", table_command_.markdown, "The same as Markdown");
+        ratio_ = app_.add_subcommand("ratio", "Speed-up and power efficiency of one side of a sweep over the others, each at its fastest point");
+        ratio_->add_option("DIR", ratio_command_.folder, "Folder of a sweep")->required();
+        ratio_->add_option("--by", ratio_command_.request.by, "Swept key, or several joined by commas, whose values are the sides")->option_text("KEY")->required();
+        ratio_->add_option("--subject", ratio_command_.request.subject, "Value that the others are held against (default: the first)")->option_text("VALUE");
+        ratio_->add_option("--search", ratio_command_.request.search, "Swept keys that every side chooses for itself")->option_text("KEY");
+        ratio_->add_flag("--markdown", ratio_command_.markdown, "The same as Markdown");
         accumulators_ = app_.add_subcommand("accumulators", "Width of the sums that every layer needs, and what fewer bits do to the masks");
         auto& study = accumulators_command_.sweep;
         add_config(*accumulators_, study.config, study.sets);
@@ -260,10 +267,11 @@ class Program {
     CompareCommand compare_command_;
     ValidateCommand validate_command_;
     TableCommand table_command_;
+    RatioCommand ratio_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

@@ -38,4 +38,11 @@ int table_command(const TableCommand& command) {
     return 0;
 }
 
+int ratio_command(const RatioCommand& command) {
+    const auto store = Store::open_existing(store_path(command.folder, {}), false);
+    const auto rows = store.rows(false);
+    std::fputs(print_ratios(ratios(info_in(store), rows, command.request), command.markdown).c_str(), stdout);
+    return 0;
+}
+
 }  // namespace prelude::experiments

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// explore compare DIR --by KEY: which points differ by more than chance; explore table DIR --rows KEY --columns KEY: a sweep as in papers.
+// explore compare DIR --by KEY: which points differ by more than chance; explore table DIR --rows KEY --columns KEY: a sweep as in papers;
+// explore ratio DIR --by KEY: speed-up and power efficiency of one side over the others.
 
 #include <filesystem>
 #include <string>
 
 #include "experiments/compare/pivot.hpp"
+#include "experiments/compare/ratio.hpp"
 
 namespace prelude::experiments {
 
@@ -25,5 +27,13 @@ struct TableCommand {
 };
 /// Throws    StoreError, SelectionError
 [[nodiscard]] int table_command(const TableCommand& command);
+
+struct RatioCommand {
+    std::filesystem::path folder;
+    RatioRequest request;
+    bool markdown = false;
+};
+/// Throws    StoreError, SelectionError
+[[nodiscard]] int ratio_command(const RatioCommand& command);
 
 }  // namespace prelude::experiments

@@ -45,6 +45,7 @@ std::string_view name_of(quant::FormatKind kind) {
         case quant::FormatKind::probability: return "probability";
         case quant::FormatKind::hybrid: return "hybrid";
         case quant::FormatKind::coordinate: return "coordinate";
+        case quant::FormatKind::floating: return "float";
     }
     return "";
 }
@@ -270,9 +271,8 @@ std::string print_model(const json& model) {
 }  // namespace
 
 json describe(const Settings& settings, const sim::CostTable& costs) {
-    const bool integer = settings.quant.is_integer();
     std::optional<DesignPoint> point;
-    if (integer) point = resolve_design(settings, costs);
+    if (settings.quant.has_datapath()) point = resolve_design(settings, costs);
     const auto graph = point ? point->graph : workload_graph(settings);
     json result{{"model", model_json(settings.model)}, {"nodes", json::array()}, {"parts", json::object()}};
     std::int64_t macs = 0, parameters = 0;
@@ -309,7 +309,7 @@ std::string print_description(const json& description, bool all) {
                             hardware.at("infeasible").get<std::string>().empty() ? "feasible" : hardware.at("infeasible").get<std::string>());
         if (description.at("formats_assumed").get<bool>()) text += "formats   from settings alone; calibration may move group sizes\n";
     } else {
-        text += "hardware  none: floating point\n";
+        text += "hardware  none: quant.mode compat\n";
     }
     for (const auto& section : sections_of(description.at("nodes"), all)) text += print_section(section, all, has_formats);
 

@@ -9,6 +9,7 @@
 #include "models/metrics.hpp"
 #include "models/overlay.hpp"
 #include "quant/compat/calibrate.hpp"
+#include "quant/float/predictor.hpp"
 #include "quant/predictor.hpp"
 #include "quant/quantize.hpp"
 
@@ -141,6 +142,13 @@ void run_fake_quantized(const models::SamConfig& config, const quant::compat::Fa
     compare_answers(predictor, image, prompts, logits, logits_of, outcome);
 }
 
+void run_floating(const quant::FloatGraph& floats, const models::Image& image, const std::vector<NamedPrompt>& prompts, RunOutcome& outcome,
+                  const std::vector<models::Tensor>& logits) {
+    quant::FloatPredictor predictor(floats);
+    const auto logits_of = [](const models::Prediction& prediction) -> const models::Tensor& { return prediction.low_res_logits; };
+    compare_answers(predictor, image, prompts, logits, logits_of, outcome);
+}
+
 /// Both models' masks and the prompts over the picture, quantized left.
 models::Image overlay_of(const RunCommand& command, const RunOutcome& outcome) {
     std::array<models::Image, 2> sides{outcome.image, outcome.image};
@@ -175,7 +183,7 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
     const auto point = grid.at(0);
     const auto& settings = point.settings;
     RunOutcome outcome;
-    outcome.is_quantized = settings.quant.is_integer() || settings.quant.is_fake_quantized();
+    outcome.is_floating = settings.quant.is_floating();
     outcome.warnings = point.warnings;
     if (checkpoint_path(settings.model).empty())
         throw rejection(grid.configuration(), "model.checkpoint", fmt::format("no weights for {}: a mask needs them", model_name(settings.model)), "a file of weights",
@@ -202,12 +210,17 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
         outcome.latency = predicted_latency(grid, point.index, task_set, tasks, cache);
         outcome.latency_s = watch.lap();
     } else {
-        outcome.latency = "none: the datapath of this version is integer";
+        outcome.latency = predicted_latency(grid, point.index, task_set, task_set.tasks_of(grid, point.index), cache);
+        outcome.latency_s = watch.lap();
     }
     std::vector<models::Tensor> logits;
     run_reference(model, outcome.image, prompts, outcome, logits);
     outcome.reference_s = watch.lap();
     if (quantized) run_quantized(*quantized, outcome.image, prompts, outcome, logits);
+    if (outcome.is_floating) {
+        const auto graph = models::build_sam(model.config, {.one_format = true});
+        run_floating(quant::make_float_graph(model.config, graph, *model.weights, settings.quant), outcome.image, prompts, outcome, logits);
+    }
     if (fake) run_fake_quantized(model.config, *fake, outcome.image, prompts, outcome, logits);
     outcome.quantized_s = watch.lap();
     return outcome;
@@ -232,7 +245,7 @@ int run_image(const RunCommand& command, const TaskSet& task_set) {
     models::write_png(written.back(), overlay_of(command, outcome));
 
     auto text = fmt::format("{}, {} x {} pixels\n", command.image.string(), outcome.image.width, outcome.image.height) + print_outcome(outcome);
-    if (!outcome.is_quantized) text += "floating point: the masks are those of the FP32 model\n";
+    if (outcome.is_floating) text += "floating point: nothing is quantized; the masks are those of the datapath's own sums\n";
     text += fmt::format("latency  {}\n", outcome.latency);
     text += fmt::format("host     {:.2f} s: calibration {:.2f}, latency {:.2f}, FP32 {:.2f}, quantized {:.2f}\n", watch.lap(), outcome.calibration_s, outcome.latency_s,
                         outcome.reference_s, outcome.quantized_s);

@@ -27,7 +27,7 @@ struct RunCommand {
 struct PromptOutcome {
     std::string prompt;            ///< "box 10,20,30,40"
     models::Mask reference;        ///< of the FP32 model
-    models::Mask quantized;        ///< of the quantized model; of the FP32 model where the point quantizes nothing
+    models::Mask quantized;        ///< of the quantized model, or of the floating-point datapath
     double agreement = 1;          ///< IoU of the two
     double sqnr_db = 0;            ///< of the low-resolution logits; infinite where they are equal
 };
@@ -35,7 +35,7 @@ struct PromptOutcome {
 struct RunOutcome {
     models::Image image;
     std::vector<PromptOutcome> prompts;
-    bool is_quantized = true;
+    bool is_floating = false;
     std::string latency;           ///< "12.5 ms (assumed)", or why there is none
     std::vector<std::string> warnings;
     double calibration_s = 0, latency_s = 0, reference_s = 0, quantized_s = 0;  ///< time of this host

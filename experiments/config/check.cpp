@@ -104,7 +104,7 @@ void check_point(const Settings& settings, const Configuration& configuration, s
     if (!is_sam && settings.model.path.empty()) return refuse("model.kind", "layers needs model.path", "model.path: FILE", "examples are in arch_configs/workloads");
     if (!is_sam && !settings.quant.is_integer())
         return refuse("model.kind", fmt::format("layers with quant.{}", settings.quant.datatype == quant::Datatype::integer ? "mode compat" : "datatype " + find_key("quant.datatype")->print(settings)),
-                      "quant.datatype int, quant.mode clean", "without weights there is no accuracy, without integers no datapath");
+                      "quant.datatype int, quant.mode clean", "a list of layers is laid out in integer codes, and without weights there is no accuracy");
     // With a checkpoint its tensors have a say; its reader checks the sizes then.
     if (is_sam && (settings.model.checkpoint.empty() || settings.model.checkpoint == "none")) check_sizes(settings, configuration, refuse);
     if (settings.quant.groups == 1 && settings.quant.layers.empty()) return;

@@ -19,6 +19,10 @@ namespace prelude::experiments {
 [[nodiscard]] inline bool is_integer(const Settings& s) {
     return s.quant.is_integer();
 }
+[[nodiscard]] inline bool is_floating(const Settings& s) {
+    return s.quant.is_floating();
+}
+inline const Condition kFloating = {"quant.datatype is fp16 or fp32", is_floating};
 inline const Condition kQuantized = {"quant.datatype is int", is_quantized};
 inline const Condition kInteger = {"quant.datatype is int and quant.mode is clean", is_integer};
 

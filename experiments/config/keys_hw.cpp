@@ -7,7 +7,9 @@ namespace prelude::experiments {
 namespace {
 
 bool divides_for_roots(const Settings& settings) { return settings.quant.is_integer() && settings.quant.nonlinear != quant::Nonlinear::table; }
-bool multiplies_in_slices(const Settings& settings) { return settings.hw.pe.multiplier == sim::Multiplier::dsp; }
+bool multiplies_in_slices(const Settings& settings) { return is_quantized(settings) && settings.hw.pe.multiplier == sim::Multiplier::dsp; }
+
+bool fills(const Settings& settings) { return settings.hw.pe.size == sim::PeSize::fill; }
 
 const std::vector<IntegerRange> kBusWidths = {{32, 32}, {64, 64}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}};
 
@@ -28,7 +30,7 @@ void declare_array_keys(std::vector<Key>& keys) {
                                       "multipliers have one at every multiplier.",
                           .source = "sim/mapping/pe_timing.hpp, streams",
                           .affects = Affects::hardware,
-                          .effective = {"hw.pe.multiplier is dsp", multiplies_in_slices}},
+                          .effective = {"quant.datatype is int and hw.pe.multiplier is dsp", multiplies_in_slices}},
                          [](auto& s) -> auto& { return s.hw.pe.shift_lanes; }));
     keys.push_back(field({.path = "hw.pe.drain_rows",
                           .domain = Domain::integers({{1, 16}}),
@@ -42,38 +44,51 @@ void declare_array_keys(std::vector<Key>& keys) {
                           .unit = "bits per weight operand",
                           .sentence = "Weight operand of the multipliers; auto: the widest that the formats use.",
                           .because = "the product tables cover these widths; see sim/cost/cost_table.hpp",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.hw.pe.weight_bits; }));
     keys.push_back(field({.path = "hw.pe.activation_bits",
                           .domain = Domain::integers({{2, 8}, {16, 16}}, {{"auto", 0}}),
                           .unit = "bits per activation operand",
                           .sentence = "Activation operand of the multipliers; auto: the widest that the formats use.",
                           .because = "the product tables cover these widths; see sim/cost/cost_table.hpp",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.hw.pe.activation_bits; }));
     keys.push_back(field({.path = "hw.pe.precision",
                           .domain = Domain::choice({{"fixed", 0}, {"packed", 1}, {"fused", 2}}),
                           .sentence = "fixed: one product per DSP slice; packed: as many as the operand widths allow; fused: wide "
                                       "products built from narrow ones.",
                           .source = "Xilinx WP486, WP521; arch_configs/costs/default.yaml, dsp.mac_per_cycle",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.hw.pe.precision; }));
     keys.push_back(field({.path = "hw.pe.size",
                           .domain = Domain::choice({{"given", 0}, {"fill", 1}}),
                           .sentence = "given: rows x cols x depth as written; fill: the largest array within the device's closure limits.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.pe.size; }));
+    keys.push_back(field({.path = "hw.pe.max_dsp",
+                          .domain = Domain::integers({{1, 100000}}, {{"device", 0}}),
+                          .unit = "DSP slices",
+                          .sentence = "Slices that a filled design may take, its vector units included; device: what the device lets close.",
+                          .because = "equal slices for designs of different elements: the iso-DSP comparison",
+                          .affects = Affects::hardware,
+                          .effective = {"hw.pe.size is fill", fills}},
+                         [](auto& s) -> auto& { return s.hw.pe.max_dsp; }));
     keys.push_back(field({.path = "hw.pe.multiplier",
                           .domain = Domain::choice({{"dsp", 0}, {"lut", 1}}),
                           .sentence = "What the products are made of: DSP slices or LUTs.",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.hw.pe.multiplier; }));
     keys.push_back(field({.path = "hw.pe.zero_point",
                           .domain = Domain::choice({{"correct", 0}, {"subtract", 1}}),
                           .sentence = "correct: raw codes in the array, row and column sums beside it; subtract: operands one bit wider. "
                                       "Equal bits, different cost.",
                           .source = "docs/numerics.md section 1",
-                          .affects = Affects::hardware},
+                          .affects = Affects::hardware,
+                          .effective = kQuantized},
                          [](auto& s) -> auto& { return s.hw.pe.zero_point; }));
 }
 

@@ -28,6 +28,7 @@ const Condition kGroups = {"quant.groups is not 1 and quant.mode is clean", has_
 const Condition kTrainingImages = {"quant.calibration.on_evaluated_images is false", calibrates_on_training};
 
 constexpr std::string_view kWidths = "a code has 2 to 8 bits, or 16 to study what the datapath alone costs; docs/numerics.md section 1";
+const std::vector<IntegerRange> kPowersOfTwo = {{1, 1}, {2, 2}, {4, 4}, {8, 8}, {16, 16}, {32, 32}, {64, 64}, {128, 128}, {256, 256}, {512, 512}, {1024, 1024}};
 constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
 
 void declare_method_keys(std::vector<Key>& keys) {
@@ -54,17 +55,21 @@ void declare_method_keys(std::vector<Key>& keys) {
                           .effective = kQuantized},
                          [](auto& s) -> auto& { return s.quant.mode; }));
     keys.push_back(field({.path = "quant.datatype",
-                          .domain = Domain::choice({{"int", 0}, {"fp32", 2}, later("fp16")}),
-                          .sentence = "int: the integer datapath; fp32: the reference walk, accuracy only, the hardware cells stay empty.",
-                          .because = "the datapath has no float elements in this version",
+                          .domain = Domain::choice({{"int", 0}, {"fp16", 1}, {"fp32", 2}}),
+                          .sentence = "What the datapath computes with: integers, or binary16 or binary32 numbers with sums in binary32.",
+                          .because = "the floating-point baseline: the same datapath with other elements, nothing is quantized or calibrated",
+                          .source = "docs/numerics.md section 9",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.quant.datatype; }));
-    keys.push_back({.path = "quant.float.k_block",
-                    .domain = Domain::integers({{1, 65536}}),
-                    .unit = "products",
-                    .sentence = "Products that a floating-point element sums before it rounds.",
-                    .affects = Affects::numeric,
-                    .fixed = "64"});
+    keys.push_back(field({.path = "quant.float.k_block",
+                          .domain = Domain::integers(kPowersOfTwo),
+                          .unit = "products",
+                          .sentence = "Products that meet in a balanced tree before they join the running sum: the order of floating-point sums.",
+                          .because = "k_block / hw.pe.depth cycles a block should be no fewer than an addition takes (8), or the running sum holds the array",
+                          .source = "docs/numerics.md section 9; sim/mapping/float_timing.hpp",
+                          .affects = Affects::numeric,
+                          .effective = kFloating},
+                         [](auto& s) -> auto& { return s.quant.floating.k_block; }));
 }
 
 void declare_width_keys(std::vector<Key>& keys) {

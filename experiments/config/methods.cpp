@@ -105,7 +105,7 @@ constexpr std::array kMethods = {
     Method{"repq", "RepQ-ViT: percentile ranges, scale reparameterization of the encoder's norms, probabilities of base sqrt2.", kRepq.entries()},
     Method{"dfq_sam", "DFQ-SAM without image synthesis: RepQ-ViT on the image encoder, 16-bit codes in the decoder.", kDfqSam.entries()},
     Method{"ours", "This project's recipe without gradients: reparameterized norms, ranges and hidden-layer codes by search, searched log base a row, an 8-bit decoder.", kOurs.entries()},
-    Method{"fp32", "The unquantized network: accuracy only.", kFp32.entries()},
+    Method{"fp32", "The unquantized network in binary32: what quantized designs are compared with.", kFp32.entries()},
 };
 
 Value parse(const Key& key, std::string_view text) {

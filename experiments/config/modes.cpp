@@ -14,6 +14,9 @@ std::vector<ModeConflict> mode_conflicts(const Settings& settings) {
     if (quant.is_integer() && hybrid && quant.hluq.variant == quant::fake::HybridVariant::reference)
         conflicts.push_back({"quant.hluq.variant", "reference with quant.mode clean", "intended, or quant.mode: compat",
                              "the slip of the published code has no place in hardware"});
+    if (quant.is_floating() && quant.mode == quant::Mode::compat)
+        conflicts.push_back({"quant.mode", fmt::format("compat with quant.datatype {}", find_key("quant.datatype")->print(settings)), "clean, or quant.datatype: int",
+                             "compat shows what quantization does to the masks; nothing is quantized in floating point"});
     if (!quant.is_fake_quantized()) return conflicts;
     if (quant.mlp_hidden_scheme == quant::HiddenScheme::search)
         conflicts.push_back({"quant.mlp_hidden_scheme", "search with quant.mode compat", "uniform, hluq, or quant.mode: clean", "the published code has one scheme for all layers"});

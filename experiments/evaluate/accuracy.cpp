@@ -9,6 +9,7 @@
 #include "models/checkpoint/safetensors.hpp"
 #include "models/metrics.hpp"
 #include "quant/arithmetic/rounding.hpp"
+#include "quant/float/predictor.hpp"
 #include "quant/predictor.hpp"
 
 namespace prelude::experiments {
@@ -247,6 +248,37 @@ nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::co
         });
     comparison.put_into(result);
     warn(result, fake.notes);
+    return result;
+}
+
+nlohmann::json float_accuracy(const quant::FloatGraph& floats, const models::EvaluationSet& set, const ReferenceAnswers& answers, const DataSettings& data,
+                              const models::ReportProgress& report) {
+    quant::FloatPredictor predictor(floats);
+    AgainstReference comparison(answers);
+    Saturation saturation;
+    quant::FloatEngine::Hook hook;
+    const auto encode = [&](int index, const models::EvaluationImage& item) {
+        if (index == 0 && floats.plan.float_bits == 16) {
+            hook = [&](const models::Graph&, models::ValueId, const models::Tensor& values) {
+                for (const auto value : values.values()) saturation.ends += std::fabs(value) == quant::floating::kLargestHalf;
+                saturation.words += values.num_elements();
+            };
+        }
+        return predictor.encode(item.image, hook);
+    };
+    const auto take = [&](const Asked& asked, const models::Prediction& prediction, const models::Mask& mask, double iou) {
+        hook = {};
+        comparison.add(asked, mask, iou, [&](std::size_t i) { return static_cast<double>(prediction.low_res_logits[i]); });
+    };
+    auto result = walk(
+        set, data, {}, report, encode,
+        [&](const models::EncodedImage& encoded, const models::EvaluationImage&, const models::Prompt& prompt) {
+            return predictor.predict(encoded, prompt, models::MaskSelection::single, hook);
+        },
+        take);
+    comparison.put_into(result);
+    if (saturation.words) result["saturation_pct"] = 100.0 * static_cast<double>(saturation.ends) / static_cast<double>(saturation.words);
+    result["layers"] = nlohmann::json::object();
     return result;
 }
 

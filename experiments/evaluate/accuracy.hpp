@@ -11,6 +11,7 @@
 #include "models/progress.hpp"
 #include "quant/calibration/observer.hpp"
 #include "quant/compat/predictor.hpp"
+#include "quant/float/float_graph.hpp"
 #include "quant/quantized_graph.hpp"
 
 namespace prelude::experiments {
@@ -47,5 +48,9 @@ void save_answers(const ReferenceAnswers& answers, const std::filesystem::path& 
 /// The same of a fake-quantized model, without what only integers have: layers, saturation, overflows.
 [[nodiscard]] nlohmann::json fake_quantized_accuracy(const LoadedModel& model, const quant::compat::FakeQuantizedModel& fake, const models::EvaluationSet& set,
                                                      const ReferenceAnswers& answers, const DataSettings& data, const models::ReportProgress& report = {});
+
+/// The same of the network in floating point; saturation_pct: share of the first picture's words that are the largest binary16 number (fp16 alone).
+[[nodiscard]] nlohmann::json float_accuracy(const quant::FloatGraph& floats, const models::EvaluationSet& set, const ReferenceAnswers& answers,
+                                            const DataSettings& data, const models::ReportProgress& report = {});
 
 }  // namespace prelude::experiments

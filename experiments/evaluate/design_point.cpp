@@ -11,7 +11,7 @@ namespace prelude::experiments {
 models::Graph workload_graph(const Settings& settings) {
     if (settings.model.kind == ModelKind::layers) return layers_graph(settings.model.path);
     // A box has two corner tokens; a point has one and the padding point: the same shapes.
-    return models::build_sam(model_config(settings.model), {.num_prompt_tokens = 2});
+    return models::build_sam(model_config(settings.model), {.num_prompt_tokens = 2, .one_format = settings.quant.is_floating()});
 }
 
 WorkloadSettings workload_of(const Settings& settings) { return settings.model.kind == ModelKind::layers ? WorkloadSettings{} : settings.workload; }

@@ -141,7 +141,7 @@ void hardware_cells(const json& timing, const DesignPoint& point, const Workload
     if (roofline > 0 && cycles > 3 * roofline) {
         warnings.push_back(fmt::format("latency is {:.1f} times its roofline bound", static_cast<double>(cycles) / static_cast<double>(roofline)));
     }
-    if (device.dsp_generation == "dsp48e2" && point.resources.dsp.value > 0) {
+    if (device.dsp_generation == "dsp48e2" && !point.plan.is_floating() && point.resources.dsp.value > 0) {
         const double mac_per_dsp = static_cast<double>(useful) / static_cast<double>(cycles) / point.resources.dsp.value;
         if (mac_per_dsp < kMacPerDspLow || mac_per_dsp > kMacPerDspHigh) {
             warnings.push_back(fmt::format("{:.2f} MAC/DSP/cycle is outside the published {}-{}", mac_per_dsp, kMacPerDspLow, kMacPerDspHigh));

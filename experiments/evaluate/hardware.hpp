@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "experiments/evaluate/design_point.hpp"
+#include "quant/float/float_graph.hpp"
 #include "quant/quantized_graph.hpp"
 
 namespace prelude::experiments {
@@ -22,8 +23,8 @@ using Cells = std::map<std::string, std::string, std::less<>>;
 
 /// Runs the datapath with payload on one picture and its first prompt, and compares every value with the engine.
 /// {"equal": bool, "detail": first difference, "values": compared, "words": compared}
-[[nodiscard]] nlohmann::json check_bits(const DesignPoint& point, const WorkloadSettings& workload, const quant::QuantizedGraph& quantized,
-                                        const models::EvaluationImage& item);
+[[nodiscard]] nlohmann::json check_bits(const DesignPoint& point, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item);
+[[nodiscard]] nlohmann::json check_bits(const DesignPoint& point, const quant::FloatGraph& floats, const models::EvaluationImage& item);
 
 /// What the FP32 model scores: the cells ..._fp32.
 void reference_cells(const nlohmann::json& accuracy, Cells& cells);

@@ -3,6 +3,8 @@
 
 #include "experiments/evaluate/hardware.hpp"
 #include "experiments/evaluate/stats_json.hpp"
+#include "quant/float/predictor.hpp"
+#include "quant/float/words.hpp"
 #include "quant/predictor.hpp"
 #include "sim/trace.hpp"
 
@@ -41,37 +43,21 @@ std::vector<models::ValueId> computed_values(const models::Graph& graph, bool wi
     return values;
 }
 
-}  // namespace
-
-json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace) {
-    const auto result = sim::simulate(point.graph, point.plan, point.design,
-                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image, .timeline = !trace.empty()});
-    if (!trace.empty() && result.infeasible.empty()) sim::write_trace(trace, result, point.design.clock_mhz);
-    json segments = json::array(), host_ops = json::array();
-    for (const auto& segment : result.segments) segments.push_back(to_json(segment));
-    for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});
-    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}};
-}
-
-json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
-    const auto& prompt = item.prompts.front().prompt;
-    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(quantized.config.image_size));
-    const auto graph = models::build_sam(quantized.config, models::workload_of(prompt, frame, models::MaskSelection::single, quantized.config));
-    auto inputs = quant::prompt_words(graph, models::to_input_frame(prompt, frame));
-    inputs.emplace(*graph.find_value(models::sam_values::kImage), std::move(pixels));
-    const quant::Engine engine(graph, quantized);
+/// Runs the datapath on `inputs` and compares every value with what `engine(words, wanted)` gives.
+template <class Engine>
+json compare_bits(const DesignPoint& point, const models::Graph& graph, quant::Words inputs, sim::FunctionalInput functional, const Engine& engine) {
     const auto encoder_macs = macs_of_encoder(graph);
     const bool whole = encoder_macs <= kMaxCheckedMacs;
     if (!whole) {
         const auto embedding = *graph.find_value(models::sam_values::kImageEmbedding);
-        auto encoded = engine.run(inputs, std::vector{embedding});
+        auto encoded = engine(inputs, std::vector{embedding});
         inputs.erase(*graph.find_value(models::sam_values::kImage));
         inputs.merge(encoded);
     }
     const auto wanted = computed_values(graph, whole);
-    const auto expected = engine.run(inputs, wanted);
+    const auto expected = engine(inputs, wanted);
 
-    const sim::FunctionalInput functional{.quantized = &quantized, .inputs = inputs, .wanted = wanted};
+    functional.inputs = inputs, functional.wanted = wanted;
     const auto result = sim::simulate(graph, point.plan, point.design, {.parts = parts_of(whole ? WorkloadParts::all : WorkloadParts::decoder)}, &functional);
     json verdict{{"equal", true}, {"detail", ""}, {"values", wanted.size()}, {"warnings", json::array()}};
     if (!whole) {
@@ -96,6 +82,53 @@ json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::
     }
     verdict["words"] = words;
     return verdict;
+}
+
+}  // namespace
+
+json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace) {
+    const auto result = sim::simulate(point.graph, point.plan, point.design,
+                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image, .timeline = !trace.empty()});
+    if (!trace.empty() && result.infeasible.empty()) sim::write_trace(trace, result, point.design.clock_mhz);
+    json segments = json::array(), host_ops = json::array();
+    for (const auto& segment : result.segments) segments.push_back(to_json(segment));
+    for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});
+    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}};
+}
+
+json check_bits(const DesignPoint& point, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
+    const auto& prompt = item.prompts.front().prompt;
+    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(quantized.config.image_size));
+    const auto graph = models::build_sam(quantized.config, models::workload_of(prompt, frame, models::MaskSelection::single, quantized.config));
+    auto inputs = quant::prompt_words(graph, models::to_input_frame(prompt, frame));
+    inputs.emplace(*graph.find_value(models::sam_values::kImage), std::move(pixels));
+    const quant::Engine engine(graph, quantized);
+    return compare_bits(point, graph, std::move(inputs), {.quantized = &quantized, .inputs = {}, .wanted = {}},
+                        [&](const quant::Words& given, const std::vector<models::ValueId>& wanted) { return engine.run(given, wanted); });
+}
+
+json check_bits(const DesignPoint& point, const quant::FloatGraph& floats, const models::EvaluationImage& item) {
+    const auto& prompt = item.prompts.front().prompt;
+    auto [image, frame] = models::preprocess(item.image, static_cast<int>(floats.config.image_size));
+    auto workload = models::workload_of(prompt, frame, models::MaskSelection::single, floats.config);
+    workload.one_format = true;
+    const auto graph = models::build_sam(floats.config, workload);
+    const auto format_of = [&](models::ValueId id) -> const quant::Format& { return floats.plan.format(graph.value(id).name); };
+    quant::Words inputs;
+    for (auto& [id, values] : quant::float_inputs(graph, image, models::to_input_frame(prompt, frame))) {
+        models::Tensor stored = values;
+        for (auto& value : stored.values()) value = quant::floating::stored(format_of(id).bits, value);
+        inputs.emplace(id, quant::float_words(format_of(id), stored));
+    }
+    const quant::FloatEngine engine(graph, floats);
+    const auto run = [&](const quant::Words& given, const std::vector<models::ValueId>& wanted) {
+        quant::FloatEngine::Values values;
+        for (const auto& [id, words] : given) values.emplace(id, quant::float_values(format_of(id), words));
+        quant::Words results;
+        for (const auto& [id, tensor] : engine.run(std::move(values), wanted)) results.emplace(id, quant::float_words(format_of(id), tensor));
+        return results;
+    };
+    return compare_bits(point, graph, std::move(inputs), {.floats = &floats, .inputs = {}, .wanted = {}}, run);
 }
 
 }  // namespace prelude::experiments

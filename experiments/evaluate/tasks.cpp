@@ -13,6 +13,7 @@
 #include "experiments/hash.hpp"
 #include "quant/calibration/calibrate.hpp"
 #include "quant/compat/calibrate.hpp"
+#include "quant/float/float_graph.hpp"
 #include "quant/quantize.hpp"
 
 namespace prelude::experiments {
@@ -66,9 +67,9 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     const auto& pe = design->design.pe;
     const auto hardware = hardware_text(settings) + fmt::format("array {} {} {} clock {} packing {}\n", pe.rows, pe.cols, pe.depth,
                                                                 design->design.clock_mhz, fmt::join(design->design.packing.products, " "));
-    const bool has_weights = !checkpoint_path(settings.model).empty();
+    const bool is_calibrated = !checkpoint_path(settings.model).empty() && settings.quant.is_integer();
     keys.timing = key_of(TaskKind::timing, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}),
-                                            has_weights ? keys.quantized : "assumed", hardware});
+                                            is_calibrated ? keys.quantized : "assumed", hardware});
     keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric});
     return keys;
 }
@@ -86,7 +87,7 @@ struct Outline {
 Outline outline(const Grid& grid, std::int64_t index) {
     Outline result{.settings = grid.combination(index).settings, .design = std::nullopt, .keys = {}};
     result.has_weights = !checkpoint_path(result.settings.model).empty();
-    if (result.settings.quant.is_integer()) result.design = resolve_design(result.settings, costs_of(grid, result.settings));
+    if (result.settings.quant.has_datapath()) result.design = resolve_design(result.settings, costs_of(grid, result.settings));
     result.keys = keys_of(result.settings, result.design ? &*result.design : nullptr);
     return result;
 }
@@ -125,10 +126,15 @@ json run_quantized(const Outline& point, const fs::path& cache, const models::Re
     return {{"warnings", quantized.warnings}};
 }
 
+quant::FloatGraph float_graph(const Outline& point, const LoadedModel& model) {
+    return quant::make_float_graph(model.config, point.design->graph, *model.weights, point.settings.quant);
+}
+
 json run_accuracy(const Outline& point, const fs::path& cache, const models::ReportProgress& report) {
     const auto model = load_model(point.settings.model);
     const auto set = evaluation_set(point.settings.data, model.config);
     const auto answers = load_answers(answers_file(cache, point.keys.reference));
+    if (point.settings.quant.is_floating()) return float_accuracy(float_graph(point, model), *set, answers, point.settings.data, report);
     if (!point.settings.quant.is_fake_quantized()) return quantized_accuracy(model, quantized_graph(point, model, cache), *set, answers, point.settings.data, report);
     constexpr double kCalibrationShare = 0.3;  // of the time, about
     // Searches need the pictures themselves and belong to this point alone: nothing of the calibration is kept.
@@ -145,16 +151,17 @@ DesignPoint calibrated_design(const Outline& point, const quant::FormatPlan& pla
 }
 
 json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) {
-    if (!point.has_weights) return simulate_timing(*point.design, workload_of(point.settings), trace);
+    if (!point.has_weights || point.settings.quant.is_floating()) return simulate_timing(*point.design, workload_of(point.settings), trace);
     const auto model = load_model(point.settings.model);
     return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), workload_of(point.settings), trace);
 }
 
 json run_bit_check(const Outline& point, const fs::path& cache) {
     const auto model = load_model(point.settings.model);
-    const auto quantized = quantized_graph(point, model, cache);
     const auto item = evaluation_set(point.settings.data, model.config)->image(0);
-    return check_bits(calibrated_design(point, quantized.plan), point.settings.workload, quantized, item);
+    if (point.settings.quant.is_floating()) return check_bits(*point.design, float_graph(point, model), item);
+    const auto quantized = quantized_graph(point, model, cache);
+    return check_bits(calibrated_design(point, quantized.plan), quantized, item);
 }
 
 }  // namespace
@@ -182,13 +189,15 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     if (point.has_weights) add(TaskKind::reference, point.keys.reference, {});
     if (point.has_weights && point.settings.quant.is_fake_quantized()) add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference});
     if (!point.design) return tasks;
-    if (point.has_weights) {
+    const bool is_floating = point.settings.quant.is_floating();
+    if (point.has_weights && is_floating) add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference});
+    if (point.has_weights && !is_floating) {
         add(TaskKind::ranges, point.keys.ranges, {});
         add(TaskKind::quantized, point.keys.quantized, {point.keys.ranges});
         add(TaskKind::accuracy, point.keys.accuracy, {point.keys.reference, point.keys.quantized});
     }
     if (!point.design->infeasible.empty()) return tasks;
-    const std::vector<std::string> calibrated = point.has_weights ? std::vector{point.keys.quantized} : std::vector<std::string>{};
+    const std::vector<std::string> calibrated = point.has_weights && !is_floating ? std::vector{point.keys.quantized} : std::vector<std::string>{};
     add(TaskKind::timing, point.keys.timing, calibrated);
     if (point.has_weights) add(TaskKind::bit_check, point.keys.bit_check, calibrated);
     return tasks;
@@ -233,22 +242,19 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         return nullptr;
     };
 
-    const bool quantized = point.design || settings.quant.is_fake_quantized();
     if (!point.has_weights) {
         reasons.push_back("no weights: accuracy cells are empty");
     } else if (const auto* reference = result_of(point.keys.reference)) {
         warn(*reference);
         reference_cells(*reference, cells);
-        if (!quantized) accuracy_cells(*reference, cells);
     }
-    const json* accuracy = point.has_weights && quantized ? result_of(point.keys.accuracy) : nullptr;
+    const json* accuracy = point.has_weights ? result_of(point.keys.accuracy) : nullptr;
     if (accuracy) {
         accuracy_cells(*accuracy, cells);
         warn(*accuracy);
     }
     if (!point.design) {
-        reasons.push_back(quantized ? "compat: fake quantization in float, accuracy only, hardware cells are empty"
-                                    : "floating point: the datapath of this version is integer, hardware cells are empty");
+        reasons.push_back("compat: fake quantization in float, accuracy only, hardware cells are empty");
     } else {
         const auto& costs = costs_of(grid, settings);
         resource_cells(*point.design, cells);
@@ -274,7 +280,7 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         }
         cells["hardware_hash"] = point.keys.timing;
     }
-    if (point.has_weights) cells["numeric_hash"] = quantized ? point.keys.accuracy : point.keys.reference;
+    if (point.has_weights) cells["numeric_hash"] = point.keys.accuracy;
     cells["reason"] = fmt::format("{}", fmt::join(reasons, "; "));
     cells["warnings"] = fmt::format("{}", fmt::join(warnings, "; "));
     return row;

@@ -38,7 +38,7 @@ struct Task {
     std::vector<std::string> needs;
 };
 
-/// The tasks of one point, dependencies first. A point that cannot be evaluated (shapes only, fp32, compat) has fewer.
+/// The tasks of one point, dependencies first. A point that cannot be evaluated (shapes only, compat) or has nothing to calibrate (floating point) has fewer.
 [[nodiscard]] std::vector<Task> tasks_of(const Grid& grid, std::int64_t index);
 
 /// Computes one task; called in a forked child. Bulk results (logits, ranges) go to `cache / key.*`, atomically; the rest is returned.

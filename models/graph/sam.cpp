@@ -49,7 +49,7 @@ ValueId encoder_block(Scope scope, const SamConfig& config, int index, ValueId x
 
 ValueId encoder(Graph& graph, const SamConfig& config, const SamWorkload& workload) {
     const auto side = config.image_size / config.patch_size;
-    Scope scope(graph, Part::encoder, "encoder");
+    Scope scope(graph, Part::encoder, "encoder", workload.one_format);
     const auto image = graph.add_input(std::string(sam_values::kImage), Shape{1, 3, config.image_size, config.image_size}, 1);
     const auto patches = scope.add("patch_embed",
                                    Conv{.weight = "image_encoder.patch_embed.proj.weight",
@@ -90,7 +90,7 @@ struct Prompt {
 
 Prompt prompt_encoder(Graph& graph, const SamConfig& config, const SamWorkload& workload) {
     const auto side = config.image_size / config.patch_size;
-    Scope scope(graph, Part::prompt, "prompt");
+    Scope scope(graph, Part::prompt, "prompt", workload.one_format);
     Prompt prompt{};
     if (workload.num_prompt_tokens > 0) {
         const auto coordinates = graph.add_input(std::string(sam_values::kPromptCoordinates), Shape{workload.num_prompt_tokens, 2}, 1);
@@ -190,11 +190,11 @@ TwoWay two_way_layer(Scope scope, const SamConfig& config, int index, TwoWay sta
 }
 
 /// Low-resolution logits of all mask tokens, [1,M+1,4n,4n].
-ValueId decoder(Graph& graph, const SamConfig& config, ValueId image_embedding, const Prompt& prompt) {
+ValueId decoder(Graph& graph, const SamConfig& config, ValueId image_embedding, const Prompt& prompt, bool one_format) {
     const auto side = config.image_size / config.patch_size;
     const auto width = config.prompt_width;
     const auto num_masks = config.num_multimask_outputs + 1;
-    Scope scope(graph, Part::decoder, "decoder");
+    Scope scope(graph, Part::decoder, "decoder", one_format);
 
     std::vector<ValueId> tokens{scope.parameter("iou_token", "mask_decoder.iou_token.weight", Shape{1, 1, width}, 2),
                                 scope.parameter("mask_tokens", "mask_decoder.mask_tokens.weight", Shape{1, num_masks, width}, 2)};
@@ -256,7 +256,7 @@ void postprocess(Graph& graph, const SamConfig& config, const SamWorkload& workl
     const Shape shape = graph.value(logits).shape;
     const auto input_height = workload.input_height ? workload.input_height : config.image_size;
     const auto input_width = workload.input_width ? workload.input_width : config.image_size;
-    Scope scope(graph, Part::postprocess, "postprocess");
+    Scope scope(graph, Part::postprocess, "postprocess", workload.one_format);
     const auto chosen = scope.add("select",
                                   Rearrange{.view = shape,
                                             .slice_axis = 1,
@@ -280,7 +280,7 @@ Graph build_sam(const SamConfig& config, const SamWorkload& workload) {
     Graph graph;
     const auto embedding = encoder(graph, config, workload);
     const auto prompt = prompt_encoder(graph, config, workload);
-    postprocess(graph, config, workload, decoder(graph, config, embedding, prompt));
+    postprocess(graph, config, workload, decoder(graph, config, embedding, prompt, workload.one_format));
     return graph;
 }
 

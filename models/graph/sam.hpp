@@ -17,6 +17,7 @@ struct SamWorkload {
     std::int64_t first_mask = 0, num_masks = 1;                ///< masks resized to the picture: [0,1) single, [1,4) multimask
     std::int64_t input_height = 0, input_width = 0;            ///< picture after the longest-side resize; 0 = square
     std::int64_t original_height = 0, original_width = 0;      ///< picture as given; 0 = as the resized one
+    bool one_format = false;                                   ///< every value has the same kind of number (floating point): no Requantize nodes
     friend bool operator==(const SamWorkload&, const SamWorkload&) = default;
 };
 
@@ -35,7 +36,7 @@ inline constexpr std::string_view kMasks = "postprocess.resize_original.out";  /
 
 /// Contract
 ///  - the graph of a valid configuration (see validate()) needs no weights; node names do not depend on `workload`.
-///  - every operand of a contraction that lives on the residual stream passes a Requantize node called `<consumer>.in`.
+///  - every operand of a contraction that lives on the residual stream passes a Requantize node called `<consumer>.in`, unless `one_format`.
 [[nodiscard]] Graph build_sam(const SamConfig& config, const SamWorkload& workload = {});
 
 }  // namespace prelude::models

@@ -11,13 +11,14 @@
 
 namespace prelude::models {
 
-/// Adds nodes of one part and block, prefixing their names; an empty prefix leaves them as they are.
+/// Adds nodes of one part and block, prefixing their names; an empty prefix leaves them as they are. `one_format`: values are operands as they are.
 class Scope {
   public:
-    Scope(Graph& graph, Part part, std::string prefix, int block = -1) : graph_(graph), part_(part), prefix_(std::move(prefix)), block_(block) {}
+    Scope(Graph& graph, Part part, std::string prefix, bool one_format = false, int block = -1)
+        : graph_(graph), part_(part), prefix_(std::move(prefix)), one_format_(one_format), block_(block) {}
 
-    [[nodiscard]] Scope inside(const std::string& name) const { return Scope(graph_, part_, full(name), block_); }
-    [[nodiscard]] Scope block(const std::string& name, int block) const { return Scope(graph_, part_, full(name), block); }
+    [[nodiscard]] Scope inside(const std::string& name) const { return Scope(graph_, part_, full(name), one_format_, block_); }
+    [[nodiscard]] Scope block(const std::string& name, int block) const { return Scope(graph_, part_, full(name), one_format_, block); }
 
     ValueId add(const std::string& name, Operator op, std::vector<ValueId> inputs) {
         return graph_.add(full(name), part_, block_, std::move(op), std::move(inputs));
@@ -27,7 +28,7 @@ class Scope {
         return graph_.add_parameter(full(name), part_, std::move(tensor), std::move(shape), channel_axis);
     }
     /// The value as operand codes of node `consumer`.
-    ValueId operand(const std::string& consumer, ValueId value) { return add(consumer + ".in", Requantize{}, {value}); }
+    ValueId operand(const std::string& consumer, ValueId value) { return one_format_ ? value : add(consumer + ".in", Requantize{}, {value}); }
 
     ValueId linear(const std::string& name, const std::string& tensor, ValueId in, std::int64_t out_features, bool bias = true) {
         return add(name,
@@ -89,6 +90,7 @@ class Scope {
     Graph& graph_;
     Part part_;
     std::string prefix_;
+    bool one_format_;
     int block_;
 };
 

@@ -72,6 +72,7 @@ class Settler {
     void settle(ValueId root) {
         switch (format(root).kind) {
             case FormatKind::pixel:
+            case FormatKind::floating:
             case FormatKind::coordinate: return share(root, Meaning{});
             case FormatKind::probability: return settle_probability(root);
             case FormatKind::code: return settle_codes(root);

@@ -43,11 +43,14 @@ struct FormatNeeds {
     bool divided_roots = false;
     int stream_bits = 16;
     int table_bits = 8, probability_bits = 2;  ///< widest codes, which enter tables; widest probabilities
+    std::string_view floating = {};  ///< "fp32" or "fp16" as the cost terms call it; empty: integers
+    int float_block = 0;
 };
 
 FormatNeeds needs_of(const quant::FormatPlan& plan) {
     constexpr std::array<std::string_view, 3> kExponentials{"table", "polynomial", "shift"};  // by quant::Exponential
     FormatNeeds needs{.exponential = kExponentials[static_cast<std::size_t>(plan.exponential)], .divided_roots = plan.root != quant::Root::seeded};
+    if (plan.is_floating()) needs.floating = plan.float_bits == 32 ? "fp32" : "fp16", needs.float_block = plan.float_block, needs.sum_bits = 32;
     for (const auto& [name, contraction] : plan.contractions) {
         needs.sum_bits = std::max(needs.sum_bits, contraction.product_bits);
         using quant::OperandKind;
@@ -91,10 +94,14 @@ class Estimator {
         : hw_(hardware), design_(design), needs_(needs_of(plan)), costs_(costs) {}
 
     ResourceEstimate run() {
-        pe_array();
-        shift_lanes();
-        post_unit();
-        vector_units();
+        if (needs_.floating.empty()) {
+            pe_array();
+            shift_lanes();
+            post_unit();
+            vector_units();
+        } else {
+            float_units();
+        }
         buffers();
         infrastructure();
         totals();
@@ -217,6 +224,52 @@ class Estimator {
                                .word_bits = kWord}));
     }
 
+    /// `count` times so many pipelined products and sums, which share slices where a slice has both.
+    void add_float(UnitResources& to, double count, double products, double sums) {
+        if (design_.device.dsp_generation == "dsp58") {
+            const double slices = count * std::max(products, sums);
+            to.dsp.add(cost("float.dsp58"), slices);
+            to.lut.add(cost("float.dsp58_lut"), slices);
+            to.ff.add(cost("float.dsp58_ff"), slices);
+            return;
+        }
+        to.dsp.add(costs_.at("float.multiply_dsp", needs_.floating), count * products);
+        to.lut.add(costs_.at("float.multiply_lut", needs_.floating), count * products);
+        to.ff.add(costs_.at("float.multiply_ff", needs_.floating), count * products);
+        to.dsp.add(cost("float.add_dsp"), count * sums);
+        to.lut.add(cost("float.add_lut"), count * sums);
+        to.ff.add(cost("float.add_ff"), count * sums);
+    }
+
+    /// `count` times the core of a function.
+    void add_core(UnitResources& to, const std::string& name, double count) {
+        to.dsp.add(cost("float." + name + "_dsp"), count);
+        to.lut.add(cost("float." + name + "_lut"), count);
+        to.ff.add(cost("float." + name + "_ff"), count);
+    }
+
+    void float_units() {
+        const auto& shape = hw_.pe;
+        const double outputs = static_cast<double>(shape.rows) * shape.cols;
+        auto& pe = unit("pe_array");  // a tree of depth - 1 sums, and the one that joins trees and adds blocks
+        add_float(pe, outputs, shape.depth, shape.depth);
+        pe.ff.add(cost("accumulator.ff_per_bit"), 2 * outputs * needs_.sum_bits);
+        const int joined = ceil_log2(needs_.float_block) - ceil_log2(float_timing::lanes_used(shape.depth, needs_.float_block));
+        pe.ff.add(cost("float.join_ff"), outputs * joined * needs_.sum_bits);
+        add_float(unit("post_unit"), static_cast<double>(shape.post_lanes()), 1, 2);  // scale; bias, then residual or relative positions
+        auto& softmax = unit("softmax_unit");
+        add_float(softmax, hw_.softmax_lanes, 1, 2);  // by the reciprocal; less the maximum, into the sum
+        softmax.lut.add(cost("float.maximum_lut"), hw_.softmax_lanes);
+        add_core(softmax, "exponential", hw_.softmax_lanes);
+        add_core(softmax, "reciprocal", 1);
+        auto& norm = unit("layernorm_unit");
+        add_float(norm, hw_.layernorm_lanes, 3, 5);  // into the mean; centred, squared, into the variance; centred, by the root, gamma, beta
+        add_core(norm, "root", 1);
+        auto& gelu = unit("gelu_unit");
+        add_core(gelu, "gelu", hw_.gelu_lanes);
+        gelu.lanes = hw_.gelu_lanes;
+    }
+
     void buffers() {
         const auto& b = design_.buffers;
         const auto make = [&](BufferId id, int kib) {
@@ -323,7 +376,8 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
         candidate.pe.rows = rows;
         candidate.pe.cols = cols;
         candidate.pe.size = PeSize::given;
-        return estimate_resources(resolve(candidate, plan), candidate, plan, costs).fits;
+        const auto used = estimate_resources(resolve(candidate, plan), candidate, plan, costs);
+        return used.fits && (design.pe.max_dsp == 0 || used.dsp.value <= design.pe.max_dsp);
     };
     int best_rows = kStep, best_cols = kStep;
     for (int rows = kStep; rows <= kMaxRows; rows += kStep) {

@@ -22,7 +22,7 @@ inline constexpr const char* kRootDividers = "root_dividers";
 
 struct UnitResources {
     std::string unit;  ///< pe_array, shift_lanes, post_unit, weight_buffer, ...
-    Estimate lut, ff, dsp, bram36, uram;
+    Estimate lut{}, ff{}, dsp{}, bram36{}, uram{};
     int lanes = 1;  ///< words a cycle of a unit of equal lanes
 };
 
@@ -57,10 +57,12 @@ struct ResourceEstimate {
 ///           them lie in the buffers;
 ///           buffers: addresses and slots, block RAM or UltraRAM of the widths the datapath accesses (buffer_width_bits), whichever takes the smaller share of
 ///           the device; dma: a load and a store engine over hw.axi.ports ports, the ports' logic; one controller
+/// Floating  an element is `depth` products and as many sums (the tree's, and one that joins trees and adds blocks), of DSP48 slices and logic each or of one
+///           DSP58 together; lanes of the vector units are the products and sums of docs/numerics.md section 9 and the cores of HLS for exponential, GELU and roots
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
-/// rows and cols of the largest array, at the design's depth, that stays within the closure limits.
+/// rows and cols of the largest array, at the design's depth, that stays within the closure limits, and within pe.max_dsp slices if that is given.
 ///
 /// Contract  rows a multiple of 4 up to 32; cols 4, 8 or a multiple of 16 (channel counts and head widths of vision transformers are, other columns
 ///           would idle in their last tile); rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays starve on short

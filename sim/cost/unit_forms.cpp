@@ -16,7 +16,6 @@ constexpr int kSliceLeft = 27, kSliceRight = 18, kSliceSum = 48;
 constexpr int kZeroBits = 17;   // a zero point, signed
 constexpr int kShiftBits = 6;   // amount of a rescale's shift
 
-int ceil_log2(std::int64_t v) { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Parts of a signed operand: all but the last carry a bit less than the port, whose top bit is their sign.

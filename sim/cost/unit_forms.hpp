@@ -5,6 +5,7 @@
 // A unit's LUTs and flip-flops are these counts times a few terms of the cost table; DSP slices and memory blocks are the counts themselves.
 // Each form follows a unit of tests/rtl/units; how far it is from a synthesis of that unit is measured (docs/resources.md).
 
+#include <bit>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "sim/cost/cost_table.hpp"
 
 namespace prelude::sim {
+
+/// Bits that tell v things apart.
+[[nodiscard]] inline int ceil_log2(std::int64_t v) noexcept { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 
 /// A count with its 80 % band and the worst status of the terms it is made of.
 struct Estimate {

@@ -8,6 +8,7 @@
 #include <systemc>
 #include <vector>
 
+#include "quant/float/float_graph.hpp"
 #include "quant/quantized_graph.hpp"
 #include "sim/mapping/hardware.hpp"
 #include "sim/mapping/program.hpp"
@@ -57,7 +58,8 @@ using Memory = std::map<models::ValueId, models::IntTensor>;
 
 /// Payloads of functional mode; absent in timing mode.
 struct Functional {
-    const quant::QuantizedGraph* quantized = nullptr;
+    const quant::QuantizedGraph* quantized = nullptr;  ///< or
+    const quant::FloatGraph* floats = nullptr;
     Memory* memory = nullptr;
     const std::vector<models::ValueId>* wanted = nullptr;  ///< fused intermediate values to be kept as well
     Memory* captured = nullptr;

@@ -11,10 +11,12 @@
 //             sequential dividers; the interval is that over their number. Steps count as many as the longest row needs: 232 and 364 cycles
 //             whatever the data.
 //             Words that leave in channel groups are gathered: bank conflicts hold the second stage (sim/mapping/channel_gather.hpp)
+//             Floating point: float_timing::layer_norm_cycles (sim/mapping/float_timing.hpp), three reads of a row
 // Source      tests/rtl/units/layernorm.sv, cycle by cycle (tests/rtl/test_layernorm.cpp)
 // Counters    operations (one per word), gather_conflict (cycles); by division root_divide (cycles of all dividers), root_wait (cycles more than by table)
 
 #include "quant/arithmetic/layernorm.hpp"
+#include "sim/datapath/float_words.hpp"
 #include "sim/datapath/unit.hpp"
 
 namespace prelude::sim {
@@ -52,8 +54,12 @@ class LayerNormUnit final : public Unit {
         const auto conflicts = program().gather_conflicts;
         if (conflicts > 0) run_.count("gather_conflict", in_bits, out_bits, conflicts * command.rows.size());
         Tile *input = nullptr, *output = nullptr;
-        auto end = access(command.left, false, 2 * words * in_bits, &input);
+        auto end = access(command.left, false, (run_.plan->is_floating() ? 3 : 2) * words * in_bits, &input);
         end = std::max(end, access(command.target, true, words * out_bits, &output));
+        if (run_.plan->is_floating()) {
+            if (input) layer_norm_floats(run_, command, *input, *output);
+            return occupy(float_timing::layer_norm_cycles(command.rows.size(), command.cols.size(), run_.hardware->layernorm_lanes, run_.plan->float_block), end);
+        }
         if (input) {
             output->resize(command.rows, command.cols.end);
             for (auto row = command.rows.begin; row < command.rows.end; ++row) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/datapath/float_words.hpp"
+
 namespace prelude::sim {
 
 namespace {
@@ -11,6 +13,7 @@ namespace {
 class Padding {
   public:
     Padding(const Run& run, const OperandSource& operand, const quant::Contraction* contraction) : contraction_(contraction) {
+        if (run.functional->floats) return;  // the word of +0 is 0
         for (auto id : operand.map->movement()) {
             const auto& node = run.graph->node(id);
             if (std::holds_alternative<models::WindowPartition>(node.op)) {
@@ -21,6 +24,7 @@ class Padding {
     [[nodiscard]] std::int32_t word(std::int64_t k) const {
         const auto i = static_cast<std::size_t>(k);
         if (window_) return (*window_)[i];
+        if (!contraction_) return 0;
         const auto term = contraction_->term_of.empty() ? 0 : static_cast<std::size_t>(contraction_->term_of[i]);
         return contraction_->terms[term].zero_point;
     }
@@ -31,6 +35,7 @@ class Padding {
 };
 
 void fill_weights(const Run& run, const OperandSource& operand, const Command& load, Tile& tile) {
+    if (run.functional->floats) return fill_float_weights(run, operand.node, load, tile);
     const auto* contraction = contraction_of(run, operand.node);
     if (!contraction || load.rows.size() == 0) return;  // per-channel constants of a vector unit: read from the operation
     tile.resize(load.rows, contraction->depth);
@@ -43,6 +48,7 @@ void fill_weights(const Run& run, const OperandSource& operand, const Command& l
 }  // namespace
 
 const quant::Contraction* contraction_of(const Run& run, models::NodeId node) {
+    if (run.functional->floats) return nullptr;
     const auto& operation = run.functional->quantized->operation(run.graph->node(node).name);
     if (const auto* patch = std::get_if<quant::PatchEmbedding>(&operation)) return &patch->contraction;
     return std::get_if<quant::Contraction>(&operation);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "sim/datapath/float_words.hpp"
 #include "sim/datapath/payloads.hpp"
 
 namespace prelude::sim {
@@ -28,7 +29,7 @@ Cycle PeArrayUnit::execute(const Command& command) {
         sums->words = left->words;
         sums->rows = left->rows, sums->stride = left->stride;
     }
-    return occupy(busy.cycles, end) + pe_latency(pe);
+    return occupy(busy.cycles, end) + pe_latency(pe, use.form);
 }
 
 void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeOccupancy& busy) {
@@ -56,6 +57,7 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
 void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& left, Tile& right, Tile& sums) {
     const auto rows = static_cast<std::size_t>(command.rows.size()), cols = static_cast<std::size_t>(command.cols.size());
     count_toggles(command, use, left, right);
+    if (run_.functional->floats) return multiply_floats(run_, command, use, left, right, sums);
     if (const auto* contraction = contraction_of(run_, use.node)) {
         if (order_of_ != contraction) {
             order_of_ = contraction;
@@ -132,8 +134,9 @@ class OperandRegisters {
 
 void PeArrayUnit::count_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right) {
     const auto& pe = run_.hardware->pe;
-    OperandRegisters l(left, command.rows, command.depth, use.swap ? pe.cols : pe.rows, pe.depth, use.form.left_word_bits);
-    OperandRegisters r(right, command.cols, command.depth, use.swap ? pe.rows : pe.cols, pe.depth, use.form.right_bits);
+    const auto width = use.form.float_block > 0 ? float_timing::lanes_used(pe.depth, use.form.float_block) : pe.depth;
+    OperandRegisters l(left, command.rows, command.depth, use.swap ? pe.cols : pe.rows, width, use.form.left_word_bits);
+    OperandRegisters r(right, command.cols, command.depth, use.swap ? pe.rows : pe.cols, width, use.form.right_bits);
     auto &along = use.swap ? r : l, &across = use.swap ? l : r;  // on the rows of the array, on its columns
     using Block = OperandRegisters::Block;
     std::vector<Block> order;
@@ -162,6 +165,11 @@ void PeArrayUnit::count_toggles(const Command& command, const ProductUse& use, T
 
     if (command.cols.begin != 0) return;
     const auto codes = left.row(command.rows.begin);
+    if (run_.functional->floats) {
+        for (auto k = command.depth.begin; k < command.depth.end; ++k) toggles.zero_codes += codes[static_cast<std::size_t>(k)] == 0;
+        toggles.codes += command.depth.size();
+        return;
+    }
     const auto* contraction = contraction_of(run_, use.node);
     const auto* product = contraction ? nullptr : &operation<quant::Product>(use.node);
     for (auto k = command.depth.begin; k < command.depth.end; ++k) {

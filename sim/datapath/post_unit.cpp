@@ -2,6 +2,7 @@
 #include "sim/datapath/post_unit.hpp"
 
 #include "sim/datapath/activation_unit.hpp"
+#include "sim/datapath/float_words.hpp"
 #include "sim/mapping/build_program.hpp"
 
 namespace prelude::sim {
@@ -21,13 +22,16 @@ Cycle PostUnit::table_cycles(std::int64_t words) {
     return static_cast<Cycle>(delay.value());
 }
 
+Cycle PostUnit::own_latency() const { return run_.plan->is_floating() ? float_timing::kPost : kLatency; }
+Cycle PostUnit::table_latency() const { return run_.plan->is_floating() ? float_timing::kGelu : ActivationUnit::kLatency; }
+
 Cycle PostUnit::rescale(const Command& command) {
     const auto& use = program().products[static_cast<std::size_t>(command.product)];
     const auto& segment = program().segment;
     const auto words = command.rows.size() * command.cols.size();
     const auto& plan = run_.plan->contraction(run_.graph->node(use.node).name);
     auto cycles = post_cycles(run_.hardware->pe, use.swap, command.rows.size(), command.cols.size()) * use.form.num_sums();
-    auto latency = kLatency;
+    auto latency = own_latency();
     run_.count("rescale", plan.accumulator_bits, 17, words);
     const bool scores = segment.kind == SegmentKind::attention && command.product == 0;
     const auto output_value = scores ? run_.graph->node(segment.softmax).inputs[0] : segment.output;
@@ -39,7 +43,7 @@ Cycle PostUnit::rescale(const Command& command) {
         } else {
             run_.count("lookup", run_.bits_of(node.inputs[0]), run_.bits_of(node.output), words);
             cycles = std::max(cycles, table_cycles(words));
-            latency += ActivationUnit::kLatency;
+            latency += table_latency();
         }
     }
     Tile *sums = nullptr, *extra = nullptr, *output = nullptr;
@@ -52,7 +56,11 @@ Cycle PostUnit::rescale(const Command& command) {
         end = std::max(end, access(command.extra, false, bits, &extra));  // terms of a query row are read once and broadcast
     }
     end = std::max(end, access(command.target, true, words * output_bits, &output));
-    if (sums) finish_words(command, *sums, *output, extra);
+    if (sums && run_.functional->floats) {
+        finish_floats(run_, command, use, *sums, *output, extra);
+    } else if (sums) {
+        finish_words(command, *sums, *output, extra);
+    }
     return occupy(cycles, end) + latency;
 }
 
@@ -65,7 +73,9 @@ Cycle PostUnit::add_relative(const Command& command) {
     Tile *query = nullptr, *terms = nullptr;
     auto end = access(command.left, false, words * run_.plan->contraction(node.name).accumulator_bits, &query);
     end = std::max(end, access(command.target, true, words * 32, &terms));
-    if (query) {
+    if (query && run_.functional->floats) {
+        relative_float_terms(run_, command, use, *query, *terms);
+    } else if (query) {
         const auto& form = operation<quant::RelativePositionOp>(use.node);
         const auto height = static_cast<std::size_t>(form.height), width = static_cast<std::size_t>(form.width);
         terms->rows = command.rows;
@@ -76,7 +86,7 @@ Cycle PostUnit::add_relative(const Command& command) {
                                            all.subspan(height));
         }
     }
-    return occupy(post_cycles(run_.hardware->pe, false, command.rows.size(), op.height + op.width), end) + kLatency;
+    return occupy(post_cycles(run_.hardware->pe, false, command.rows.size(), op.height + op.width), end) + own_latency();
 }
 
 Cycle PostUnit::elementwise(const Command& command) {
@@ -85,7 +95,7 @@ Cycle PostUnit::elementwise(const Command& command) {
     const auto words = command.rows.size() * command.cols.size();
     const auto lanes = run_.hardware->pe.post_lanes();
     auto cycles = (words + lanes - 1) / lanes;
-    auto latency = kLatency;
+    auto latency = own_latency();
     const int in_bits = run_.bits_of(node.inputs[0]), out_bits = run_.bits_of(segment.output);
     std::int64_t words_in = words;
     if (std::holds_alternative<models::Add>(node.op)) {
@@ -107,13 +117,17 @@ Cycle PostUnit::elementwise(const Command& command) {
     } else {
         run_.count("lookup", in_bits, out_bits, words);
         cycles = std::max(cycles, table_cycles(words));
-        latency += ActivationUnit::kLatency;
+        latency += table_latency();
     }
     Tile *input = nullptr, *second = nullptr, *output = nullptr;
     auto end = access(command.left, false, words_in * in_bits, &input);
     if (command.right.index >= 0) end = std::max(end, access(command.right, false, words * run_.bits_of(node.inputs[1]), &second));
     end = std::max(end, access(command.target, true, words * out_bits, &output));
-    if (input) elementwise_words(command, *input, second, *output);
+    if (input && run_.functional->floats) {
+        elementwise_floats(run_, command, *input, second, *output);
+    } else if (input) {
+        elementwise_words(command, *input, second, *output);
+    }
     return occupy(cycles, end) + latency;
 }
 

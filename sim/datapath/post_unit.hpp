@@ -8,7 +8,7 @@
 //
 // Timing      sums: post_cycles() (mapping/pe_timing.hpp); a table stage makes it the slower of both
 //             stand-alone: ceil(words / lanes) x cycles per word (resize 4, prompt 2, else 1)
-//             latency 6 cycles: multiply 3, add, shift, clamp
+//             latency 6 cycles: multiply 3, add, shift, clamp; floating point: float_timing::kPost, GELU kGelu
 // Counters    operations by kind and width
 
 #include "quant/arithmetic/elementwise.hpp"
@@ -31,6 +31,8 @@ class PostUnit final : public Unit {
     Cycle add_relative(const Command& command);
     Cycle elementwise(const Command& command);
     Cycle table_cycles(std::int64_t words);
+    [[nodiscard]] Cycle own_latency() const;
+    [[nodiscard]] Cycle table_latency() const;
 
     // Functional mode.
     void finish_words(const Command& command, Tile& sums, Tile& output, Tile* extra);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "quant/float/words.hpp"
 #include "quant/value_classes.hpp"
 #include "sim/datapath/accelerator.hpp"
 
@@ -29,11 +30,15 @@ Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hard
     if (input) {
         s.memory = input->inputs;
         for (const auto& node : graph.nodes()) {  // constants lie in DRAM from the start
+            if (input->floats) {
+                if (const auto* constant = std::get_if<quant::FloatConstant>(&input->floats->operation(node.name))) s.memory[node.output] = quant::float_words(plan.format(graph.value(node.output).name), constant->values);
+                continue;
+            }
             const auto found = input->quantized->operations.find(node.name);
             if (found == input->quantized->operations.end()) continue;
             if (const auto* constant = std::get_if<quant::ConstantOp>(&found->second)) s.memory[node.output] = constant->values;
         }
-        s.functional = {.quantized = input->quantized, .memory = &s.memory, .wanted = &input->wanted, .captured = &s.captured};
+        s.functional = {.quantized = input->quantized, .floats = input->floats, .memory = &s.memory, .wanted = &input->wanted, .captured = &s.captured};
         s.run.functional = &s.functional;
     }
     s.accelerator = std::make_unique<Accelerator>("accelerator", s.run, substitutes ? *substitutes : Substitutes{});
@@ -64,7 +69,7 @@ models::IntTensor Session::words(models::ValueId value) const {
             if (place.value < 0) {
                 for (auto id : map.movement()) {
                     const auto& node = s.run.graph->node(id);
-                    if (!std::holds_alternative<models::WindowPartition>(node.op)) continue;
+                    if (!std::holds_alternative<models::WindowPartition>(node.op) || s.functional.floats) continue;
                     word = std::get<quant::MoveOp>(s.functional.quantized->operation(node.name)).padding[static_cast<std::size_t>(k)];
                 }
                 continue;

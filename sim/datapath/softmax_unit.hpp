@@ -11,10 +11,12 @@
 //             polynomial (two products and the sum between), 3 less for a subtraction.
 //             Thresholds times the row's sum (no row scale) are made by a multiplier for each level of the search: T = 2^(b-1) cycles for codes of b
 //             bits. Rows then come no closer than T, and the first codes wait T + 4 more.
+//             Floating point: float_timing::softmax_cycles (sim/mapping/float_timing.hpp)
 // Source      tests/rtl/units/softmax.sv, cycle by cycle (tests/rtl/test_softmax.cpp)
 // Counters    operations (one per word)
 
 #include "quant/arithmetic/softmax.hpp"
+#include "sim/datapath/float_words.hpp"
 #include "sim/datapath/payloads.hpp"
 #include "sim/datapath/unit.hpp"
 
@@ -48,7 +50,9 @@ class SoftmaxUnit final : public Unit {
         Tile *scores = nullptr, *codes = nullptr;
         auto end = access(command.left, false, stages.count * words * in_bits, &scores);
         end = std::max(end, access(command.target, true, words * out_bits, &codes));
-        if (scores) {
+        if (scores && run_.functional->floats) {
+            softmax_floats(run_, command, id, *scores, *codes);
+        } else if (scores) {
             std::vector<std::int32_t> row_codes(static_cast<std::size_t>(command.cols.size()));
             if (codes != scores) codes->resize(command.rows, command.cols.end);
             const bool keep = id != segment.main && is_wanted(run_, node.output);
@@ -62,7 +66,10 @@ class SoftmaxUnit final : public Unit {
                 }
             }
         }
-        return occupy(cycles(command.rows.size(), command.cols.size(), stages, run_.hardware->softmax_lanes, run_.plan->exponential), end);
+        const auto lanes = run_.hardware->softmax_lanes;
+        const auto taken = run_.plan->is_floating() ? float_timing::softmax_cycles(command.rows.size(), command.cols.size(), lanes, run_.plan->float_block)
+                                                    : cycles(command.rows.size(), command.cols.size(), stages, lanes, run_.plan->exponential);
+        return occupy(taken, end);
     }
 };
 

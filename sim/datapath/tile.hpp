@@ -21,6 +21,7 @@ struct Tile {
     std::vector<quant::OutputAccumulator> sums;
     std::vector<quant::ProductAccumulator> products;
     std::vector<std::int64_t> wide;  ///< rescaled relative-position terms, [rows][H + W]
+    std::vector<float> reals;        ///< floating point: sums [rows][cols], or relative-position terms [rows][H + W]
 
     [[nodiscard]] std::span<std::int32_t> row(std::int64_t index) {
         return {words.data() + (index - rows.begin) * stride, static_cast<std::size_t>(stride)};

@@ -17,6 +17,7 @@ class AttentionBuilder {
 
     Program build() {
         program_.mapping = context_.pinned ? *context_.pinned : map_attention(context_.hardware, shape_);
+        refuse_split_blocks(context_.plan, program_.mapping.tile_cols, shape_.keys, program_.mapping);
         if (!program_.mapping.infeasible.empty()) return std::move(program_);
         describe();
         make_tokens();
@@ -289,6 +290,10 @@ AttentionShape attention_shape(const BuildContext& context, const Segment& segme
     shape.scores_accumulator_bits = context.plan.contraction(qk.name).accumulator_bits;
     shape.weighted_accumulator_bits = context.plan.contraction(pv.name).accumulator_bits;
     shape.output_bits = bits(segment.output);
+    if (context.plan.is_floating()) {
+        shape.key_unit = context.plan.float_block;
+        shape.softmax.threshold_cycles = float_timing::sum_cycles(shape.keys, context.hardware.softmax_lanes, shape.key_unit);  // rows come no closer than their sums
+    }
     if (segment.relative >= 0) {
         const auto& op = std::get<models::RelativePosition>(graph.node(segment.relative).op);
         shape.relative = true;

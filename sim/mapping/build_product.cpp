@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs of contractions: tiles of rows x cols x depth, operands loaded when their tile changes.
 #include <algorithm>
+#include <numeric>
 
 #include "sim/mapping/build_program.hpp"
 
@@ -26,6 +27,7 @@ class ProductBuilder {
     Program build() {
         describe();
         program_.mapping = context_.pinned ? *context_.pinned : map_product(context_.hardware, shape_);
+        refuse_split_blocks(context_.plan, program_.mapping.tile_depth, shape_.depth, program_.mapping);
         if (!program_.mapping.infeasible.empty()) return std::move(program_);
         auto& product = program_.products[0];
         product.weight_stationary = program_.mapping.weight_stationary;
@@ -58,6 +60,7 @@ class ProductBuilder {
         shape_.output_bits = bits_of(segment_.output);
         if (segment_.residual >= 0) shape_.residual_bits = bits_of(segment_.residual);
         if (conv && conv->kernel > 1) shape_.depth_unit = conv->kernel * conv->kernel;
+        if (context_.plan.is_floating()) shape_.depth_unit = std::min(std::lcm(shape_.depth_unit, std::int64_t{context_.plan.float_block}), shape_.depth);
         if (left->overlaps()) shape_.left_reload = 1.5 / static_cast<double>(conv->kernel * conv->kernel);
         for (auto id : segment_.post) shape_.table |= is_table(graph.node(id));
 
@@ -192,7 +195,7 @@ class ProductBuilder {
             const auto right_batch = shape_.dynamic_right ? batch : 0;
             Command load{
                 .opcode = Opcode::load, .operand = 1, .batch = right_batch, .rows = cols, .depth = depth, .target = {right_buffer(), 0}};
-            if (!shape_.dynamic_right && depth.begin == 0) load.extra_bytes = cols.size() * kChannelConstantBytes;
+            if (!shape_.dynamic_right && depth.begin == 0) load.extra_bytes = cols.size() * channel_constant_bytes(context_.plan, false);
             use(right_, UnitId::weight_dma, load, {right_batch, cols.begin, depth.begin, cols.end}, right_ready_, right_space_, step);
             step.left = {left_buffer(), left_.slot};
             step.right = {right_buffer(), right_.slot};

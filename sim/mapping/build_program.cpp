@@ -48,7 +48,8 @@ class KeyWriter {
     KeyWriter(const models::Graph& graph, const quant::FormatPlan& plan) : graph_(graph), plan_(plan) {}
 
     std::string write(const Segment& segment) {
-        key_ = fmt::format("{} {} {} {}", static_cast<int>(segment.kind), segment.operator_name, static_cast<int>(plan_.exponential), static_cast<int>(plan_.root));
+        key_ = fmt::format("{} {} {} {} {}", static_cast<int>(segment.kind), segment.operator_name, static_cast<int>(plan_.exponential), static_cast<int>(plan_.root),
+                           plan_.float_block);
         for (auto id : {segment.main, segment.relative, segment.softmax, segment.weighted}) {
             if (id >= 0) add(graph_.node(id));
         }
@@ -105,6 +106,7 @@ void list_values(Program& program) {
 }  // namespace
 
 SoftmaxStages softmax_stages(const quant::Format& probabilities) noexcept {
+    if (probabilities.kind == quant::FormatKind::floating) return {.count = 3};
     const bool by_row = probabilities.scale == quant::ScaleMode::row;
     if (probabilities.code == quant::OperandKind::logarithmic && by_row) return {.count = 2};
     if (by_row || probabilities.bits > quant::kMaxComparedBits) return {.count = 3};
@@ -124,6 +126,7 @@ ProductForm product_form(const BuildContext& context, const models::Node& node) 
     form.log_shift = plan.shift + (plan.left == OperandKind::companded && plan.term_sizes.size() > 1 ? 1 : 0);
     form.left_zero_point = left.kind == quant::FormatKind::code;
     form.right_zero_point = !plan.right_symmetric;
+    form.float_block = context.plan.float_block;
     if (!has_terms_of_k) {
         if (!form.has_steps) form.num_residues = std::max<int>(1, static_cast<int>(plan.term_sizes.size()));
     } else if (plan.term_sizes.size() > 1) {
@@ -180,6 +183,16 @@ std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan&
         bits += models::num_parameters(graph, node) * found->second.right_bits;
     }
     return bits;
+}
+
+void refuse_split_blocks(const quant::FormatPlan& plan, std::int64_t tile, std::int64_t whole, Mapping& mapping) {
+    if (!plan.is_floating() || !mapping.infeasible.empty() || tile >= whole || tile % plan.float_block == 0) return;
+    mapping.infeasible = fmt::format("a tile of {} products cuts blocks of quant.float.k_block: {}", tile, plan.float_block);
+}
+
+std::int64_t channel_constant_bytes(const quant::FormatPlan& plan, bool is_norm) noexcept {
+    constexpr std::int64_t kFloat = 4, kInteger = 11;  // multiplier 17 bits, offset 48, shift 6, zero point 17
+    return plan.is_floating() ? (is_norm ? 2 : 1) * kFloat : kInteger;
 }
 
 Program build_program(const BuildContext& context, const Segment& segment) {

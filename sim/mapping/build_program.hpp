@@ -40,11 +40,14 @@ void overlap(Program& program, bool has_predecessor, const Program* next);
 [[nodiscard]] Program build_attention(const BuildContext& context, const Segment& segment);
 [[nodiscard]] Program build_rows(const BuildContext& context, const Segment& segment);
 
+/// Makes a pinned mapping infeasible that cuts a floating-point sum inside a block: it would be another sum.
+void refuse_split_blocks(const quant::FormatPlan& plan, std::int64_t tile, std::int64_t whole, Mapping& mapping);
+
 /// Stages of the softmax unit: maximum, then codes; with a sum in between unless codes compare scores directly.
 [[nodiscard]] SoftmaxStages softmax_stages(const quant::Format& probabilities) noexcept;
 
-/// Bytes of the constants of one output channel: multiplier 17 bits, offset 48, shift 6, zero point 17.
-inline constexpr std::int64_t kChannelConstantBytes = 11;
+/// Bytes of the constants of one output channel: those of a rescale; floating point: a bias, or gamma and beta of a norm.
+[[nodiscard]] std::int64_t channel_constant_bytes(const quant::FormatPlan& plan, bool is_norm) noexcept;
 
 /// Vector work per element on a post lane, in cycles.
 inline constexpr std::int64_t kResizeCyclesPerElement = 4;  ///< four taps through one multiplier

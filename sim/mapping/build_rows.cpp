@@ -119,7 +119,7 @@ class RowsBuilder {
         Command load{.opcode = Opcode::load,
                      .operand = static_cast<std::int8_t>(program_.operands.size() - 1),
                      .target = {BufferId::weight, 0},
-                     .extra_bytes = output_cols_ * kChannelConstantBytes};
+                     .extra_bytes = output_cols_ * channel_constant_bytes(context_.plan, segment_.kind == SegmentKind::layer_norm)};
         if (gathers_channels()) load.extra_bytes += (output_cols_ * static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(output_cols_ - 1))) + 7) / 8;
         load.release.add(ready);
         program_.stream(UnitId::weight_dma).push_back(load);

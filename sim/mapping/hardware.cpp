@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kLatencyNs = 100.0;
 constexpr std::int64_t kBitsPerKib = 8192;
-constexpr std::int64_t kScoreBits = 16, kProbabilityBits = 8, kSoftmaxStages = 3;
+constexpr std::int64_t kSoftmaxStages = 3;
 
 }  // namespace
 
@@ -26,14 +26,15 @@ double Hardware::peak_bytes_per_cycle() const noexcept {
 
 std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept {
     const auto& pe = hardware.pe;
+    const std::int64_t score_bits = pe.float_bits > 0 ? pe.float_bits : 16, probability_bits = pe.float_bits > 0 ? pe.float_bits : 8;
     switch (buffer) {
         case BufferId::weight: return std::int64_t{pe.cols} * pe.depth * pe.weight_bits;
         case BufferId::activation:
             return std::max<std::int64_t>(std::int64_t{pe.rows} * pe.depth * pe.activation_bits, std::int64_t{hardware.layernorm_lanes} * 32);
         case BufferId::partial_sum: return pe.post_lanes() * hardware.sum_bits;
         case BufferId::score:
-            return std::max<std::int64_t>({pe.post_lanes() * kScoreBits, hardware.softmax_lanes * kSoftmaxStages * kScoreBits,
-                                           std::int64_t{pe.rows} * pe.depth * kProbabilityBits});
+            return std::max<std::int64_t>({pe.post_lanes() * score_bits, hardware.softmax_lanes * kSoftmaxStages * score_bits,
+                                           std::int64_t{pe.rows} * pe.depth * probability_bits});
     }
     return 1;
 }
@@ -62,6 +63,7 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
         widest_left = std::max(widest_left, contraction.factor_bits);
         widest_right = std::max(widest_right, contraction.right_bits);
     }
+    if (plan.is_floating()) pe.weight_bits = pe.activation_bits = pe.float_bits = plan.float_bits;  // elements are as wide as their numbers
     if (pe.activation_bits == 0) pe.activation_bits = std::min(widest_left, kMaxPortBits);
     if (pe.weight_bits == 0) pe.weight_bits = std::min(widest_right, kMaxPortBits);
 

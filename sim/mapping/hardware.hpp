@@ -33,12 +33,13 @@ struct Hardware {
 
 /// Widths of the four buffers: what their widest client moves per cycle.
 ///   weight C x D weights; activation R x D operands or the LayerNorm lanes at 32 bits; partial sums the widest accumulator a post lane;
-///   scores 16 bits a post lane, or three softmax stages, or R x D codes of 8 bits
+///   scores 16 bits a post lane, or three softmax stages, or R x D codes of 8 bits; floating point: words of the datatype
 [[nodiscard]] std::int64_t buffer_width_bits(const Hardware& hardware, BufferId buffer) noexcept;
 
 /// Resolves a design for a plan.
 ///
-/// `auto` operand widths are the widest a product of the plan has (log-coded operands steer shifters and do not count).
+/// `auto` operand widths are the widest a product of the plan has (log-coded operands steer shifters and do not count); floating-point elements have
+/// their datatype's, whatever is given.
 /// DRAM times and geometry are those of the device's kind of memory (sim/mapping/dram_timing.hpp). Controller and interconnect latency: 100 ns (assumed).
 [[nodiscard]] Hardware resolve(const Design& design, const quant::FormatPlan& plan);
 

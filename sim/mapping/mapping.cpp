@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace prelude::sim {
 
@@ -218,7 +219,7 @@ Mapping map_attention(const Hardware& hardware, const AttentionShape& shape) {
     constexpr double kUnitLatencies = 60;  // fetch and pipeline of the five steps
     bool fits_scores = false;
     for (auto rows : extents(shape.queries, std::min<std::int64_t>(hardware.pe.rows, shape.queries))) {
-        for (auto keys : extents(shape.keys, std::min<std::int64_t>(hardware.pe.cols, shape.keys))) {
+        for (auto keys : extents(shape.keys, std::min(std::lcm(std::int64_t{hardware.pe.cols}, shape.key_unit), shape.keys))) {
             for (int score_slots = slots > 1 ? kMaxScoreSlots : 1; score_slots >= 1; --score_slots) {
                 const auto score_need = score_slots * rows * (shape.keys * std::max(shape.score_bits, shape.probability_bits) + terms_bits);
                 if (score_need > hardware.score_bits) continue;

@@ -56,6 +56,7 @@ struct AttentionShape {
     SoftmaxStages softmax{};
     int table_bits = 8;
     bool relative = false;
+    std::int64_t key_unit = 1;  ///< keys may be cut at multiples of this
 };
 [[nodiscard]] Mapping map_attention(const Hardware& hardware, const AttentionShape& shape);
 

@@ -64,6 +64,7 @@ int fusion(const PeShape& pe, const ProductForm& form, int left_port, int right_
 }
 
 Stream products(const PeShape& pe, const ProductForm& form, bool swap) noexcept {
+    if (form.float_block > 0) return {.positions = float_timing::lanes_used(pe.depth, form.float_block), .block = form.float_block};
     const auto left_port = swap ? pe.weight_bits : pe.activation_bits, right_port = swap ? pe.activation_bits : pe.weight_bits;
     return {.positions = std::int64_t{pe.depth} * fusion(pe, form, left_port, right_port),
             .passes = static_cast<int>(ceil_div(port_left_bits(pe, form), left_port) * ceil_div(port_right_bits(pe, form), right_port))};
@@ -111,11 +112,11 @@ std::int64_t sub_tiles(std::span<const std::int64_t> streams_of, std::int64_t co
     return period(pieces) + (repeated > 0 ? repeated * period(full) : 0);
 }
 
-/// One block of held weights: a cycle that loads them, then a piece for every sub-tile of rows.
-std::int64_t held_weights(std::int64_t passes, std::int64_t row_tiles, std::int64_t full_drain, std::int64_t last_drain) {
-    std::vector<Piece> pieces(static_cast<std::size_t>(row_tiles), {passes, full_drain});
+/// One block of held weights: the cycles that load them, then a piece for every sub-tile of rows.
+std::int64_t held_weights(std::int64_t load, std::int64_t beats, std::int64_t row_tiles, std::int64_t full_drain, std::int64_t last_drain) {
+    std::vector<Piece> pieces(static_cast<std::size_t>(row_tiles), {beats, full_drain});
     pieces.back().drain = last_drain;
-    ++pieces.front().stream;
+    pieces.front().stream += load;
     return period(pieces);
 }
 
@@ -147,23 +148,33 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
     PeOccupancy result;
     std::vector<std::int64_t> streams_of;  // of the pieces of a full sub-tile
     const auto add_piece = [&](std::span<const std::int64_t> lengths, bool term_ends) {
-        const auto blocks = [&](const Stream& s) {
+        const auto sum_of = [&](auto part) {
             std::int64_t sum = 0;
-            for (const auto length : lengths) sum += ceil_div(length, s.positions);
+            for (const auto length : lengths) sum += part(length);
             return sum;
         };
-        const auto stream = way.combine([&](const Stream& s) { return blocks(s) * s.passes; });
+        const auto blocks = [&](const Stream& s) { return sum_of([&](std::int64_t length) { return ceil_div(length, s.held()); }); };
+        const auto beats = way.combine([&](const Stream& s) { return sum_of([&](std::int64_t length) { return s.beats(length); }); });
         if (weight_stationary) {
             result.cycles += col_tiles * way.combine([&](const Stream& s) {
                 const auto drain = [&](std::int64_t used) { return ceil_div(used, pe.drain_rows) * (way.side_by_side ? form.num_sums() : s.sums); };
-                return blocks(s) * held_weights(s.passes, row_tiles, drain(pe.rows), drain(last_rows));
+                const auto held = [&](std::int64_t length) {
+                    const auto enter = s.beats(length), load = s.block > 0 ? enter : 1;
+                    const auto cycles = held_weights(load, enter, row_tiles, drain(pe.rows), drain(last_rows));
+                    return s.block > 0 ? std::max<std::int64_t>(cycles, float_timing::kAdd) : cycles;
+                };
+                return sum_of([&](std::int64_t length) {
+                    const auto whole = length / s.held(), rest = length % s.held();
+                    return whole * held(s.held()) + (rest > 0 ? held(rest) : 0);
+                });
             });
             result.sum_rounds += std::max(blocks(way.first), way.second ? blocks(*way.second) : 0);
         } else {
-            streams_of.push_back(stream);
+            streams_of.push_back(way.combine([&](const Stream& s) { return sum_of([&](std::int64_t length) { return s.cycles(length); }); }));
         }
-        result.stream_cycles += col_tiles * row_tiles * stream;
-        result.slots += col_tiles * row_tiles * blocks(way.first) * way.first.positions * pe.rows * pe.cols;
+        result.stream_cycles += col_tiles * row_tiles * beats;
+        const auto slots_of_beats = way.first.block > 0 ? beats * pe.depth : sum_of([&](std::int64_t length) { return ceil_div(length, way.first.positions); }) * way.first.positions;
+        result.slots += col_tiles * row_tiles * slots_of_beats * pe.rows * pe.cols;
         result.drained_rows += col_tiles * along * form.num_sums();
         if (term_ends && ((form.term_ends.size() > 1 && !form.shifted_terms) || form.num_sums() > 1)) result.flushes += rows * cols * form.num_sums();
     };
@@ -197,7 +208,8 @@ PeOccupancy pe_occupancy(const PeShape& pe, const ProductForm& form, bool weight
     return result;
 }
 
-int pe_latency(const PeShape& pe) noexcept {
+int pe_latency(const PeShape& pe, const ProductForm& form) noexcept {
+    if (form.float_block > 0) return static_cast<int>(float_timing::kMultiply + float_timing::sum_latency(form.float_block));
     return 4 + static_cast<int>(std::bit_width(static_cast<unsigned>(pe.depth - 1))) + (pe.zero_point == ZeroPoint::correct ? 1 : 0);
 }
 

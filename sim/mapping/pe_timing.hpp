@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/design.hpp"
+#include "sim/mapping/float_timing.hpp"
 
 namespace prelude::sim {
 
@@ -21,6 +22,7 @@ struct PeShape {
     ZeroPoint zero_point = ZeroPoint::correct;
     Multiplier multiplier = Multiplier::dsp;
     DspPacking packing;  ///< of the slices as this array uses them; precision `fixed` never packs
+    int float_bits = 0;  ///< floating-point elements: width of their operands (32, 16); 0: integers
     [[nodiscard]] constexpr std::int64_t post_lanes() const noexcept { return std::int64_t{cols} * drain_rows; }
     friend bool operator==(const PeShape&, const PeShape&) = default;
 };
@@ -37,6 +39,7 @@ struct ProductForm {
     bool left_zero_point = true, right_zero_point = false;
     std::vector<std::int64_t> term_ends{};  ///< ascending, last = K; one entry = one term
     bool shifted_terms = false;    ///< groups are scaled by a shift behind the adder tree: their sums meet in one accumulator and leave once
+    int float_block = 0;           ///< floating point: products that meet in a balanced tree; 0: integers
     /// Sums per output that drain together.
     [[nodiscard]] constexpr int num_sums() const noexcept { return num_residues + (has_steps ? 1 : 0); }
     friend bool operator==(const ProductForm&, const ProductForm&) = default;
@@ -50,6 +53,16 @@ struct ProductForm {
 struct Stream {
     std::int64_t positions = 1;
     int passes = 1, sums = 1;
+    std::int64_t block = 0;  ///< floating point: products of a tree; 0: sums have no order
+    /// Beats in which `length` positions of K enter, and cycles the array takes for them.
+    [[nodiscard]] constexpr std::int64_t beats(std::int64_t length) const noexcept {
+        return block > 0 ? float_timing::beats(length, positions, block) : (length + positions - 1) / positions * passes;
+    }
+    [[nodiscard]] constexpr std::int64_t cycles(std::int64_t length) const noexcept {
+        return block > 0 ? float_timing::sum_cycles(length, positions, block) : beats(length);
+    }
+    /// Weights held at a time where rows stream past them.
+    [[nodiscard]] constexpr std::int64_t held() const noexcept { return block > 0 ? block : positions; }
 };
 
 /// The streams of an operand pair.
@@ -71,6 +84,8 @@ struct Stream {
 ///             where that is less, more products (fusion) where it is more; beyond 16 bits the one-hot word comes in parts. There is one
 ///             adder tree, so residues take turns: tau passes, in which codes of other residues enter as zero
 /// Companded powers 2^e of tau > 1 have a sign bit beside them, for the -1 of other residues; bucket codes are powers 2^0 with a residue per code.
+/// Floating point: positions = the power of two from min(depth, block) down, one pass; sums in the order of docs/numerics.md section 9, whose running
+/// sum may hold the array (float_timing::sum_cycles).
 /// A hybrid operand is such a power and a uniform step: two streams, side by side where the array has shift-add lanes, one after the other
 /// where the slices shift. Aligned steps are one uniform operand.
 /// Source    the multiplier as a shifter: Xilinx UG579; PTQ4SAM and AHCPTQ shift in logic
@@ -113,6 +128,8 @@ struct PeOccupancy {
 /// Weight stationary (p x C weights held, rows stream, sums live in the partial-sum buffer): for every ceil(cols / C) x ceil(k_t / p) weights held a
 ///   cycle that loads them, then a piece of n beats for every R rows, whose sums leave in ceil(used_rows / d) * s cycles                     (2)
 ///   sums are read and written back d rows of C a cycle: the buffer is no wider than in output stationary.
+/// Floating point: (1) with the cycles of a sum in place of n * ceil(k_t / p). (2) holds a block B x C in ceil(B / p) words a multiplier, loads it in as many
+///   cycles and takes as many beats for every R rows; the running sums of a row lie a pass over all rows apart, at least the adder's latency.
 /// `swap`: the left operand's rows lie on the columns of the array; it comes through the weight buffer and the weight port.
 /// Limits    log-coded left operands cannot be swapped (the shifters stand on the activation side)
 /// Source    tests/rtl/units/pe_array.sv, cycle by cycle (tests/rtl/test_pe_array.cpp)
@@ -120,7 +137,7 @@ struct PeOccupancy {
                                        std::int64_t cols, std::int64_t begin, std::int64_t end) noexcept;
 
 /// Cycles from the last operand to the last sum: multiplier, adder tree, accumulator, zero-point correction.
-[[nodiscard]] int pe_latency(const PeShape& pe) noexcept;
+[[nodiscard]] int pe_latency(const PeShape& pe, const ProductForm& form = {}) noexcept;
 
 /// How rows of scores become codes: pipeline stages a row goes through.
 struct SoftmaxStages {

@@ -93,12 +93,16 @@ TEST_CASE("Blocks that are alike are shown once, and every node with --all") {
     CHECK_THAT(brief, Contains("all"));
 }
 
-TEST_CASE("A design in floating point has neither formats nor hardware") {
-    const auto description = description_of(prelude::testing::tiny_model() + "quant: {method: fp32}\n");
-    CHECK_FALSE(description.contains("hardware"));
-    CHECK_FALSE(description.at("nodes").at(0).at("output").contains("format"));
-    CHECK(description.at("model").at("depth") == 4);
-    CHECK_THAT(print_description(description, false), Contains("hardware  none: floating point"));
+TEST_CASE("A design in floating point has its formats and hardware, one of mode compat neither") {
+    const auto floating = description_of(prelude::testing::tiny_model() + "quant: {method: fp32}\n");
+    CHECK(floating.at("nodes").at(0).at("output").at("format") == nlohmann::json{{"kind", "float"}, {"bits", 32}});
+    CHECK(floating.contains("hardware"));
+    CHECK_FALSE(floating.at("formats_assumed").get<bool>());
+    CHECK(floating.at("model").at("depth") == 4);
+    const auto compat = description_of(prelude::testing::tiny_model() + "quant: {mode: compat}\n");
+    CHECK_FALSE(compat.contains("hardware"));
+    CHECK_FALSE(compat.at("nodes").at(0).at("output").contains("format"));
+    CHECK_THAT(print_description(compat, false), Contains("hardware  none: quant.mode compat"));
 }
 
 TEST_CASE("explore inspect prints tables or JSON, and what it refuses is exit code 3") {

@@ -96,18 +96,21 @@ TEST_CASE("Calibrated ranges are kept, used again, and made anew when the file i
     CHECK(setting.run().prompts[0].quantized == first.prompts[0].quantized);
 }
 
-TEST_CASE("A point in floating point gives the FP32 mask and no latency") {
-    const Setting setting(", method: fp32");
-    const auto outcome = setting.run();
-    CHECK_FALSE(outcome.is_quantized);
-    CHECK(outcome.prompts[0].quantized == outcome.prompts[0].reference);
-    CHECK(outcome.latency == "none: the datapath of this version is integer");
+TEST_CASE("A point in floating point gives the mask of the datapath's own sums, next to that of the FP32 model") {
+    for (const auto* datatype : {", datatype: fp32", ", datatype: fp16"}) {
+        const Setting setting(datatype);
+        const auto outcome = setting.run();
+        CHECK(outcome.is_floating);
+        CHECK(outcome.prompts[0].agreement > 0.98);
+        CHECK(outcome.prompts[0].sqnr_db > (std::string(datatype) == ", datatype: fp32" ? 90 : 35));
+        CHECK(outcome.calibration_s == 0);
+    }
 }
 
 TEST_CASE("A point of mode compat gives the fake-quantized mask and no latency") {
     const Setting setting(", mode: compat, weight_bits: 4, activation_bits: 8");
     const auto outcome = setting.run();
-    CHECK(outcome.is_quantized);
+    CHECK_FALSE(outcome.is_floating);
     const auto& prompt = outcome.prompts[0];
     CHECK(prompt.agreement == models::intersection_over_union(prompt.quantized, prompt.reference));
     CHECK((prompt.sqnr_db > 0 && prompt.sqnr_db < 40));

@@ -32,6 +32,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
     {"hw.pe.activation_bits", {"4", "8", "16"}},
     {"hw.pe.precision", {"fixed", "fused"}},
     {"hw.pe.size", {"fill"}},
+    {"hw.pe.max_dsp", {"300"}},
     {"hw.pe.multiplier", {"lut"}},
     {"hw.pe.zero_point", {"subtract"}},
     {"hw.buffers.weight_kib", {"16", "2048"}},
@@ -58,32 +59,19 @@ const std::map<std::string, std::vector<std::string>, std::less<>> kOtherValues{
 
 }  // namespace
 
-TEST_CASE("No hardware key changes a bit: every value of every key gives the words of the engine") {
-    const std::string text = testing::tiny_model() +
-                             "data: {kind: scene, num_images: 1, prompts_per_image: 1, prompts: [box]}\n"
-                             "quant: {weight_bits: 4, activation_bits: 6, groups: 3, softmax: {log_base: sqrt2}, nonlinear: ibert}\n";
-    const auto read = [&](const std::vector<std::string>& sets) { return read_configuration_text(text, "f.yaml", sets, PRELUDE_SOURCE_DIR "/arch_configs"); };
-    const auto base = read({});
-    const Grid grid(base);
-    const auto settings = grid.at(0).settings;
-    const auto model = load_model(settings.model);
-    REQUIRE(model.weights);
-    const auto set = evaluation_set(settings.data, model.config);
-    models::Predictor predictor(model.config, *model.weights);
-    const auto ranges = quant::calibrate(predictor, *set, settings.quant);
-    const auto quantized = quant::quantize(model.config, models::build_sam(model.config), *model.weights, settings.quant, ranges);
-    const auto item = set->image(0);
+namespace {
 
+/// Sets every hardware key to every other value; `check_of(point)` is the bit check of what the base configuration computes.
+template <class Check>
+int num_feasible_with_equal_bits(const std::string& text, const Check& check_of) {
     int num_feasible = 0;
     const auto check = [&](const std::vector<std::string>& sets) {
-        const auto configuration = read(sets);
-        const auto point_settings = Grid(configuration).at(0).settings;
-        auto point = resolve_design(point_settings, configuration.costs.at(point_settings.cost_table));
-        point.plan = quantized.plan;
-        const auto verdict = check_bits(point, point_settings.workload, quantized, item);
-        INFO((sets.empty() ? std::string("base") : sets.front()) << ": " << verdict.at("detail").get<std::string>());
-        const bool infeasible = verdict.at("detail").get<std::string>().starts_with("bit check: infeasible");
-        CHECK((verdict.at("equal").get<bool>() || infeasible));
+        const auto configuration = read_configuration_text(text, "f.yaml", sets, PRELUDE_SOURCE_DIR "/arch_configs");
+        const auto settings = Grid(configuration).at(0).settings;
+        const auto verdict = check_of(resolve_design(settings, configuration.costs.at(settings.cost_table)));
+        INFO((sets.empty() ? std::string("base") : sets.front()) << ": " << verdict.at("detail").template get<std::string>());
+        const bool infeasible = verdict.at("detail").template get<std::string>().starts_with("bit check: infeasible");
+        CHECK((verdict.at("equal").template get<bool>() || infeasible));
         num_feasible += !infeasible;
     };
     check({});
@@ -94,5 +82,47 @@ TEST_CASE("No hardware key changes a bit: every value of every key gives the wor
         REQUIRE(found != kOtherValues.end());
         for (const auto& value : found->second) check({std::string(key.path) + "=" + value});
     }
-    CHECK(num_feasible >= 40);
+    return num_feasible;
+}
+
+/// What a configuration of the tiny model computes.
+struct Computed {
+    Settings settings;
+    LoadedModel model;
+    models::EvaluationImage item;
+    std::unique_ptr<models::EvaluationSet> set;
+    explicit Computed(const std::string& text)
+        : settings(Grid(read_configuration_text(text, "f.yaml", {}, PRELUDE_SOURCE_DIR "/arch_configs")).at(0).settings), model(load_model(settings.model)),
+          set(evaluation_set(settings.data, model.config)) {
+        item = set->image(0);
+    }
+};
+
+std::string configuration_of(const std::string& quant) {
+    return testing::tiny_model() + "data: {kind: scene, num_images: 1, prompts_per_image: 1, prompts: [box]}\nquant: " + quant + "\n";
+}
+
+}  // namespace
+
+TEST_CASE("No hardware key changes a bit: every value of every key gives the words of the engine") {
+    const auto text = configuration_of("{weight_bits: 4, activation_bits: 6, groups: 3, softmax: {log_base: sqrt2}, nonlinear: ibert}");
+    const Computed c(text);
+    models::Predictor predictor(c.model.config, *c.model.weights);
+    const auto ranges = quant::calibrate(predictor, *c.set, c.settings.quant);
+    const auto quantized = quant::quantize(c.model.config, models::build_sam(c.model.config), *c.model.weights, c.settings.quant, ranges);
+    CHECK(num_feasible_with_equal_bits(text, [&](DesignPoint point) {
+        point.plan = quantized.plan;
+        return check_bits(point, quantized, c.item);
+    }) >= 40);
+}
+
+TEST_CASE("No hardware key changes a bit of a floating-point design") {
+    for (const std::string datatype : {"fp32", "fp16"}) {
+        const auto text = configuration_of("{datatype: " + datatype + ", float: {k_block: 16}}");
+        const Computed c(text);
+        const auto graph = models::build_sam(c.model.config, {.one_format = true});
+        const auto floats = quant::make_float_graph(c.model.config, graph, *c.model.weights, c.settings.quant);
+        INFO(datatype);
+        CHECK(num_feasible_with_equal_bits(text, [&](const DesignPoint& point) { return check_bits(point, floats, c.item); }) >= 40);
+    }
 }

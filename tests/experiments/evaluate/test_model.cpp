@@ -160,7 +160,8 @@ TEST_CASE("What a data set leaves out stands in the warnings of a row") {
         PRELUDE_SOURCE_DIR "/arch_configs");
     const Grid grid(configuration);
     TaskResults results;
-    for (const auto& task : tasks_of(grid, 0)) results[task.key] = {true, {}, run_task(task, grid, data.folder.path())};
+    for (const auto& task : tasks_of(grid, 0))
+        if (task.kind == TaskKind::reference) results[task.key] = {true, {}, run_task(task, grid, data.folder.path())};
     REQUIRE(results.size() == 1);
     CHECK(make_row(grid, 0, results).cells.at("warnings") == "instances.json left out: 1 annotation of a crowd");
 }

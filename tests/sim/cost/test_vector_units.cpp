@@ -2,6 +2,8 @@
 // What the forms of the nonlinear functions occupy: the terms of the cost table, a lane or a unit each.
 #include <catch2/catch.hpp>
 
+#include <map>
+
 #include "models/graph/graph.hpp"
 #include "sim/cost/resources.hpp"
 
@@ -67,5 +69,45 @@ TEST_CASE("A norm has the products of its root, or its dividers") {
         CHECK(seeded.lut - used(form, "layernorm_unit").lut == Approx(costs.at("band.lut").value * lut_of(root, costs).value));
         CHECK(used(form, kRootDividers).lut == Approx(costs.at("band.lut").value * (costs.at("layernorm.normalise_lut").value + 7 * costs.at("layernorm.divider_lut").value)));
         CHECK(used(form, kRootDividers).ff == Approx(costs.at("band.ff").value * 7 * costs.at("layernorm.divider_ff").value));
+    }
+}
+
+namespace {
+
+std::map<std::string, Used> float_units(quant::Datatype datatype, const std::string& dsp_generation) {
+    models::Graph graph;
+    const auto x = graph.add_input("x", {1, 4, 8}, 2);
+    graph.add("layer", models::Part::encoder, 0, models::Linear{"w", "b", 8, 8}, {x});
+    quant::Settings settings;
+    settings.datatype = datatype;
+    const auto plan = quant::make_plan(graph, settings);
+    Design design;
+    design.device.dsp_generation = dsp_generation;
+    design.clock_mhz = 100, design.dram.gb_per_s = 1;
+    design.pe = {.rows = 2, .cols = 3, .depth = 4, .weight_bits = 4, .drain_rows = 1, .multiplier = Multiplier::lut};
+    design.softmax_lanes = 3, design.layernorm_lanes = 5, design.gelu_lanes = 7;
+    std::map<std::string, Used> units;
+    for (const auto& unit : estimate_resources(resolve(design, plan), design, plan, numbered_costs()).units) units[unit.unit] = {unit.dsp.value, unit.lut.value, unit.ff.value};
+    return units;
+}
+
+}  // namespace
+
+TEST_CASE("A floating-point element is as many products as sums, in slices and logic or in slices that do both") {
+    const auto costs = numbered_costs();
+    for (const auto& [datatype, name] : {std::pair{quant::Datatype::fp32, "fp32"}, {quant::Datatype::fp16, "fp16"}}) {
+        auto units = float_units(datatype, "dsp48e2");
+        const double product = costs.at("float.multiply_dsp", name).value, sum = costs.at("float.add_dsp").value;
+        CHECK(units["pe_array"].dsp == 2 * 3 * 4 * (product + sum));
+        const double placed = costs.at("band.lut").value;
+        CHECK(units["pe_array"].lut == 2 * 3 * 4 * (costs.at("float.multiply_lut", name).value + costs.at("float.add_lut").value) * placed);
+        CHECK(units["post_unit"].dsp == 3 * (product + 2 * sum));
+        CHECK(units["softmax_unit"].dsp == 3 * (product + 2 * sum + costs.at("float.exponential_dsp").value) + costs.at("float.reciprocal_dsp").value);
+        CHECK(units["layernorm_unit"].dsp == 5 * (3 * product + 5 * sum) + costs.at("float.root_dsp").value);
+        CHECK(units["gelu_unit"].lut == 7 * costs.at("float.gelu_lut").value * placed);
+        units = float_units(datatype, "dsp58");
+        CHECK(units["pe_array"].dsp == 2 * 3 * 4 * costs.at("float.dsp58").value);
+        CHECK(units["layernorm_unit"].dsp == 5 * 5 * costs.at("float.dsp58").value + costs.at("float.root_dsp").value);
+        CHECK_FALSE(units.contains(kShiftLanes));
     }
 }
