@@ -9,6 +9,7 @@
 #include "models/stress.hpp"
 #include "quant/settings.hpp"
 #include "sim/design.hpp"
+#include "sim/mapping/mapping.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -95,11 +96,19 @@ struct SweepSettings {
     friend bool operator==(const SweepSettings&, const SweepSettings&) = default;
 };
 
+/// `hw.mapping`: mappings used as given.
+struct MappingSettings {
+    std::string path;                         ///< "": none
+    std::vector<sim::PinnedMapping> entries;  ///< what the file says, as the configuration read it
+    friend bool operator==(const MappingSettings&, const MappingSettings&) = default;
+};
+
 struct Settings {
     ModelSettings model;
     DataSettings data;
     quant::Settings quant;
     sim::Design hw = default_design();
+    MappingSettings mapping;
     std::string cost_table = "default";
     WorkloadSettings workload;
     SweepSettings sweep;

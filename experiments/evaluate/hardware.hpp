@@ -15,7 +15,7 @@ namespace prelude::experiments {
 
 using Cells = std::map<std::string, std::string, std::less<>>;
 
-/// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]]}
+/// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]], "warnings": [...]}
 [[nodiscard]] nlohmann::json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload);
 
 /// Runs the datapath with payload on one picture and its first prompt, and compares every value with the engine.

@@ -3,6 +3,7 @@
 
 #include "experiments/evaluate/hardware.hpp"
 #include "experiments/evaluate/stats_json.hpp"
+#include "quant/glob.hpp"
 #include "quant/predictor.hpp"
 #include "sim/simulate.hpp"
 
@@ -11,13 +12,6 @@ namespace prelude::experiments {
 namespace {
 
 using nlohmann::json;
-
-std::vector<models::Part> parts_of(WorkloadParts parts) {
-    using models::Part;
-    if (parts == WorkloadParts::encoder) return {Part::encoder};
-    if (parts == WorkloadParts::decoder) return {Part::prompt, Part::decoder, Part::postprocess};
-    return {Part::encoder, Part::prompt, Part::decoder, Part::postprocess};
-}
 
 /// Encoders beyond are not simulated word by word: some minutes, and some gigabytes of scores.
 constexpr std::int64_t kMaxCheckedMacs = 10'000'000'000;
@@ -44,12 +38,16 @@ std::vector<models::ValueId> computed_values(const models::Graph& graph, bool wi
 }  // namespace
 
 json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload) {
-    const auto result = sim::simulate(point.graph, point.plan, point.design,
-                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image});
-    json segments = json::array(), host_ops = json::array();
+    const auto options = simulation_options(point, workload);
+    const auto result = sim::simulate(point.graph, point.plan, point.design, options);
+    json segments = json::array(), host_ops = json::array(), warnings = json::array();
+    for (const auto& entry : options.pinned) {
+        const auto names = [&](const sim::SegmentStats& segment) { return quant::glob_matches(entry.pattern, segment.name); };
+        if (result.infeasible.empty() && std::ranges::none_of(result.segments, names)) warnings.push_back("hw.mapping: this design has no segment " + entry.pattern);
+    }
     for (const auto& segment : result.segments) segments.push_back(to_json(segment));
     for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});
-    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}};
+    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}, {"warnings", warnings}};
 }
 
 json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
@@ -71,7 +69,7 @@ json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::
     const auto expected = engine.run(inputs, wanted);
 
     const sim::FunctionalInput functional{.quantized = &quantized, .inputs = inputs, .wanted = wanted};
-    const auto result = sim::simulate(graph, point.plan, point.design, {.parts = parts_of(whole ? WorkloadParts::all : WorkloadParts::decoder)}, &functional);
+    const auto result = sim::simulate(graph, point.plan, point.design, simulation_options(point, {.parts = whole ? WorkloadParts::all : WorkloadParts::decoder}), &functional);
     json verdict{{"equal", true}, {"detail", ""}, {"values", wanted.size()}, {"warnings", json::array()}};
     if (!whole) {
         verdict["warnings"].push_back(fmt::format("bits are checked from the image embedding on: word by word, the {:.0f} GMAC of the encoder would take too long",

@@ -257,6 +257,7 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
             reasons.push_back(point.design->infeasible);
         } else {
             if (const auto* timing = result_of(point.keys.timing)) {
+                warn(*timing);
                 hardware_cells(*timing, *point.design, settings.workload, costs, cells, warnings, reasons);
                 row.layers = layer_rows(*timing, *point.design, costs, accuracy ? accuracy->at("layers") : json::object());
             }

@@ -21,8 +21,10 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
+    /// Whether a run of functional mode moves words; a run without them leaves memory and trace as they are and takes the same cycles.
+    enum class Words { none, all };
     /// Simulates a program and fills the counters of `stats`.
-    void run(const Program& program, SegmentStats& stats);
+    void run(const Program& program, SegmentStats& stats, Words words = Words::all);
     /// Unit activity so far as Chrome trace events, comma separated.
     [[nodiscard]] std::string take_trace(const std::string& segment);
     /// Words of a value after the run: stored, fused and captured, or reached through movement.

@@ -14,8 +14,28 @@ struct BuildContext {
     const quant::FormatPlan& plan;
     const Hardware& hardware;
     const Layout& layout;
-    const Mapping* pinned = nullptr;  ///< replayed instead of chosen
+    const Mapping* pinned = nullptr;  ///< used as given, if the hardware can
+    std::int64_t max_batches = 0;     ///< of a product or attention core, only the first so many; 0: all
+    bool shapes_only = false;         ///< operands, products and extents; no mapping but a pinned one, no commands
 };
+
+/// Gives a program the pinned mapping, with what is wrong with it, or the best by estimate and its alternatives.
+template <class Shape>
+void choose_mapping(const BuildContext& context, const Shape& shape, Program& program) {
+    if (context.pinned) {
+        program.mapping = *context.pinned;
+        program.mapping_problems = problems(context.hardware, shape, program.mapping);
+        for (const auto& problem : program.mapping_problems) program.mapping.infeasible += (program.mapping.infeasible.empty() ? "hw.mapping: " : "; ") + problem.text;
+        if constexpr (requires { estimated_cycles(context.hardware, shape, program.mapping); }) {
+            if (program.mapping_problems.empty()) program.mapping.estimated_cycles = estimated_cycles(context.hardware, shape, program.mapping);
+        }
+        return;
+    }
+    if (context.shapes_only) return;
+    program.alternatives = candidates(context.hardware, shape);
+    program.mapping = std::move(program.alternatives.front());
+    program.alternatives.erase(program.alternatives.begin());
+}
 
 /// The program of a segment; `mapping.infeasible` names the reason when there is none.
 [[nodiscard]] Program build_program(const BuildContext& context, const Segment& segment);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Cycles that no mapping of a segment beats, from shapes alone: what a sweep is pruned by before anything is simulated.
+
+#include "sim/mapping/build_program.hpp"
+
+namespace prelude::sim {
+
+/// Cycles the simulated segment cannot beat, however it is mapped.
+///
+/// Meaning   the largest of
+///             compute  busy cycles of the array: operands stream in whole sub-tiles of R x C outputs and blocks of p positions, sums drain d rows of C a
+///                      cycle; the best of the dataflows and operand roles that the hardware has
+///             memory   every operand that no tile can hold as often as the buffers make it come again, everything else once, at the peak
+///                      bandwidth between refreshes
+///             vector   words / lanes of the post unit, the activation unit, the LayerNorm and the softmax unit
+///           without double buffering a product's operands do not load while the array works: compute and their loads add up
+/// Limits    a bound, not an estimate: DRAM rows, latencies, the first and last tile and the units' waiting for each other are missing
+/// `program` built with BuildContext::shapes_only, or any other of the segment
+[[nodiscard]] Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const quant::FormatPlan& plan, const Program& program);
+
+}  // namespace prelude::sim
