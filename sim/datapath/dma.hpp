@@ -17,6 +17,7 @@
 // Limits      words that share a byte with the neighbouring tile travel with the tile that owns the byte's last bit (stores)
 //             or twice (loads)
 
+#include "sim/datapath/local_time.hpp"
 #include "sim/datapath/unit.hpp"
 
 namespace prelude::sim {
@@ -25,7 +26,8 @@ class Dma final : public Unit {
   public:
     tlm_utils::simple_initiator_socket<Dma> burst_out{"burst_out"};
 
-    Dma(const sc_core::sc_module_name& name, UnitId id, Run& run) : Unit(name, id, run) {}
+    Dma(const sc_core::sc_module_name& name, UnitId id, Run& run) : Unit(name, id, run) { burst_.set_extension(&time_); }
+    ~Dma() override { burst_.clear_extension(&time_); }
 
   protected:
     Cycle execute(const Command& command) override;
@@ -44,6 +46,7 @@ class Dma final : public Unit {
     };
     std::vector<ByteRun> runs_;
     tlm::tlm_generic_payload burst_;
+    LocalTime time_;
 };
 
 }  // namespace prelude::sim
