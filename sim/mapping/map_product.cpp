@@ -75,7 +75,7 @@ Estimate estimate(const Hardware& hardware, const ProductShape& shape, const Map
         return static_cast<double>(moved) / std::max(static_cast<double>(words * bits) / 8.0, 1.0);
     };
     const auto left_bytes = bytes(shape.batch * shape.rows * shape.depth, shape.form.left_word_bits) * shape.left_reload *
-                            waste(map.tile_depth, shape.depth, shape.form.left_word_bits);
+                            waste(map.tile_depth / shape.depth_unit, shape.depth / shape.depth_unit, shape.form.left_word_bits);  // taps of a channel lie apart
     const auto right_bytes = bytes(right_batches * shape.cols * shape.depth, shape.form.right_bits) *
                              (shape.dynamic_right ? waste(map.tile_depth, shape.depth, shape.form.right_bits) : 1.0);
     result.load =

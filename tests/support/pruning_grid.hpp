@@ -25,7 +25,7 @@ inline models::SamConfig like_sam_b() {
     return config;
 }
 
-/// Widths x arrays x memories x buffers and lanes, each `stride`-th point of the cross product.
+/// Widths x arrays x memories x buffers, lanes and double buffering; one in `stride` points of the cross product.
 inline std::vector<std::pair<quant::Settings, Design>> design_grid(std::size_t stride) {
     std::vector<std::pair<quant::Settings, Design>> points;
     std::size_t number = 0;
@@ -35,7 +35,7 @@ inline std::vector<std::pair<quant::Settings, Design>> design_grid(std::size_t s
                 for (const int kib : {64, 256, 1024}) {
                     for (const int lanes : {4, 16}) {
                         for (const bool double_buffer : {true, false}) {
-                            if (number++ % stride != 0) continue;
+                            if ((number++ * 2654435761U >> 7) % stride != 0) continue;  // spread over all axes
                             quant::Settings settings;
                             settings.weight_bits = weights, settings.activation_bits = activations;
                             Design design;
