@@ -9,7 +9,7 @@ using namespace prelude::experiments;
 
 TaskSet evaluation(const EvaluationOptions& options) {
     if (!options.trace.empty()) throw prelude::models::InputError("--trace: not available in this version");
-    return {tasks_of, run_task, make_row, layer_columns()};
+    return {tasks_of, run_task, make_row, layer_columns(), best_case};
 }
 
 }  // namespace

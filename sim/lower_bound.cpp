@@ -134,8 +134,10 @@ Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const qu
     for (const auto& operand : program.operands) read += bytes_of(hardware, graph, program, operand);
     const auto batch = static_cast<double>(program.batch);
     const auto words = static_cast<double>(program.rows) * static_cast<double>(program.cols);
-    double bound = memory_cycles(hardware, read, written);
-    const auto at_least = [&](double cycles) { bound = std::max(bound, cycles); };
+    // The first word is there once its row is open and it has come through the interconnect; whatever works on it, the last one leaves that way, too.
+    const auto first = static_cast<double>(hardware.activate_cycles + hardware.latency_cycles), last = static_cast<double>(hardware.latency_cycles);
+    double bound = memory_cycles(hardware, read, written) + first;
+    const auto at_least = [&](double cycles) { bound = std::max(bound, first + cycles + last); };
     const bool relative = segment.relative >= 0;
     const auto relative_cycles = [&] {
         return relative ? array_cycles(pe, program.products.back().form, false, false, {program.rows, program.table_rows, program.depth}) : 0.0;
@@ -158,7 +160,7 @@ Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const qu
                 for (int slots = 1; slots <= hardware.slots; ++slots) {
                     const double operands = bytes.moved(hardware, program, slots, swap);
                     const double memory = memory_cycles(hardware, read - bytes.left - bytes.right + operands, written);
-                    best = std::min(best, std::max({slots > 1 ? compute : compute + memory_cycles(hardware, operands, 0), post, memory}));
+                    best = std::min(best, std::max({slots > 1 ? compute : compute + memory_cycles(hardware, operands, 0), post, memory - last}));
                 }
             }
             at_least(best);
@@ -183,7 +185,7 @@ Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const qu
                 // second load of them at least.
                 double work = score_slots > 1 ? std::max(array, softmax) : array + softmax;
                 if (hardware.slots == 1 && !resident) work += memory_cycles(hardware, loads * (keys + values) / 2, 0) / batch;
-                best = std::min(best, std::max({batch * work, batch * post, memory}));
+                best = std::min(best, std::max({batch * work, batch * post, memory - last}));
             }
             at_least(best);
             break;

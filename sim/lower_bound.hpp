@@ -16,7 +16,8 @@ namespace prelude::sim {
 ///                      bandwidth between refreshes
 ///             vector   words / lanes of the post unit, the activation unit, the LayerNorm and the softmax unit
 ///           without double buffering a product's operands do not load while the array works: compute and their loads add up
-/// Limits    a bound, not an estimate: DRAM rows, latencies, the first and last tile and the units' waiting for each other are missing
+///           and the latency of the interconnect, once before and once behind what a unit does
+/// Limits    a bound, not an estimate: DRAM rows, the first and last tile and the units' waiting for each other are missing
 /// `program` built with BuildContext::shapes_only, or any other of the segment
 [[nodiscard]] Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const quant::FormatPlan& plan, const Program& program);
 

@@ -91,6 +91,7 @@ struct SweepSettings {
     std::vector<std::string> constraints;
     std::vector<std::string> maximize{"miou"};
     std::vector<std::string> minimize{"latency_ms", "power_w"};
+    bool prune = false;          ///< points that cannot reach the Pareto front are not simulated
     std::string compare{kNone};  ///< swept keys joined by commas: what is compared after the sweep
     std::string table_rows{kNone}, table_columns{kNone}, table_cell = "miou";
     friend bool operator==(const SweepSettings&, const SweepSettings&) = default;

@@ -356,6 +356,7 @@ TEST_CASE("Every key of the contract is in the table") {
                                         "hw.dataflow",
                                         "hw.attention",
                                         "hw.mapping",
+                                        "hw.mapping_candidates",
                                         "workload.prompts_per_image",
                                         "workload.prompt",
                                         "workload.parts",
