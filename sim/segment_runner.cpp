@@ -87,7 +87,7 @@ SegmentRunner::Choice SegmentRunner::choose(const Segment& segment) {
     const bool sampled = first.batch >= kManyBatches;
     if (sampled) setting.max_batches = ceil_div(first.batch, kBatchShare);
     const auto share = sampled ? static_cast<double>(setting.max_batches) / static_cast<double>(first.batch) : 1.0;
-    const auto enough = (1 + kEnough) * share * static_cast<double>(lower_bound(hardware_, layout_.graph, plan_, first));
+    const auto enough = (1 + kEnough) * share * static_cast<double>(lower_bound(hardware_, layout_.graph, plan_, first, hardware_.slots));
     const auto measure = [&](const Mapping& mapping) -> Choice {
         setting.pinned = &mapping;
         auto program = build_program(setting, segment);

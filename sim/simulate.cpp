@@ -138,13 +138,16 @@ struct Steps {
     std::vector<std::size_t> of_segment;
 };
 
+/// Segments of equal identities take equal cycles.
+std::string identity_of(const Graph& graph, const quant::FormatPlan& plan, const Options& options, const Segment& segment) {
+    const auto* given = pinned(options, segment);
+    return segment_key(graph, plan, segment) + (given ? "\npinned " + given->mapping.to_string() : "");
+}
+
 Steps distinct_steps(const Graph& graph, const quant::FormatPlan& plan, const Network& network, const Options& options, bool reuse) {
     Steps steps;
     std::map<std::string, std::size_t> known;
-    const auto identity = [&](const Segment& segment) {
-        const auto* given = pinned(options, segment);
-        return segment_key(graph, plan, segment) + (given ? "\npinned " + given->mapping.to_string() : "");
-    };
+    const auto identity = [&](const Segment& segment) { return identity_of(graph, plan, options, segment); };
     const auto& segments = network.partition.segments;
     for (std::size_t i = 0; i < segments.size(); ++i) {
         Step step{&segments[i]};
@@ -359,10 +362,11 @@ Cycle lower_bound(const Graph& graph, const quant::FormatPlan& plan, const Desig
     std::map<std::string, Cycle> known;
     Cycle cycles = 0;
     for (const auto& segment : network.partition.segments) {
-        const auto [entry, is_new] = known.try_emplace(segment_key(graph, plan, segment), 0);
+        const auto* given = pinned(options, segment);
+        const auto [entry, is_new] = known.try_emplace(identity_of(graph, plan, options, segment), 0);
         if (is_new) {
-            const auto program = build_program({.graph = graph, .plan = plan, .hardware = network.hardware, .layout = layout, .shapes_only = true}, segment);
-            entry->second = lower_bound(network.hardware, graph, plan, program);
+            const auto program = build_program({.graph = graph, .plan = plan, .hardware = network.hardware, .layout = layout, .pinned = given ? &given->mapping : nullptr, .shapes_only = true}, segment);
+            entry->second = lower_bound(network.hardware, graph, plan, program, given ? 1 : network.hardware.slots);
         }
         cycles += repeats_of(segment, options) * entry->second;
     }

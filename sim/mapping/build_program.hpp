@@ -3,6 +3,8 @@
 
 // From segment to command streams: shapes from the graph, widths from the plan, tiles from the mapper.
 
+#include <type_traits>
+
 #include "quant/format_plan.hpp"
 #include "sim/mapping/hardware.hpp"
 #include "sim/mapping/program.hpp"
@@ -31,7 +33,7 @@ void choose_mapping(const BuildContext& context, const Shape& shape, Program& pr
         }
         return;
     }
-    if (context.shapes_only) return;
+    if (context.shapes_only && !std::is_same_v<Shape, RowsShape>) return;  // rows have one mapping, known without a search
     program.alternatives = candidates(context.hardware, shape);
     program.mapping = std::move(program.alternatives.front());
     program.alternatives.erase(program.alternatives.begin());
