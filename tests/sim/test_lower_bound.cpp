@@ -57,8 +57,8 @@ TEST_CASE("The bound of a network is never above its simulated cycles, whatever 
 
 TEST_CASE("Design points stand in the order of their bounds nearly as in that of their simulations", "[sim]") {
     // tests/benchmarks/pruning_check.cpp does the same on the whole grid, and on shapes like SAM ViT-B's.
-    const auto points = bounded(models::build_sam(*models::sam_preset("sam_nano")), design_grid(10));
-    REQUIRE(points.size() >= 35);
+    const auto points = bounded(models::build_sam(*models::sam_preset("sam_nano")), design_grid(8));
+    REQUIRE(points.size() >= 50);
     for (const auto& [bound, simulated] : points) CHECK(bound <= simulated);
     CHECK(spearman(points) >= 0.95);
     CHECK(spearman(best_decile(points)) >= 0.9);
