@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `explore` program: the command line (experiments/cli) over the evaluation of design points (experiments/evaluate).
 #include "experiments/cli/program.hpp"
-#include "models/error.hpp"
 
 namespace {
 
 using namespace prelude::experiments;
 
 TaskSet evaluation(const EvaluationOptions& options) {
-    if (!options.trace.empty()) throw prelude::models::InputError("--trace: not available in this version");
-    return {tasks_of, run_task, make_row, layer_columns(), best_case};
+    const auto run = [trace = options.trace](const Task& task, const Grid& grid, const std::filesystem::path& cache, const prelude::models::ReportProgress& report) {
+        return run_task(task, grid, cache, report, trace);
+    };
+    return {tasks_of, run, make_row, layer_columns(), best_case};
 }
 
 }  // namespace

@@ -21,5 +21,8 @@ for reader in safetensors pth coco yaml; do
     echo "fuzz_$reader: 60 s clean"
 done
 
+# The quickest configuration of every unit of the study of resources, synthesized again.
+python3 tests/calibration/synthesize.py --check 13
+
 tests/experiments/report/check_in_browser.sh build/release/tests/fake_explore arch_configs/quickstart.yaml
 build/release/tests/test_experiments '[readme-long]'

@@ -92,6 +92,7 @@ class Archive {
         field(words);
         if (reading_) tensor = models::IntTensor(models::Shape(extents), std::move(words));
     }
+    void field(TraceEvent& s) { (*this)(s.unit, s.waits, s.what, s.begin, s.end); }
     void field(UnitStats& s) { (*this)(s.busy_cycles, s.stall_cycles, s.num_commands); }
     void field(BufferStats& s) { (*this)(s.bits_read, s.bits_written, s.read_accesses, s.write_accesses); }
     void field(DramStats& s) {

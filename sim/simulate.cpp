@@ -2,7 +2,6 @@
 #include "sim/simulate.hpp"
 
 #include <fmt/format.h>
-#include <fmt/os.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,11 +105,6 @@ std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan&
     return fused;
 }
 
-void write_trace(const std::filesystem::path& path, const std::string& events) {
-    auto file = fmt::output_file(path.string());
-    file.print("[{}]\n", events);
-}
-
 /// A design resolved for a graph: what runs, in which order.
 struct Network {
     Hardware hardware;
@@ -188,7 +182,7 @@ SegmentStats run_step(const Work& work, const Step& step, SegmentRunner& runner,
         std::optional<Program> next;
         if (step.next) next = runner.choose(*step.next).program;
         overlap(choice.program, step.has_predecessor, next ? &*next : nullptr);
-    } else if (choice.stats && !work.input && work.options.trace.empty()) {
+    } else if (choice.stats && !work.input && !work.options.timeline) {
         return *choice.stats;
     }
     return runner.run(choice.program, Session::Words::all);
@@ -197,10 +191,10 @@ SegmentStats run_step(const Work& work, const Step& step, SegmentRunner& runner,
 /// The child: simulates every segment and reports. Never returns.
 [[noreturn]] void child(const Work& work, int descriptor) {
     Sender sender(descriptor);
-    std::string trace;
+    std::unique_ptr<Session> session;  // never destroyed: processes that are stuck cannot be taken down
     try {
-        Session session(work.layout, work.plan, work.hardware, work.input, !work.options.trace.empty());
-        SegmentRunner runner(work.layout, work.plan, work.hardware, work.options, session);
+        session = std::make_unique<Session>(work.layout, work.plan, work.hardware, work.input, work.options.timeline);
+        SegmentRunner runner(work.layout, work.plan, work.hardware, work.options, *session);
         for (const auto& step : work.steps) {
             std::string name = step.segment->name;
             sender.send(Frame::segment_begins, name);
@@ -213,17 +207,19 @@ SegmentStats run_step(const Work& work, const Step& step, SegmentRunner& runner,
                     break;
                 }
                 result.stats = run_step(work, step, runner, choice);
-                if (!work.options.trace.empty()) trace += (trace.empty() ? "" : ",\n") + session.take_trace(name);
             }
             sender.send(Frame::segment_done, result.mapping, result.problems, result.stats);
+            if (work.options.timeline && !work.only_mappings) {
+                auto events = session->take_trace();
+                sender.send(Frame::trace, events);
+            }
         }
         if (work.input) {
             for (auto id : work.input->wanted) {
-                auto words = session.words(id);
+                auto words = session->words(id);
                 sender.send(Frame::output, id, words);
             }
         }
-        if (!trace.empty()) write_trace(work.options.trace, trace);
         sender.send(Frame::end);
     } catch (const std::exception& error) {
         std::string text = error.what();
@@ -261,6 +257,7 @@ std::vector<StepResult> run_in_child(const Work& work, NetworkResult& result) {
             }
             case Frame::infeasible: (*archive)(result.infeasible); break;
             case Frame::broken: (*archive)(problem); break;
+            case Frame::trace: (*archive)(result.timeline.simulations.emplace_back()); break;
             case Frame::output: {
                 models::ValueId id{};
                 (*archive)(id);
@@ -311,6 +308,7 @@ NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const 
     const auto steps = distinct_steps(graph, plan, network, options, options.reuse && !input);
     const auto simulated = run_in_child({graph, plan, network.hardware, options, input, layout, steps.distinct}, result);
     if (!result.infeasible.empty()) return result;
+    if (options.timeline) result.timeline.of_segment = steps.of_segment;
     for (std::size_t i = 0; i < network.partition.segments.size(); ++i) {
         const auto& segment = network.partition.segments[i];
         const auto step = steps.of_segment[i];

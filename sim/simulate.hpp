@@ -3,7 +3,6 @@
 
 // The one door to the SystemC kernel: simulates a graph on a design, in a forked child, and returns plain results.
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@ struct Options {
     std::int64_t prompts_per_image = 1;                    ///< repeats of everything behind the encoder
     bool reuse = true;                                     ///< equal segments are simulated once (timing mode)
     std::vector<PinnedMapping> pinned{};                   ///< replayed instead of chosen; of several that match a segment the last
-    std::filesystem::path trace{};                         ///< Chrome trace of unit activity, if not empty
+    bool timeline = false;                                 ///< keeps what every unit did and waited for
 };
 
 /// Words for functional mode.
@@ -30,6 +29,12 @@ struct FunctionalInput {
     const quant::QuantizedGraph* quantized = nullptr;
     std::map<models::ValueId, models::IntTensor> inputs;  ///< graph inputs, and values of parts that are not simulated
     std::vector<models::ValueId> wanted;                  ///< values to return, fused intermediates included
+};
+
+/// What the units did, simulation by simulation: equal segments share one.
+struct Timeline {
+    std::vector<std::vector<TraceEvent>> simulations;
+    std::vector<std::size_t> of_segment;  ///< index into `simulations`
 };
 
 struct NetworkResult {
@@ -40,6 +45,7 @@ struct NetworkResult {
     std::map<models::Part, Totals> parts;
     Hardware hardware;
     std::map<models::ValueId, models::IntTensor> outputs;  ///< functional mode
+    Timeline timeline;                                     ///< if Options asks for it
 };
 
 /// The mapping of a segment by its name.

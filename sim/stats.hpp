@@ -73,7 +73,7 @@ struct OperationKey {
     friend auto operator<=>(const OperationKey&, const OperationKey&) = default;
 };
 
-/// Operand activity at the multiplier port, sampled; functional mode only (all zero in timing mode).
+/// Operand activity at the registers in front of the array; functional mode only (all zero in timing mode). Bits: words that may change times their width.
 struct ToggleStats {
     std::int64_t activation_toggles = 0, activation_bits = 0;
     std::int64_t weight_toggles = 0, weight_bits = 0;
@@ -119,6 +119,14 @@ struct SegmentStats {
     Cycle shift_cycles = 0;       ///< busy cycles of the array in which shift-add lanes work
     Cycle shift_only_cycles = 0;  ///< of these, its multipliers rest
     std::int64_t overflows = 0;  ///< narrowed accumulators, functional mode
+};
+
+/// What a unit did or waited for, in cycles since its segment began.
+struct TraceEvent {
+    UnitId unit{};
+    bool waits = false;
+    std::uint8_t what = 0;  ///< an Opcode; of a wait a StallCause
+    Cycle begin = 0, end = 0;
 };
 
 /// Sums over segments, each times its repeats.

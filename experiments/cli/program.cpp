@@ -18,6 +18,7 @@
 #include "experiments/commands/run_image.hpp"
 #include "experiments/commands/sensitivity.hpp"
 #include "experiments/commands/sweep.hpp"
+#include "experiments/commands/validate.hpp"
 #include "experiments/config/error.hpp"
 #include "experiments/config/keys.hpp"
 #include "experiments/process/launcher.hpp"
@@ -115,6 +116,7 @@ class Program {
         if (*diff_) return diff(folder_, a_, b_);
         if (*compare_) return compare_command(compare_command_);
         if (*table_) return table_command(table_command_);
+        if (*validate_) return validate(validate_command_, make_task_set);
         if (*explain_) return explain_command(key_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
@@ -153,7 +155,7 @@ class Program {
         app_.add_flag("--dry-run", sweep_.dry_run, "Prints the design points and the distinct tasks; runs nothing");
         app_.add_flag("--strict{all}", strict_,
                       "Refuses results that stand on assumed figures (exit code 3); --strict=power,latency for some of them");
-        app_.add_option("--trace", sweep_.trace, "Writes the transactions of a single design point")->option_text("FILE");
+        app_.add_option("--trace", sweep_.trace, "Writes the timeline of a single design point: Chrome trace JSON, for Perfetto")->option_text("FILE");
         app_.add_flag("--fresh", sweep_.fresh, "Empties the store first");
         app_.add_flag("--quiet", sweep_.quiet, "No progress on stderr");
         app_.parse_complete_callback([this] {
@@ -221,6 +223,10 @@ class Program {
         accumulators_->add_flag("--quiet", study.quiet, "No progress on stderr");
         accumulators_->add_option("--images", accumulators_command_.num_images, "Pictures that sums are observed on (default: 4)")->option_text("N")->check(CLI::Range(1, 4096));
         accumulators_->add_flag("--all", accumulators_command_.all, "Every layer, also of equal blocks");
+        validate_ = app_.add_subcommand("validate", "Predictions for published designs beside what was published");
+        validate_->add_option("DIR", validate_command_.folder, "Folder with designs.yaml and assumptions.yaml, as arch_configs/validation")->required();
+        validate_->add_flag("--markdown", validate_command_.markdown, "The same as Markdown");
+        validate_->add_flag("--csv", validate_command_.csv, "The predictions alone, in full, as CSV");
         report_ = app_.add_subcommand("report", "Rewrites report and CSV files from the store; merges shards");
         report_->add_option("DIR", folder_, "Folder of a sweep")->required();
         explain_ = app_.add_subcommand("explain", "What a configuration key means: type, unit, range, default, source");
@@ -253,11 +259,12 @@ class Program {
     AccumulatorsCommand accumulators_command_;
     SensitivityCommand sensitivity_command_;
     CompareCommand compare_command_;
+    ValidateCommand validate_command_;
     TableCommand table_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

@@ -70,7 +70,7 @@ int accumulators(const AccumulatorsCommand& command, const MakeTaskSet& make_tas
         throw rejection(configuration, key, std::move(found), std::move(allowed), "the widths of sums are those of a quantized network");
     };
     if (settings.quant.datatype != quant::Datatype::integer || settings.quant.is_fake_quantized()) refuse("quant.datatype", "a design point without integers", "int, quant.mode clean");
-    if (checkpoint_path(settings.model).empty()) refuse("model.checkpoint", fmt::format("no weights for {}", settings.model.preset), "a file of weights");
+    if (checkpoint_path(settings.model).empty()) refuse("model.checkpoint", fmt::format("no weights for {}", model_name(settings.model)), "a file of weights");
 
     int code = kDone;
     if (grid.size() > 1) code = sweep(command.sweep, make_task_set);  // before anything here starts a thread: the sweep forks

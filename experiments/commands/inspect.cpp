@@ -128,7 +128,9 @@ void write_mappings(const std::filesystem::path& file, const json& description, 
     write_atomically(file, mapping_file_text(mappings, "Mappings of " + configuration));
 }
 
-json model_json(const models::SamConfig& config, const ModelSettings& model) {
+json model_json(const ModelSettings& model) {
+    if (model.kind == ModelKind::layers) return {{"layers", model.path}};
+    const auto config = model_config(model);
     json result{{"preset", model.preset}, {"checkpoint", checkpoint_path(model)}, {"global_blocks", config.global_blocks}, {"relative_positions", config.relative_positions}};
     for (const auto& field : models::sam_config_fields()) result[std::string(field.name)] = config.*field.value;
     return result;
@@ -275,15 +277,21 @@ std::string print_tiling(const json& tiling, bool all) {
     return "\nmappings (--mapping-out FILE writes them as a file that hw.mapping takes)\n" + table.text();
 }
 
+std::string print_model(const json& model) {
+    if (model.contains("layers")) return fmt::format("model     layers of {}; weights: none (shapes only)\n", model.at("layers").get<std::string>());
+    const auto checkpoint = model.at("checkpoint").get<std::string>();
+    return fmt::format("model     {}, {} pixels, width {}, depth {}; weights: {}\n", model.at("preset").get<std::string>(), model.at("image_size").get<int>(),
+                       model.at("width").get<int>(), model.at("depth").get<int>(), checkpoint.empty() ? "none (shapes only)" : checkpoint);
+}
+
 }  // namespace
 
 json describe(const Settings& settings, const sim::CostTable& costs) {
     const bool integer = settings.quant.is_integer();
     std::optional<DesignPoint> point;
     if (integer) point = resolve_design(settings, costs);
-    const auto config = point ? point->config : model_config(settings.model);
-    const auto graph = point ? point->graph : workload_graph(config, settings.workload);
-    json result{{"model", model_json(config, settings.model)}, {"nodes", json::array()}, {"parts", json::object()}};
+    const auto graph = point ? point->graph : workload_graph(settings);
+    json result{{"model", model_json(settings.model)}, {"nodes", json::array()}, {"parts", json::object()}};
     std::int64_t macs = 0, parameters = 0;
     for (const auto& node : graph.nodes()) {
         result["nodes"].push_back(node_json(graph, node, point ? &point->plan : nullptr));
@@ -300,16 +308,14 @@ json describe(const Settings& settings, const sim::CostTable& costs) {
     if (point) {
         result["formats_assumed"] = point->plan.assumed;
         result["hardware"] = hardware_json(*point);
-        if (point->infeasible.empty()) result["tiling"] = tiling_json(*point, settings.workload);
+        if (point->infeasible.empty()) result["tiling"] = tiling_json(*point, workload_of(settings));
     }
     return result;
 }
 
 std::string print_description(const json& description, bool all) {
     const auto& model = description.at("model");
-    const auto checkpoint = model.at("checkpoint").get<std::string>();
-    auto text = fmt::format("model     {}, {} pixels, width {}, depth {}; weights: {}\n", model.at("preset").get<std::string>(), model.at("image_size").get<int>(),
-                            model.at("width").get<int>(), model.at("depth").get<int>(), checkpoint.empty() ? "none (shapes only)" : checkpoint);
+    auto text = print_model(model);
     const bool has_formats = description.contains("hardware");
     if (has_formats) {
         const auto& hardware = description.at("hardware");
@@ -332,7 +338,7 @@ std::string print_description(const json& description, bool all) {
     for (const char* name : {"encoder", "prompt", "decoder", "postprocess"})
         if (description.at("parts").contains(name)) row(name, description.at("parts").at(name));
     row("all", description.at("totals"));
-    return text + "\ntotals (one image, one prompt; padding tokens of windows count)\n" + totals.text();
+    return text + (model.contains("layers") ? "\ntotals\n" : "\ntotals (one image, one prompt; padding tokens of windows count)\n") + totals.text();
 }
 
 int inspect(const InspectCommand& command) {

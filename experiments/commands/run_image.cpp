@@ -177,10 +177,10 @@ RunOutcome run_on_image(const RunCommand& command, const Grid& grid, const TaskS
     RunOutcome outcome;
     outcome.is_quantized = settings.quant.is_integer() || settings.quant.is_fake_quantized();
     outcome.warnings = point.warnings;
-    const auto model = load_model(settings.model);
-    if (!model.weights)
-        throw rejection(grid.configuration(), "model.checkpoint", fmt::format("no weights for {}: a mask needs them", settings.model.preset), "a file of weights",
+    if (checkpoint_path(settings.model).empty())
+        throw rejection(grid.configuration(), "model.checkpoint", fmt::format("no weights for {}: a mask needs them", model_name(settings.model)), "a file of weights",
                         "without one only latency, power and resources are known");
+    const auto model = load_model(settings.model);
     outcome.image = models::read_image(command.image);
     const auto prompts = prompts_of(command, outcome.image);
 

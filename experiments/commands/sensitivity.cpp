@@ -76,7 +76,7 @@ int sensitivity(const SensitivityCommand& command, const MakeTaskSet& make_task_
         throw rejection(configuration, key, std::move(found), std::move(allowed), "widths of layers are those of a quantized network");
     };
     if (settings.quant.datatype != quant::Datatype::integer || settings.quant.is_fake_quantized()) refuse("quant.datatype", "a design point without integers", "int, quant.mode clean");
-    if (checkpoint_path(settings.model).empty()) refuse("model.checkpoint", fmt::format("no weights for {}", settings.model.preset), "a file of weights");
+    if (checkpoint_path(settings.model).empty()) refuse("model.checkpoint", fmt::format("no weights for {}", model_name(settings.model)), "a file of weights");
     if (grid.size() > 1) std::fputs(fmt::format("the first of {} design points; --set chooses another\n", grid.size()).c_str(), stderr);
     for (const auto& warning : configuration.warnings) std::fputs(fmt::format("warning: {}\n", warning).c_str(), stderr);
 
@@ -84,7 +84,7 @@ int sensitivity(const SensitivityCommand& command, const MakeTaskSet& make_task_
     const auto out = command.out.empty() ? fs::path("out") / (command.config.stem().string() + "-sensitivity") : command.out;
     fs::create_directories(out);
     const auto config = model_config(settings.model);
-    const auto graph = workload_graph(config, settings.workload);
+    const auto graph = workload_graph(settings);
     auto layers = layers_of(graph, settings.quant);
     if (!command.layers.empty() && !study_only(layers, command.layers)) {
         throw models::InputError(fmt::format("--layers: got {}\n    allowed   patterns that layers match, joined by commas: {}, encoder.*, *.lin2 (`explore inspect` lists all)", command.layers,

@@ -95,6 +95,10 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
     const auto clock = std::chrono::steady_clock::now();
     const auto configuration = read_configuration(command.config, command.sets, arch_configs_folder());
     const Grid grid(configuration);
+    if (!command.trace.empty()) {
+        const auto folder = fs::absolute(command.trace).parent_path();
+        if (!fs::is_directory(folder)) throw models::InputError(fmt::format("--trace {}: there is no folder {}", command.trace.string(), folder.string()));
+    }
     const auto task_set = make_task_set({command.trace});
     if (!command.trace.empty() && grid.size() != 1)
         throw models::InputError(

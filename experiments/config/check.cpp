@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "experiments/config/canonical.hpp"
+#include "experiments/config/layers_file.hpp"
 #include "experiments/config/modes.hpp"
 #include "experiments/sweep/grid.hpp"
 #include "models/graph/sam.hpp"
@@ -49,16 +50,23 @@ void check_sizes(const Settings& settings, const Configuration& configuration, c
     }
 }
 
+/// The network, where the settings alone tell it: a custom one is what its checkpoint says.
+std::optional<models::Graph> graph_of(const ModelSettings& model) {
+    if (model.kind == ModelKind::layers) return layers_graph(model.path);
+    auto config = models::sam_preset(model.preset);
+    if (!config) return std::nullopt;
+    model.config.apply(*config);
+    return models::validate(*config).empty() ? std::optional(models::build_sam(*config)) : std::nullopt;
+}
+
 /// What the layers of the network do not allow: groups of channels, entries of quant.layers. A sentence for each key, the first of its layers named.
 template <typename Refuse>
 void check_layers(const Settings& settings, const Refuse& refuse) {
-    const auto preset = models::sam_preset(settings.model.preset);
-    if (!preset || !settings.quant.is_integer()) return;  // a custom network is what its checkpoint says
-    auto config = *preset;
-    settings.model.config.apply(config);
-    if (!models::validate(config).empty()) return;
+    if (!settings.quant.is_integer()) return;
+    const auto graph = graph_of(settings.model);
+    if (!graph) return;
     try {
-        (void)quant::make_plan(models::build_sam(config), settings.quant);
+        (void)quant::make_plan(*graph, settings.quant);
     } catch (const quant::SettingsError& error) {
         std::map<std::string, std::vector<std::string>> by_key;
         std::istringstream lines(error.what());
@@ -92,10 +100,15 @@ void check_point(const Settings& settings, const Configuration& configuration, s
         refuse("data.kind", fmt::format("{} needs data.path", has(DataKind::coco) ? "coco" : "masks"), "data.path: FILE or FOLDER",
                "the data set is not part of this project");
     if (has(DataKind::coco) && has(DataKind::masks)) refuse("data.kind", "got coco and masks", "one of the two", "there is one data.path");
+    const bool is_sam = settings.model.kind == ModelKind::sam;
+    if (!is_sam && settings.model.path.empty()) return refuse("model.kind", "layers needs model.path", "model.path: FILE", "examples are in arch_configs/workloads");
+    if (!is_sam && !settings.quant.is_integer())
+        return refuse("model.kind", fmt::format("layers with quant.{}", settings.quant.datatype == quant::Datatype::integer ? "mode compat" : "datatype " + find_key("quant.datatype")->print(settings)),
+                      "quant.datatype int, quant.mode clean", "without weights there is no accuracy, without integers no datapath");
     // With a checkpoint its tensors have a say; its reader checks the sizes then.
-    if (settings.model.checkpoint.empty() || settings.model.checkpoint == "none") check_sizes(settings, configuration, refuse);
+    if (is_sam && (settings.model.checkpoint.empty() || settings.model.checkpoint == "none")) check_sizes(settings, configuration, refuse);
     if (settings.quant.groups == 1 && settings.quant.layers.empty()) return;
-    std::string layers = settings.model.preset;  // many points, few of these
+    auto layers = is_sam ? settings.model.preset : settings.model.path;  // many points, few of these
     for (const auto& key : all_keys())
         if (key.path.starts_with("model.config.") || key.path == "quant.groups" || key.path == "quant.layers" || key.path == "quant.group_align") layers += "\n" + key.print(settings);
     if (checked.insert(layers).second) check_layers(settings, refuse);

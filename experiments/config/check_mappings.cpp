@@ -61,7 +61,7 @@ void check_pinned_mappings(const Configuration& configuration, Problems& problem
             if (settings.mapping.path != path || !settings.quant.is_integer()) continue;
             try {
                 const auto point = resolve_design(settings, configuration.costs.at(settings.cost_table));
-                names = ask(point, settings.workload, verdicts);
+                names = ask(point, workload_of(settings), verdicts);
                 asked = true;
             } catch (const models::InputError&) {  // an unreadable checkpoint, layers that the settings do not fit: the point says so itself
             }

@@ -10,6 +10,12 @@ namespace {
 
 const std::vector<Word> kAuto = {{"auto", kUnset}};
 
+bool is_sam(const Settings& s) {
+    return s.model.kind == ModelKind::sam;
+}
+bool is_list_of_layers(const Settings& s) {
+    return s.model.kind == ModelKind::layers;
+}
 bool has_kind(const Settings& s, DataKind kind) {
     return std::ranges::find(s.data.kinds, kind) != s.data.kinds.end();
 }
@@ -118,11 +124,11 @@ void declare_config_keys(std::vector<Key>& keys) {
 }  // namespace
 
 void declare_model_keys(std::vector<Key>& keys) {
-    keys.push_back({.path = "model.kind",
-                    .domain = Domain::choice({{"sam", 0}, later("layers")}),
-                    .sentence = "What is computed: a Segment Anything Model, or a list of layers for timing only.",
-                    .affects = Affects::numeric,
-                    .fixed = "sam"});
+    keys.push_back(field({.path = "model.kind",
+                          .domain = Domain::choice({{"sam", 0}, {"layers", 1}}),
+                          .sentence = "What is computed: a Segment Anything Model, or any list of layers, which has latency, power and resources but no accuracy.",
+                          .affects = Affects::numeric},
+                         [](auto& s) -> auto& { return s.model.kind; }));
     keys.push_back(field({.path = "model.preset",
                           .domain = Domain::choice({{"sam_nano", 0}, {"sam_vit_b", 1}, {"sam_vit_l", 2}, {"sam_vit_h", 3}, {"custom", 4}}),
                           .sentence = "Network configuration: a published size, the small trained SAM of this project, or "
@@ -137,11 +143,14 @@ void declare_model_keys(std::vector<Key>& keys) {
                           .because = "a relative path is looked up from the working directory, then beside the configuration file",
                           .affects = Affects::numeric},
                          [](auto& s) -> auto& { return s.model.checkpoint; }));
-    keys.push_back({.path = "model.path",
-                    .domain = Domain::path({{"none", 0}}),
-                    .sentence = "File of the layer list when model.kind is layers.",
-                    .affects = Affects::numeric,
-                    .fixed = "none"});
+    keys.push_back(field({.path = "model.path",
+                          .domain = Domain::path({{"none", 0}}),
+                          .sentence = "File of the layers when model.kind is layers.",
+                          .because = "a relative path is looked up from the working directory, then beside the configuration file",
+                          .source = "arch_configs/workloads; experiments/config/layers_file.hpp",
+                          .affects = Affects::numeric,
+                          .effective = {"model.kind is layers", is_list_of_layers}},
+                         [](auto& s) -> auto& { return s.model.path; }));
     declare_stress_keys(keys);
     declare_config_keys(keys);
 
@@ -260,6 +269,10 @@ void declare_model_keys(std::vector<Key>& keys) {
                           .sentence = "Parts of the network that latency, power and energy count.",
                           .affects = Affects::workload},
                          [](auto& s) -> auto& { return s.workload.parts; }));
+
+    // Pictures, prompts and sizes of a SAM mean nothing to a list of layers.
+    for (auto& key : keys)
+        if (key.effective.holds == nullptr && key.path != "model.kind") key.effective = {"model.kind is sam", is_sam};
 }
 
 }  // namespace prelude::experiments

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/config/check.hpp"
 #include "experiments/config/configuration.hpp"
+#include "experiments/config/layers_file.hpp"
 #include "experiments/config/located_yaml.hpp"
 #include "experiments/config/methods.hpp"
 #include "experiments/config/tables.hpp"
@@ -89,6 +90,7 @@ class Reader {
     Configuration finish() {
         if (problems_.empty()) put_together();
         load_library();
+        read_layer_files();
         check_sweep();
         if (problems_.empty()) check_points(configuration_, problems_);
         if (problems_.empty()) check_pinned_mappings(configuration_, problems_);
@@ -335,6 +337,20 @@ class Reader {
         load(*device_key, used_devices_, arch_configs_ / "devices", read_device, configuration_.devices);
         load(*costs_key, used_costs_, arch_configs_ / "costs", read_cost_table, configuration_.costs);
         configuration_.fill(configuration_.base);
+    }
+
+    /// Files of layers are read once here, for what is wrong with them: what a point computes is read where it is computed.
+    void read_layer_files() {
+        const auto* key = find_key("model.path");
+        std::set<std::string> files;
+        for (const auto& assignment : configuration_.assignments)
+            if (assignment.key == key) files.insert(std::get<std::string>(assignment.value));
+        for (const auto& axis : configuration_.axes)
+            for (const auto& tuple : axis.tuples)
+                for (std::size_t k = 0; k < axis.keys.size(); ++k)
+                    if (axis.keys[k] == key) files.insert(std::get<std::string>(tuple[k]));
+        for (const auto& file : files)
+            if (file != key->domain.word_of(0)) (void)read_layers(file, problems_);
     }
 
     template <typename Entry>

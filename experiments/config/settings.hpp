@@ -35,9 +35,14 @@ struct ModelConfig {
     void apply(models::SamConfig& config) const;
 };
 
+/// sam: a Segment Anything Model; layers: a list of operators, shapes only.
+enum class ModelKind { sam, layers };
+
 struct ModelSettings {
+    ModelKind kind = ModelKind::sam;
     std::string preset = "sam_nano";  ///< sam_nano | sam_vit_b | sam_vit_l | sam_vit_h | custom
     std::string checkpoint;           ///< path; "": the weights shipped with the preset, else shapes only; "none": shapes only
+    std::string path;                 ///< of the list of layers
     ModelConfig config;
     models::StressSettings stress;
     friend bool operator==(const ModelSettings&, const ModelSettings&) = default;

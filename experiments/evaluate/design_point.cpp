@@ -4,15 +4,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "experiments/config/layers_file.hpp"
+
 namespace prelude::experiments {
 
-models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings&) {
+models::Graph workload_graph(const Settings& settings) {
+    if (settings.model.kind == ModelKind::layers) return layers_graph(settings.model.path);
     // A box has two corner tokens; a point has one and the padding point: the same shapes.
-    return models::build_sam(config, {.num_prompt_tokens = 2});
+    return models::build_sam(model_config(settings.model), {.num_prompt_tokens = 2});
 }
 
-DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph, quant::FormatPlan plan) {
-    DesignPoint point{.config = std::move(config), .graph = std::move(graph), .plan = std::move(plan), .design = settings.hw, .pinned = settings.mapping.entries};
+WorkloadSettings workload_of(const Settings& settings) { return settings.model.kind == ModelKind::layers ? WorkloadSettings{} : settings.workload; }
+
+DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::Graph graph, quant::FormatPlan plan) {
+    DesignPoint point{.graph = std::move(graph), .plan = std::move(plan), .design = settings.hw, .pinned = settings.mapping.entries};
     point.design.packing = costs.packing(point.design.device.dsp_generation);
     if (point.design.pe.size == sim::PeSize::fill) point.design = sim::filled(point.design, point.plan, costs);
     const auto automatic_clock = point.design.clock_mhz == 0;
@@ -43,10 +48,9 @@ sim::Options simulation_options(const DesignPoint& point, const WorkloadSettings
 }
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs) {
-    auto config = model_config(settings.model);
-    auto graph = workload_graph(config, settings.workload);
+    auto graph = workload_graph(settings);
     auto plan = quant::make_plan(graph, settings.quant);
-    return resolve_design(settings, costs, std::move(config), std::move(graph), std::move(plan));
+    return resolve_design(settings, costs, std::move(graph), std::move(plan));
 }
 
 }  // namespace prelude::experiments

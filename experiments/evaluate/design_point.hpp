@@ -12,7 +12,6 @@
 namespace prelude::experiments {
 
 struct DesignPoint {
-    models::SamConfig config;
     models::Graph graph;
     quant::FormatPlan plan;
     sim::Design design;  ///< hw.pe.size: fill resolved to rows and cols; clock_mhz resolved; packing from the cost table
@@ -22,12 +21,15 @@ struct DesignPoint {
     std::vector<sim::PinnedMapping> pinned{};
 };
 
-/// The graph the datapath runs for one row: box or point prompt, a square picture.
-[[nodiscard]] models::Graph workload_graph(const models::SamConfig& config, const WorkloadSettings& workload);
+/// The graph the datapath runs for one row: of a SAM, box or point prompt and a square picture.
+/// Throws    ConfigError where the file of the layers can no longer be read
+[[nodiscard]] models::Graph workload_graph(const Settings& settings);
+
+/// What of it one row executes; of a list of layers everything, once.
+[[nodiscard]] WorkloadSettings workload_of(const Settings& settings);
 
 /// Resolves `fill` and the clock, estimates resources. `plan`: made from settings, or calibrated.
-[[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::SamConfig config, models::Graph graph,
-                                         quant::FormatPlan plan);
+[[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::Graph graph, quant::FormatPlan plan);
 
 /// The same from settings alone: the plan is assumed.
 /// Throws    quant::SettingsError naming layers the settings do not fit

@@ -3,6 +3,7 @@
 
 // Simulation of a design point, and the cells and layer rows that follow from its counters.
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,7 +17,8 @@ namespace prelude::experiments {
 using Cells = std::map<std::string, std::string, std::less<>>;
 
 /// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]], "warnings": [...]}
-[[nodiscard]] nlohmann::json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload);
+/// `trace`: where the timeline of a feasible point goes (sim/trace.hpp); empty: nowhere.
+[[nodiscard]] nlohmann::json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace = {});
 
 /// Runs the datapath with payload on one picture and its first prompt, and compares every value with the engine.
 /// {"equal": bool, "detail": first difference, "values": compared, "words": compared}

@@ -115,7 +115,10 @@ std::unique_ptr<models::EvaluationSet> generated_pictures(const DataSettings& da
 
 }  // namespace
 
+const std::string& model_name(const ModelSettings& model) { return model.kind == ModelKind::layers ? model.path : model.preset; }
+
 std::string checkpoint_path(const ModelSettings& model) {
+    if (model.kind == ModelKind::layers) return {};
     if (model.checkpoint == kNoWeights) return {};
     if (!model.checkpoint.empty()) return model.checkpoint;
     const auto shipped = std::filesystem::path(PRELUDE_SOURCE_DIR) / "models" / "weights" / (model.preset + ".safetensors");

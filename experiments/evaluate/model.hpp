@@ -18,6 +18,9 @@ struct LoadedModel {
     std::optional<models::Weights> weights;  ///< empty: shapes only
 };
 
+/// The preset, or the path of the list of layers.
+[[nodiscard]] const std::string& model_name(const ModelSettings& model);
+
 /// Path of the weights the settings name; empty for a shapes-only model.
 [[nodiscard]] std::string checkpoint_path(const ModelSettings& model);
 

@@ -5,7 +5,7 @@
 #include "experiments/evaluate/stats_json.hpp"
 #include "quant/glob.hpp"
 #include "quant/predictor.hpp"
-#include "sim/simulate.hpp"
+#include "sim/trace.hpp"
 
 namespace prelude::experiments {
 
@@ -37,9 +37,11 @@ std::vector<models::ValueId> computed_values(const models::Graph& graph, bool wi
 
 }  // namespace
 
-json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload) {
-    const auto options = simulation_options(point, workload);
+json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace) {
+    auto options = simulation_options(point, workload);
+    options.timeline = !trace.empty();
     const auto result = sim::simulate(point.graph, point.plan, point.design, options);
+    if (!trace.empty() && result.infeasible.empty()) sim::write_trace(trace, result, point.design.clock_mhz);
     json segments = json::array(), host_ops = json::array(), warnings = json::array();
     for (const auto& entry : options.pinned) {
         const auto names = [&](const sim::SegmentStats& segment) { return quant::glob_matches(entry.pattern, segment.name); };
@@ -52,8 +54,8 @@ json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload)
 
 json check_bits(const DesignPoint& point, const WorkloadSettings&, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {
     const auto& prompt = item.prompts.front().prompt;
-    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(point.config.image_size));
-    const auto graph = models::build_sam(point.config, models::workload_of(prompt, frame, models::MaskSelection::single, point.config));
+    auto [pixels, frame] = quant::pixel_words(item.image, static_cast<int>(quantized.config.image_size));
+    const auto graph = models::build_sam(quantized.config, models::workload_of(prompt, frame, models::MaskSelection::single, quantized.config));
     auto inputs = quant::prompt_words(graph, models::to_input_frame(prompt, frame));
     inputs.emplace(*graph.find_value(models::sam_values::kImage), std::move(pixels));
     const quant::Engine engine(graph, quantized);

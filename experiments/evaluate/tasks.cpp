@@ -156,11 +156,11 @@ DesignPoint simulated_design(const Outline& point, const fs::path& cache) {
     return calibrated_design(point, quantized_graph(point, model, cache).plan);
 }
 
-json run_timing(const Outline& point, const fs::path& cache) { return simulate_timing(simulated_design(point, cache), point.settings.workload); }
+json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) { return simulate_timing(simulated_design(point, cache), workload_of(point.settings), trace); }
 
 json run_bound(const Outline& point, const fs::path& cache) {
     const auto design = simulated_design(point, cache);
-    return {{"cycles", sim::lower_bound(design.graph, design.plan, design.design, simulation_options(design, point.settings.workload))}};
+    return {{"cycles", sim::lower_bound(design.graph, design.plan, design.design, simulation_options(design, workload_of(point.settings)))}};
 }
 
 json run_bit_check(const Outline& point, const fs::path& cache) {
@@ -209,14 +209,14 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     return tasks;
 }
 
-json run_task(const Task& task, const Grid& grid, const fs::path& cache, const models::ReportProgress& report) {
+json run_task(const Task& task, const Grid& grid, const fs::path& cache, const models::ReportProgress& report, const fs::path& trace) {
     const auto point = outline(grid, task.combination);
     switch (task.kind) {
         case TaskKind::reference: return run_reference(point, cache, report);
         case TaskKind::ranges: return run_ranges(point, cache, report);
         case TaskKind::quantized: return run_quantized(point, cache, report);
         case TaskKind::accuracy: return run_accuracy(point, cache, report);
-        case TaskKind::timing: return run_timing(point, cache);
+        case TaskKind::timing: return run_timing(point, cache, trace);
         case TaskKind::bound: return run_bound(point, cache);
         case TaskKind::bit_check: return run_bit_check(point, cache);
         case TaskKind::calibration_answers:

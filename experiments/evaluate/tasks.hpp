@@ -43,9 +43,10 @@ struct Task {
 [[nodiscard]] std::vector<Task> tasks_of(const Grid& grid, std::int64_t index);
 
 /// Computes one task; called in a forked child. Bulk results (logits, ranges) go to `cache / key.*`, atomically; the rest is returned.
+/// `trace`: where a timing task leaves its timeline; empty: nowhere.
 /// Throws    models::InputError, quant::SettingsError, ConfigError: the point failed and the message is its reason
 [[nodiscard]] nlohmann::json run_task(const Task& task, const Grid& grid, const std::filesystem::path& cache,
-                                      const models::ReportProgress& report = {});
+                                      const models::ReportProgress& report = {}, const std::filesystem::path& trace = {});
 
 /// Where a ranges task leaves the calibrated ranges (quant::load_ranges).
 [[nodiscard]] inline std::filesystem::path ranges_file(const std::filesystem::path& cache, std::string_view key) {

@@ -70,6 +70,7 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
     };
     SegmentEnergy energy;
     energy.pe_array = logic("pe_array", busy(UnitId::pe_array) - static_cast<double>(stats.shift_only_cycles));
+    for (const auto* beside : {kArrayFrame, kPartialSums}) energy.pe_array.add(logic(beside, busy(UnitId::pe_array)));
     energy.pe_array.add(logic(kShiftLanes, static_cast<double>(stats.shift_cycles)));
     energy.post_unit = logic("post_unit", busy(UnitId::post_unit));
     energy.vector_units.add(logic("softmax_unit", busy(UnitId::softmax_unit)));
@@ -82,8 +83,7 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
     energy.vector_units.add(logic("layernorm_unit", busy(UnitId::layernorm_unit) - static_cast<double>(wait)));
     energy.vector_units.add(logic(kRootDividers, static_cast<double>(divide)));
     if (const auto* gelu = find_unit(resources, "gelu_unit"); gelu && gelu->lut.value > 0 && lookups > 0) {
-        const double lanes = std::max(1.0, gelu->bram36.value * 2);
-        energy.vector_units.add(logic("gelu_unit", static_cast<double>(lookups) / lanes));
+        energy.vector_units.add(logic("gelu_unit", static_cast<double>(lookups) / std::max(1, gelu->lanes)));
     }
     const double transfers = std::max({busy(UnitId::weight_dma), busy(UnitId::activation_dma), busy(UnitId::operand_dma), busy(UnitId::store_dma)});
     energy.infrastructure.add(logic("dma", transfers));

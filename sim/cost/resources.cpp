@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 
 namespace prelude::sim {
@@ -13,11 +12,24 @@ namespace prelude::sim {
 namespace {
 
 constexpr std::int64_t kBitsPerKib = 8192;
-constexpr double kAccumulatorBanks = 2;  // one drains while the other sums
+// What no plan says: rows of scores up to 4096, and channels; a rescale's operand of 32 bits, one more where rounding carries, and shifts up to 40 places.
+constexpr int kLongestRow = 4096, kLogChannels = 12, kOperandBits = 32, kLargestShift = 40, kScoreBits = 16, kExponentialBits = 16, kTermConstants = 64;
+/// B of a rescale: |B| < 2^(shift + output bits + 1).
+constexpr int offset_bits(int out_bits) { return kLargestShift + out_bits + 2; }
+// Products lie this far apart in a packed slice (WP521, WP486; 4 x 16 bits).
+constexpr int kQuadField = 11, kPairField = 18, kWidePairField = 20;
+constexpr int kGuardBits = 8;  // of a table's entry where segments are interpolated
 
-int ceil_log2(std::int64_t v) { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 Provenance worse(Provenance a, Provenance b) { return std::max(a, b); }
+Estimate scaled(Estimate e, double times) {
+    e.value *= times, e.low *= times, e.high *= times;
+    return e;
+}
+Estimate exactly(std::int64_t count, Provenance status = Provenance::calibrated) {
+    const auto v = static_cast<double>(count);
+    return {.value = v, .low = v, .high = v, .status = status};
+}
 
 /// What the formats ask of the array beyond plain products.
 struct FormatNeeds {
@@ -27,10 +39,10 @@ struct FormatNeeds {
     int residues = 1, trees = 1;  ///< most sums of powers, most adder trees: one more for what companded codes take away
     int log_right_bits = 0;
     bool scaled_terms = false;  ///< groups, residues, or the two sums of a hybrid code
-    bool shifted_terms = false; ///< groups scaled by shifts
     std::string_view exponential = "table";  ///< as the cost terms call it
     bool divided_roots = false;
     int stream_bits = 16;
+    int table_bits = 8, probability_bits = 2;  ///< widest codes, which enter tables; widest probabilities
 };
 
 FormatNeeds needs_of(const quant::FormatPlan& plan) {
@@ -50,17 +62,20 @@ FormatNeeds needs_of(const quant::FormatPlan& plan) {
             needs.trees = std::max(needs.trees, residues + (companded ? 1 : 0));
         }
         needs.scaled_terms |= contraction.term_sizes.size() > 1 && !contraction.shifted_terms;
-        needs.shifted_terms |= contraction.shifted_terms;
+    }
+    for (const auto& [name, format] : plan.formats) {
+        if (format.kind == quant::FormatKind::code) needs.table_bits = std::max(needs.table_bits, format.bits);
+        if (format.kind == quant::FormatKind::probability) needs.probability_bits = std::max(needs.probability_bits, format.bits);
     }
     return needs;
 }
 
-/// FINN's packing: width in 72-bit columns; depth in blocks of 512 (block RAM) or 4096 (UltraRAM).
+/// Block RAM or UltraRAM, whichever takes the smaller share of the device.
 BufferGeometry pack(const std::string& name, int kib, std::int64_t width_bits, const Device& device) {
     BufferGeometry buffer{.name = name, .bits = kib * kBitsPerKib, .width_bits = width_bits};
     if (buffer.bits == 0) return buffer;
-    const auto columns = ceil_div(width_bits, 72), words = ceil_div(buffer.bits, width_bits);
-    const auto block = columns * ceil_div(words, 512), ultra = columns * ceil_div(words, 4096);
+    const auto words = ceil_div(buffer.bits, width_bits);
+    const auto block = ceil_div(bram18_of(words, width_bits), 2), ultra = uram_of(words, width_bits);
     const auto share = [](std::int64_t used, std::int64_t available) { return available ? static_cast<double>(used) / static_cast<double>(available) : 1e9; };
     if (share(ultra, device.uram) < share(block, device.bram36)) {
         buffer.uram = ultra;
@@ -89,59 +104,62 @@ class Estimator {
   private:
     UnitResources& unit(const std::string& name) { return result_.units.emplace_back(UnitResources{.unit = name}); }
     const Figure& cost(std::string_view term) const { return costs_.at(term); }
+    void add(UnitResources& to, const UnitForm& form) {
+        to.lut.add(lut_of(form, costs_));
+        to.ff.add(packed_ff_of(form, costs_));
+        to.dsp.add(exactly(form.dsp));
+        to.bram36.add(Estimate{.value = 0.5 * static_cast<double>(form.bram18),
+                               .low = 0.5 * static_cast<double>(form.bram18),
+                               .high = 0.5 * static_cast<double>(form.bram18),
+                               .status = Provenance::calibrated});
+    }
 
     void pe_array() {
         auto& pe = unit("pe_array");
-        const auto &shape = hw_.pe;
-        const double outputs = static_cast<double>(shape.rows) * shape.cols, multipliers = outputs * shape.depth;
+        const auto& shape = hw_.pe;
         const int subtract = design_.pe.zero_point == ZeroPoint::subtract ? 1 : 0;
-        const int width = shape.weight_bits + shape.activation_bits + subtract;
-        const bool in_dsp = design_.pe.multiplier == Multiplier::dsp;
-        if (in_dsp) {
-            const Figure per_dsp = design_.pe.precision == PePrecision::fixed
-                                       ? Figure{.value = 1.0, .status = Provenance::published, .unit = {}, .source = {}}
-                                       : costs_.mac_per_dsp(design_.device.dsp_generation, shape.weight_bits, shape.activation_bits);
-            Estimate slices{.value = std::ceil(multipliers / per_dsp.value),
-                            .low = std::ceil(multipliers / std::max(per_dsp.high, per_dsp.value)),
-                            .high = std::ceil(multipliers / std::min(per_dsp.low > 0 ? per_dsp.low : per_dsp.value, per_dsp.value)),
-                            .status = per_dsp.status};
-            pe.dsp.add(slices);
-            pe.lut.add(cost("dsp_multiplier.lut"), slices.value);
-            pe.ff.add(cost("dsp_multiplier.ff"), slices.value);
+        ArrayShape array{.rows = shape.rows, .cols = shape.cols, .depth = shape.depth, .left_bits = shape.activation_bits + subtract,
+                         .right_bits = shape.weight_bits, .drain_rows = shape.drain_rows, .sum_bits = needs_.sum_bits, .corrects_zero_points = subtract == 0};
+        if (design_.pe.multiplier == Multiplier::dsp) {
+            slices(pe, array);
         } else {
-            const double lut = (2.0 * std::ceil(width / 6.0) - 1.0) * width;
-            pe.lut.add(cost("lut_multiplier.lut_factor"), multipliers * lut);
-            pe.ff.add(cost("lut_multiplier.ff_per_product_bit"), multipliers * width);
+            add(pe, array_products(array));
+            add(pe, array_trees(array));
         }
-        if (!in_dsp || design_.pe.precision != PePrecision::fixed) add_tree(pe, shape.depth, width, outputs);  // else in the slices' cascade
-        pe.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.sum_bits);
-        pe.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.sum_bits);
+        add(pe, array_accumulators(array));
         if (needs_.powers && shape.shift_lanes == 0) {  // one-hot decoders at the left ports
-            pe.lut.add(cost("shift_add.lut_per_level"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
+            pe.lut.add(cost("shift_add.lut_per_decoded_bit"), static_cast<double>(shape.rows) * shape.depth * (needs_.log_shift + 1));
         }
-        const double sums = subtract ? static_cast<double>(shape.rows) * shape.depth * shape.activation_bits
-                                     : static_cast<double>(shape.rows + shape.cols) * needs_.sum_bits;
-        pe.lut.add(cost("zero_point.lut_per_bit"), sums);
-        if (needs_.shifted_terms) {  // behind the adder trees
-            pe.lut.add(cost("shift_add.lut_per_level"), outputs * (width + ceil_log2(shape.depth)) * ceil_log2(quant::kMaxScaleShift + 1));
-        }
-        if (needs_.scaled_terms) {  // A_t * m_t on the way out, a lane beside each of the post unit
-            const auto lanes = static_cast<double>(shape.post_lanes());
-            pe.dsp.add(cost("rescale.dsp"), lanes);
-            pe.lut.add(cost("rescale.lut"), lanes);
-            pe.ff.add(cost("rescale.ff"), lanes);
+        if (subtract == 1) pe.lut.add(cost("zero_point.lut_per_bit"), static_cast<double>(shape.rows) * shape.depth * shape.activation_bits);
+        auto& frame = unit(kArrayFrame);
+        add(frame, array_edge_sums(array));
+        add(frame, array_frame(array));
+        if (needs_.scaled_terms) {  // A_t * m_t on the way out
+            add(unit(kPartialSums), partial_sum_form({.lanes = static_cast<int>(shape.post_lanes()), .groups = static_cast<int>(ceil_div(shape.rows, shape.drain_rows)),
+                                                      .sum_bits = needs_.sum_bits, .out_bits = hw_.sum_bits, .constants = kTermConstants}));
         }
     }
 
-    /// `count` pipelined trees of inputs - 1 adders, one bit wider per level.
-    void add_tree(UnitResources& to, int inputs, int width, double count) {
-        double bits = 0;
-        for (int level = 1, nodes = inputs; nodes > 1; ++level) {
-            nodes = (nodes + 1) / 2;
-            bits += static_cast<double>(nodes) * (width + level);
-        }
-        to.lut.add(cost("adder.lut_per_bit"), count * bits);
-        to.ff.add(cost("adder.ff_per_bit"), count * bits);
+    /// Multipliers in DSP slices, which sum along cascades: of packed ones as many as their fields allow, whose ends are taken apart and summed in logic.
+    void slices(UnitResources& pe, const ArrayShape& array) {
+        const auto& generation = design_.device.dsp_generation;
+        const bool packs = design_.pe.precision != PePrecision::fixed;
+        const Figure per_slice = packs ? costs_.mac_per_dsp(generation, hw_.pe.weight_bits, hw_.pe.activation_bits)
+                                       : Figure{.value = 1.0, .status = Provenance::published, .unit = {}, .source = {}};
+        const double multipliers = static_cast<double>(array.rows) * array.cols * array.depth;
+        const double count = std::ceil(multipliers / per_slice.value);
+        pe.dsp.add(Estimate{.value = count,
+                            .low = std::ceil(multipliers / std::max(per_slice.high, per_slice.value)),
+                            .high = std::ceil(multipliers / std::min(per_slice.low > 0 ? per_slice.low : per_slice.value, per_slice.value)),
+                            .status = per_slice.status});
+        const bool has_fields = per_slice.value >= 2 && generation != "dsp58";  // the vector mode of a DSP58 sums its products itself
+        const int num_fields = per_slice.value >= 4 ? 4 : 2;
+        const int field_bits = num_fields == 4 ? kQuadField : std::max(array.left_bits, array.right_bits) > 8 ? kWidePairField : kPairField;
+        const int chain = has_fields ? std::min(array.depth, slice_period(field_bits, array.left_bits, array.right_bits)) : array.depth;
+        add(pe, array_cascades(array, chain));
+        if (!has_fields) return;
+        const auto fields = slice_fields({.num_fields = num_fields, .field_bits = field_bits, .sum_bits = needs_.sum_bits});
+        pe.lut.add(scaled(lut_of(fields, costs_), count / chain));
     }
 
     /// Barrel shifters for log-coded operands, with a tree and an accumulator per residue.
@@ -149,91 +167,107 @@ class Estimator {
         const auto& shape = hw_.pe;
         if (!needs_.powers || shape.shift_lanes == 0) return;
         auto& lanes = unit(kShiftLanes);
-        const double outputs = static_cast<double>(shape.rows) * shape.cols;
-        const int width = needs_.log_right_bits + needs_.log_shift;
-        lanes.lut.add(cost("shift_add.lut_per_level"), outputs * shape.shift_lanes * width * ceil_log2(needs_.log_shift + 1));
-        add_tree(lanes, shape.shift_lanes, width, outputs * needs_.trees);
-        lanes.lut.add(cost("accumulator.lut_per_bit"), outputs * needs_.residues * needs_.sum_bits);
-        lanes.ff.add(cost("accumulator.ff_per_bit"), kAccumulatorBanks * outputs * needs_.residues * needs_.sum_bits);
+        ArrayShape array{.kind = ArrayKind::powers, .rows = shape.rows, .cols = shape.cols, .depth = shape.shift_lanes, .right_bits = needs_.log_right_bits,
+                         .max_shift = needs_.log_shift, .num_residues = needs_.trees, .drain_rows = shape.drain_rows, .sum_bits = needs_.sum_bits};
+        add(lanes, array_products(array));
+        add(lanes, array_trees(array));
+        array.num_residues = needs_.residues;
+        add(lanes, array_accumulators(array));
     }
 
     void post_unit() {
         auto& post = unit("post_unit");
         const auto lanes = static_cast<double>(hw_.pe.post_lanes());
-        post.dsp.add(cost("rescale.dsp"), lanes * 2);  // M is 17 bits, P 32: two slices
-        post.lut.add(cost("rescale.lut"), lanes);
-        post.ff.add(cost("rescale.ff"), lanes);
+        UnitForm rescaling;
+        const bool rounds = hw_.sum_bits > kOperandBits;
+        rescaling.append(rescale_form({.sum_bits = hw_.sum_bits, .operand_bits = rounds ? kOperandBits + 1 : hw_.sum_bits, .offset_bits = offset_bits(needs_.stream_bits),
+                                       .out_bits = needs_.stream_bits, .rounds_operand = rounds}), lanes);
+        add(post, rescaling);
         post.lut.add(cost("residual_add.lut_per_bit"), lanes * needs_.stream_bits);
     }
 
     void vector_units() {
-        const auto lane_unit = [&](const std::string& name, int lanes, bool has_bram) -> UnitResources& {
-            auto& u = unit(name + "_unit");
-            u.dsp.add(cost(name + ".dsp"), lanes);
-            u.lut.add(cost(name + ".lut"), lanes);
-            u.ff.add(cost(name + ".ff"), lanes);
-            if (has_bram) u.bram36.add(cost(name + ".bram18"), 0.5 * lanes);
-            return u;
-        };
-        auto& softmax = lane_unit("softmax", hw_.softmax_lanes, true);
-        softmax.dsp.add(costs_.at("softmax.exponential_dsp", needs_.exponential), hw_.softmax_lanes);
-        softmax.lut.add(costs_.at("softmax.exponential_lut", needs_.exponential), hw_.softmax_lanes);
-        softmax.ff.add(costs_.at("softmax.exponential_ff", needs_.exponential), hw_.softmax_lanes);
-        auto& norm = lane_unit("layernorm", hw_.layernorm_lanes, false);
+        auto& softmax = unit("softmax_unit");
+        const SoftmaxShape softmax_shape{.lanes = hw_.softmax_lanes, .max_words = static_cast<int>(ceil_div(kLongestRow, hw_.softmax_lanes)), .score_bits = kScoreBits,
+                                         .code_bits = std::min(8, needs_.probability_bits), .exp_bits = kExponentialBits};
+        add(softmax, softmax_rest(softmax_shape));
+        if (needs_.exponential == "table") {
+            add(softmax, softmax_exponentials(softmax_shape));
+        } else {
+            softmax.dsp.add(costs_.at("softmax.exponential_dsp", needs_.exponential), hw_.softmax_lanes);
+            softmax.lut.add(costs_.at("softmax.exponential_lut", needs_.exponential), hw_.softmax_lanes);
+            softmax.ff.add(costs_.at("softmax.exponential_ff", needs_.exponential), hw_.softmax_lanes);
+        }
+        const LayerNormShape norm_shape{.lanes = hw_.layernorm_lanes, .word_bits = needs_.stream_bits, .log_channels = kLogChannels, .offset_bits = offset_bits(needs_.stream_bits),
+                                        .out_bits = needs_.stream_bits};
+        auto& norm = unit("layernorm_unit");
+        add(norm, layernorm_lanes(norm_shape));
+        add(norm, layernorm_variance(norm_shape));
+        if (!needs_.divided_roots) add(norm, layernorm_root(norm_shape));
         if (needs_.divided_roots) {
             auto& dividers = unit(kRootDividers);
             dividers.lut.add(cost("layernorm.normalise_lut"), 1);
             dividers.lut.add(cost("layernorm.divider_lut"), hw_.layernorm_dividers);
             dividers.ff.add(cost("layernorm.divider_ff"), hw_.layernorm_dividers);
-        } else {
-            norm.dsp.add(cost("layernorm.shared_dsp"), 1);
-            norm.lut.add(cost("layernorm.shared_lut"), 1);
         }
-        lane_unit("gelu", hw_.gelu_lanes, true);
+        auto& table = unit("gelu_unit");
+        table.lanes = hw_.gelu_lanes;
+        constexpr int kDirect = 10, kWord = 9;
+        add(table, table_form({.lanes = hw_.gelu_lanes, .input_bits = needs_.table_bits, .entry_bits = kWord + (needs_.table_bits > kDirect ? kGuardBits : 0),
+                               .word_bits = kWord}));
     }
 
     void buffers() {
         const auto& b = design_.buffers;
-        const auto add = [&](BufferId id, int kib) {
+        const auto make = [&](BufferId id, int kib) {
             const auto name = std::string(kBufferNames[static_cast<std::size_t>(id)]) + "_buffer";
             result_.buffers.push_back(pack(name, kib, buffer_width_bits(hw_, id), design_.device));
         };
-        add(BufferId::weight, b.weight_kib);
-        add(BufferId::activation, b.activation_kib);
-        add(BufferId::partial_sum, b.partial_sum_kib);
-        add(BufferId::score, b.score_kib);
+        make(BufferId::weight, b.weight_kib);
+        make(BufferId::activation, b.activation_kib);
+        make(BufferId::partial_sum, b.partial_sum_kib);
+        make(BufferId::score, b.score_kib);
         for (const auto& geometry : result_.buffers) {
             auto& u = unit(geometry.name);
-            const double bram = static_cast<double>(geometry.bram36), uram = static_cast<double>(geometry.uram);
-            u.bram36.add({.value = bram, .low = bram, .high = bram, .status = Provenance::published});
-            u.uram.add({.value = uram, .low = uram, .high = uram, .status = Provenance::published});
-            u.lut.add(cost("buffer.lut_per_bank"), bram + uram);
+            if (geometry.bits > 0) {
+                auto control = buffer_form({.width_bits = geometry.width_bits, .words = ceil_div(geometry.bits, geometry.width_bits * hw_.slots)});
+                control.bram18 = 0;  // the memory is what `pack` chose
+                add(u, control);
+            }
+            u.bram36.add(exactly(geometry.bram36));
+            u.uram.add(exactly(geometry.uram, Provenance::published));
         }
     }
 
     void infrastructure() {
         auto& ports = unit("memory_ports");
-        const double count = hw_.ports;
-        ports.lut.add(cost("axi_port.lut"), count);
-        ports.ff.add(cost("axi_port.ff"), count);
-        ports.bram36.add(cost("axi_port.bram18"), 0.5 * count);
+        ports.lut.add(cost("axi_port.lut"), hw_.ports);
+        ports.ff.add(cost("axi_port.ff"), hw_.ports);
+        ports.bram36.add(cost("axi_port.bram18"), 0.5 * hw_.ports);
         auto& dma = unit("dma");
-        dma.lut.add(cost("dma.lut"), count);
-        dma.ff.add(cost("dma.ff"), count);
+        const DmaShape engine{.ports = hw_.ports, .port_bytes = hw_.port_bytes, .outstanding = hw_.outstanding, .burst_bytes = hw_.burst_bytes};
+        add(dma, load_form(engine));
+        add(dma, store_form(engine));
         auto& control = unit("controller");
         control.lut.add(cost("control.lut"), 1);
         control.ff.add(cost("control.ff"), 1);
-        const auto& reserved = design_.device.reserved;
-        auto& platform = unit("platform");
-        const auto fixed = [](Estimate& to, std::int64_t n) {
-            const auto v = static_cast<double>(n);
-            to.add(Estimate{.value = v, .low = v, .high = v, .status = Provenance::published});
+        const auto place = [](Estimate& e, const Figure& band) {
+            e.value *= band.value;
+            e.low *= band.low;
+            e.high *= band.high;
+            if (e.high > 0) e.status = worse(e.status, band.status);
         };
-        fixed(platform.lut, reserved.lut);
-        fixed(platform.ff, reserved.ff);
-        fixed(platform.dsp, reserved.dsp);
-        fixed(platform.bram36, reserved.bram36);
-        fixed(platform.uram, reserved.uram);
+        for (auto& u : result_.units) {
+            place(u.lut, cost("band.lut"));
+            place(u.ff, cost("band.ff"));
+        }
+        const auto& reserved = design_.device.reserved;  // placed already
+        auto& platform = unit("platform");
+        platform.lut.add(exactly(reserved.lut, Provenance::published));
+        platform.ff.add(exactly(reserved.ff, Provenance::published));
+        platform.dsp.add(exactly(reserved.dsp, Provenance::published));
+        platform.bram36.add(exactly(reserved.bram36, Provenance::published));
+        platform.uram.add(exactly(reserved.uram, Provenance::published));
     }
 
     void totals() {
@@ -245,13 +279,6 @@ class Estimator {
             r.bram36.add(u.bram36);
             r.uram.add(u.uram);
         }
-        const auto widen = [](Estimate& e, const Figure& band) {
-            e.low *= band.low / band.value;
-            e.high *= band.high / band.value;
-            e.status = worse(e.status, band.status);
-        };
-        widen(r.lut, cost("band.lut"));
-        widen(r.ff, cost("band.ff"));
         const auto& d = design_.device;
         struct Kind {
             const char* name;
@@ -283,20 +310,6 @@ class Estimator {
 };
 
 }  // namespace
-
-void Estimate::add(const Figure& figure, double count) {
-    value += figure.value * count;
-    low += figure.low * count;
-    high += figure.high * count;
-    if (count != 0) status = worse(status, figure.status);
-}
-
-void Estimate::add(const Estimate& other) {
-    value += other.value;
-    low += other.low;
-    high += other.high;
-    if (other.value != 0 || other.high != 0) status = worse(status, other.status);
-}
 
 ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
     return Estimator(hardware, design, plan, costs).run();

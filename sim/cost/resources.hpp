@@ -7,28 +7,23 @@
 #include <string>
 #include <vector>
 
-#include "sim/cost/cost_table.hpp"
+#include "sim/cost/unit_forms.hpp"
 #include "sim/mapping/hardware.hpp"
 
 namespace prelude::sim {
 
-/// A count with its 80 % band and the worst status of the terms it is made of.
-struct Estimate {
-    double value = 0, low = 0, high = 0;
-    Provenance status = Provenance::measured;
-    /// Adds `count` of a cost term.
-    void add(const Figure& figure, double count);
-    void add(const Estimate& other);
-};
-
-/// Name of the shift-add lanes among the units.
+/// Names of what stands beside the multipliers of the array: shift-add lanes, sums of rows and columns with the correction of zero points, and the
+/// products of terms with their constants.
 inline constexpr const char* kShiftLanes = "shift_lanes";
+inline constexpr const char* kArrayFrame = "array_frame";
+inline constexpr const char* kPartialSums = "partial_sums";
 /// Name of the dividers of the LayerNorm unit, where roots are made by division.
 inline constexpr const char* kRootDividers = "root_dividers";
 
 struct UnitResources {
     std::string unit;  ///< pe_array, shift_lanes, post_unit, weight_buffer, ...
     Estimate lut, ff, dsp, bram36, uram;
+    int lanes = 1;  ///< words a cycle of a unit of equal lanes
 };
 
 /// Geometry of one on-chip buffer.
@@ -41,23 +36,27 @@ struct BufferGeometry {
 struct ResourceEstimate {
     std::vector<UnitResources> units;
     std::vector<BufferGeometry> buffers;
-    Estimate lut, ff, dsp, bram36, uram;  ///< totals, the platform's reserve included; LUT and FF bands include the estimator's own (band.lut, band.ff)
+    Estimate lut, ff, dsp, bram36, uram;  ///< totals, the platform's reserve included
     bool fits = true;
     double max_utilization_pct = 0;       ///< of the device's capacity, the most used kind
     std::string limiting_resource;        ///< that kind: lut | ff | dsp | bram36 | uram
     std::vector<std::string> reasons;     ///< why it does not fit
 };
 
-/// Resources of a design.
+/// Resources of a design, after implementation.
 ///
-/// Meaning   pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), per output an adder tree of depth - 1
-///           nodes and an accumulator of two banks, row and column sums for zero points, one-hot decoders where the slices shift log operands, and a flush multiplier per
-///           post lane where the formats have several groups or residues;
-///           shift_lanes: per output `shift_lanes` barrel shifters of (right bits + E) bits with ceil(log2(E + 1)) levels, and per residue of a fractional log base an adder
-///           tree and an accumulator of two banks; nothing where no format is logarithmic;
-///           post_unit: cols * drain_rows lanes; vector units: their lanes, the softmax's with the exponential of the plan (every lane has one, needed by its formats or
-///           not), LayerNorm with the products of its root or beside its dividers (root_dividers); buffers: block RAM or UltraRAM of the widths the datapath accesses
-///           (buffer_width_bits), whichever takes the smaller share of the device (FINN's packing); one port of AXI and DMA logic per hw.axi.ports; one controller
+/// Meaning   units by their forms (sim/cost/unit_forms), LUT and FF times band.lut and band.ff, which lead from a synthesis to a placed design:
+///           pe_array: rows * cols * depth multipliers (in LUTs, or packed into DSP slices by dsp.mac_per_cycle of the ports' widths), per output an adder tree
+///           and an accumulator of two banks, one-hot decoders where the slices shift log operands;
+///           array_frame: operand registers, sums of rows and columns and the correction of zero points, control;
+///           partial_sums: products of terms with their constants, a lane per post lane, where the formats have several groups or residues;
+///           shift_lanes: per output `shift_lanes` barrel shifters, and per residue of a fractional log base an adder tree and an accumulator of two banks;
+///           nothing where no format is logarithmic;
+///           post_unit: cols * drain_rows lanes; vector units: their lanes and what they share, the softmax's with the exponential of the plan (every lane has
+///           one, needed by its formats or not), LayerNorm with the products of its root or beside its dividers (root_dividers); rows on their way through
+///           them lie in the buffers;
+///           buffers: addresses and slots, block RAM or UltraRAM of the widths the datapath accesses (buffer_width_bits), whichever takes the smaller share of
+///           the device; dma: a load and a store engine over hw.axi.ports ports, the ports' logic; one controller
 /// Fits      every count within the device's closure limit
 [[nodiscard]] ResourceEstimate estimate_resources(const Hardware& hardware, const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 

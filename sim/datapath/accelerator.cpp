@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/accelerator.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "sim/bounds.hpp"
+#include "sim/simulate.hpp"
 
 namespace prelude::sim {
 
-Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
+Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run, const Substitutes& substitutes)
     : sc_module(name),
       run_(run),
       controller_("controller", run),
       memory_("memory_controller", *run.hardware),
-      weight_dma_("weight_dma", UnitId::weight_dma, run),
-      activation_dma_("activation_dma", UnitId::activation_dma, run),
-      operand_dma_("operand_dma", UnitId::operand_dma, run),
-      store_dma_("store_dma", UnitId::store_dma, run),
-      pe_array_("pe_array", run),
       post_unit_("post_unit", run),
       activation_unit_("activation_unit", run.hardware->gelu_lanes),
       layernorm_unit_("layernorm_unit", run),
-      softmax_unit_("softmax_unit", run),
-      units_{&weight_dma_, &activation_dma_, &operand_dma_, &store_dma_, &pe_array_, &post_unit_, &layernorm_unit_, &softmax_unit_} {
+      softmax_unit_("softmax_unit", run) {
+    for (auto id : {UnitId::weight_dma, UnitId::activation_dma, UnitId::operand_dma, UnitId::store_dma}) {
+        const auto* unit_name = kUnitNames[static_cast<std::size_t>(id)];
+        dmas_.push_back(substitutes.dma ? substitutes.dma(unit_name, id, run) : std::make_unique<Dma>(unit_name, id, run));
+        dmas_.back()->burst_out.bind(memory_.burst_in);
+        units_.push_back(dmas_.back().get());
+    }
+    pe_array_ = substitutes.pe_array ? substitutes.pe_array("pe_array", run) : std::make_unique<PeArrayUnit>("pe_array", run);
+    units_.insert(units_.end(), {pe_array_.get(), &post_unit_, &layernorm_unit_, &softmax_unit_});
     for (int c = 0; c < run.hardware->channels; ++c) {
         channels_.push_back(std::make_unique<DramChannel>(("dram" + std::to_string(c)).c_str(), *run.hardware));
         memory_.access_out.bind(channels_.back()->access_in);
@@ -38,7 +43,6 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, Run& run)
         unit->partial_sum_out.bind(buffers_[2]->tile_in);
         unit->score_out.bind(buffers_[3]->tile_in);
     }
-    for (auto* dma : {&weight_dma_, &activation_dma_, &operand_dma_, &store_dma_}) dma->burst_out.bind(memory_.burst_in);
     post_unit_.words_out.bind(activation_unit_.words_in);
     SC_HAS_PROCESS(Accelerator);
     SC_THREAD(work);
@@ -65,12 +69,30 @@ void Accelerator::run_segment() {
     go_.notify(sc_core::SC_ZERO_TIME);
     sc_core::sc_start();
     if (finished_) return;
-    std::string text = "the datapath is stuck: a unit waits for a token nobody gives;";
-    for (auto* unit : units_) {
-        text += std::string(" ") + kUnitNames[static_cast<std::size_t>(unit->id())] + " " + std::to_string(unit->stats().num_commands) +
-                "/" + std::to_string(run_.program->stream(unit->id()).size());
+    throw SimulationError(deadlock());
+}
+
+std::string Accelerator::deadlock() const {
+    std::string text = "the datapath is stuck:";
+    for (const auto* unit : units_) {
+        const auto token = unit->waits_for();
+        if (token == Unit::kNothing) continue;
+        const auto name = [](const Unit& which) { return kUnitNames[static_cast<std::size_t>(which.id())]; };
+        const auto& stream = run_.program->stream(unit->id());
+        text += fmt::format(" {} waits in command {} of {} for {},", name(*unit), unit->stats().num_commands, stream.size(),
+                            kStallNames[static_cast<std::size_t>(run_.tokens[static_cast<std::size_t>(token)].cause())]);
+        std::string givers;
+        for (const auto* giver : units_) {
+            const auto& commands = run_.program->stream(giver->id());
+            const auto done = giver->waits_for() == Unit::kNothing ? giver->stats().num_commands : giver->stats().num_commands - 1;
+            const auto next = std::find_if(commands.begin() + done, commands.end(), [&](const Command& command) { return std::ranges::find(command.release, token) != command.release.end(); });
+            if (next == commands.end()) continue;
+            givers += fmt::format("{}{} in its command {}", givers.empty() ? "" : " or ", name(*giver), next - commands.begin() + 1);
+        }
+        text += givers.empty() ? " which nobody gives any more;" : " which comes from " + givers + ";";
     }
-    models::check(false, text);
+    text.pop_back();
+    return text;
 }
 
 void Accelerator::work() {

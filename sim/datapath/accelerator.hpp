@@ -5,6 +5,7 @@
 // units, controller. Runs programs one after the other, each from the same drained state.
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <systemc>
 
@@ -21,15 +22,24 @@
 
 namespace prelude::sim {
 
+/// Other models of units that stand in for the datapath's own; empty: its own.
+struct Substitutes {
+    std::function<std::unique_ptr<MemoryUnit>(const char* name, UnitId, Run&)> dma;
+    std::function<std::unique_ptr<Unit>(const char* name, Run&)> pe_array;
+};
+
 class Accelerator final : public sc_core::sc_module {
   public:
-    Accelerator(const sc_core::sc_module_name& name, Run& run);
+    Accelerator(const sc_core::sc_module_name& name, Run& run, const Substitutes& substitutes = {});
 
     /// Resets every module and runs the program of `run` to its end; fills its stats. Call from outside the kernel, as often as needed.
+    /// Throws    SimulationError when units wait for each other; the accelerator can then only be left alone
     void run_segment();
 
   private:
     void work();
+    /// Who waits for whom when nothing happens any more.
+    [[nodiscard]] std::string deadlock() const;
     void place_values();
     void collect(Cycle cycles);
 
@@ -38,8 +48,8 @@ class Accelerator final : public sc_core::sc_module {
     MemoryController memory_;
     std::vector<std::unique_ptr<DramChannel>> channels_;
     std::vector<std::unique_ptr<Buffer>> buffers_;
-    Dma weight_dma_, activation_dma_, operand_dma_, store_dma_;
-    PeArrayUnit pe_array_;
+    std::vector<std::unique_ptr<MemoryUnit>> dmas_;
+    std::unique_ptr<Unit> pe_array_;
     PostUnit post_unit_;
     ActivationUnit activation_unit_;
     LayerNormUnit layernorm_unit_;

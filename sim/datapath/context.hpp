@@ -63,12 +63,6 @@ struct Functional {
     Memory* captured = nullptr;
 };
 
-struct TraceEvent {
-    std::uint8_t unit = 0;
-    std::uint8_t opcode = 0;
-    Cycle begin = 0, end = 0;
-};
-
 /// State of the running segment.
 struct Run {
     const Layout* layout = nullptr;
@@ -82,7 +76,8 @@ struct Run {
     std::int64_t constants_base = 0;
     std::int64_t next_constant = 0;
     SegmentStats* stats = nullptr;
-    std::vector<TraceEvent>* trace = nullptr;
+    std::vector<TraceEvent>* trace = nullptr;  ///< null: none is kept
+    Cycle begin = 0;                           ///< of the segment
 
     void count(const char* kind, int left_bits, int right_bits, std::int64_t operations) const {
         stats->operations[{kind, left_bits, right_bits}] += operations;

@@ -17,7 +17,7 @@ void Controller::attach(Unit& unit) {
 }
 
 Cycle Controller::run_segment() {
-    const auto begin = now();
+    const auto begin = run_.begin = now();
     next_ = {};
     last_ = begin;
     num_running_ = units_.size();

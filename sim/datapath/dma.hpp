@@ -18,32 +18,22 @@
 //             or twice (loads)
 
 #include "sim/datapath/local_time.hpp"
-#include "sim/datapath/unit.hpp"
+#include "sim/datapath/memory_unit.hpp"
 
 namespace prelude::sim {
 
-class Dma final : public Unit {
+class Dma final : public MemoryUnit {
   public:
-    tlm_utils::simple_initiator_socket<Dma> burst_out{"burst_out"};
-
-    Dma(const sc_core::sc_module_name& name, UnitId id, Run& run) : Unit(name, id, run) { burst_.set_extension(&time_); }
+    Dma(const sc_core::sc_module_name& name, UnitId id, Run& run) : MemoryUnit(name, id, run) { burst_.set_extension(&time_); }
     ~Dma() override { burst_.clear_extension(&time_); }
 
   protected:
     Cycle execute(const Command& command) override;
 
   private:
-    Cycle load(const Command& command);
-    Cycle store(const Command& command);
-    /// Adds bytes [address, address + length); neighbours merge.
-    void add_run(std::int64_t address, std::int64_t length);
-    void merge_overlaps();
     /// Sends the runs as bursts; returns the cycle of the last completion.
     Cycle transfer(bool write);
 
-    struct ByteRun {
-        std::int64_t begin = 0, end = 0;
-    };
     std::vector<ByteRun> runs_;
     tlm::tlm_generic_payload burst_;
     LocalTime time_;

@@ -41,14 +41,17 @@ void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core
     stats_.beats += beats;
     (write ? stats_.bytes_written : stats_.bytes_read) += length;
 
-    // Write data passes the port before it reaches the channel, read data after it left it.
+    // Write data passes the port before it reaches the channel, read data from the cycle on in which it begins to leave it.
     auto at = time->now();
     if (write) at = channel.free = std::max(channel.free, at) + beats;
     delay = ticks(at - time->kernel());
     payload.set_address(static_cast<sc_dt::uint64>(stripe / hardware_.channels * hardware_.burst_bytes + address % hardware_.burst_bytes));
     access_out[static_cast<unsigned>(stripe % hardware_.channels)]->b_transport(payload, delay);
     auto completion = time->kernel() + static_cast<Cycle>(delay.value());
-    if (!write) completion = channel.free = std::max(completion, channel.free + beats);
+    if (!write) {
+        const auto transfer = (length * hardware_.dram_bytes_denominator + hardware_.dram_bytes_numerator - 1) / hardware_.dram_bytes_numerator;
+        completion = channel.free = std::max(completion, std::max(channel.free, completion - transfer) + beats);
+    }
     if (!channel.outstanding.empty()) completion = std::max(completion, channel.outstanding.back());
     channel.outstanding.push_back(completion);
     delay = ticks(completion - time->kernel());

@@ -84,6 +84,14 @@ void fill_tile(const Run& run, const Command& load, Tile& tile) {
     }
 }
 
+void keep_codes(const Command& multiply, Tile& left, Tile& sums) {
+    if (multiply.first) sums.resize(multiply.rows, left.stride);
+    for (auto row = multiply.rows.begin; row < multiply.rows.end; ++row) {
+        const auto from = left.row(row);
+        std::copy(from.begin() + multiply.depth.begin, from.begin() + multiply.depth.end, sums.row(row).begin() + multiply.depth.begin);
+    }
+}
+
 void store_tile(const Run& run, const Command& store, Tile& tile) {
     const auto value = run.program->segment.output;
     auto& memory = (*run.functional->memory)[value];

@@ -12,6 +12,9 @@ namespace prelude::sim {
 /// operation.
 void fill_tile(const Run& run, const Command& load, Tile& tile);
 
+/// The codes of a row-normalised product beside its sums: the row sums form there while the codes stream.
+void keep_codes(const Command& multiply, Tile& left, Tile& sums);
+
 /// Words of an output tile back to memory.
 void store_tile(const Run& run, const Command& store, Tile& tile);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/pe_array.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "sim/datapath/payloads.hpp"
@@ -54,7 +55,7 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
 
 void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& left, Tile& right, Tile& sums) {
     const auto rows = static_cast<std::size_t>(command.rows.size()), cols = static_cast<std::size_t>(command.cols.size());
-    sample_toggles(command, use, left, right);
+    count_toggles(command, use, left, right);
     if (const auto* contraction = contraction_of(run_, use.node)) {
         if (order_of_ != contraction) {
             order_of_ = contraction;
@@ -79,32 +80,88 @@ void PeArrayUnit::multiply(const Command& command, const ProductUse& use, Tile& 
                               command.depth.end, sums.products[r * cols + c]);
         }
     }
-    if (product.row_normalised) {  // the row sums form beside the array while the codes stream
-        if (command.first) sums.resize(command.rows, left.stride);
-        for (auto row = command.rows.begin; row < command.rows.end; ++row) {
-            const auto from = left.row(row);
-            std::copy(from.begin() + command.depth.begin, from.begin() + command.depth.end, sums.row(row).begin() + command.depth.begin);
-        }
-    }
+    if (product.row_normalised) keep_codes(command, left, sums);
 }
 
-void PeArrayUnit::sample_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right) {
-    // Lane (0, 0, 0) of the first sub-tile: every depth-th operand of the first row and column, as the sequence enters the port.
-    constexpr std::int64_t kSamples = 64;
-    auto& toggles = run_.stats->toggles;
-    const auto step = run_.hardware->pe.depth;
-    const auto codes = left.row(command.rows.begin), weights = right.row(command.cols.begin);
-    const auto mask = [](int bits) { return bits >= 32 ? ~0u : (1u << bits) - 1; };
-    std::int64_t samples = 0;
-    for (auto k = command.depth.begin + step; k < command.depth.end && samples < kSamples; k += step, ++samples) {
-        const auto at = static_cast<std::size_t>(k), before = static_cast<std::size_t>(k - step);
-        toggles.activation_toggles += std::popcount(static_cast<std::uint32_t>(codes[at] ^ codes[before]) & mask(use.form.left_word_bits));
-        toggles.weight_toggles += std::popcount(static_cast<std::uint32_t>(weights[at] ^ weights[before]) & mask(use.form.right_bits));
+namespace {
+
+/// The registers of one operand in front of the array: `lanes` rows of `depth` words, which hold a block of a tile after the other.
+class OperandRegisters {
+  public:
+    struct Block {
+        std::int64_t tile = 0, index = 0;  ///< of rows, of depth
+    };
+    OperandRegisters(Tile& words, Range rows, Range depth, std::int64_t lanes, std::int64_t width, int bits)
+        : words_(words), rows_(rows), depth_(depth), lanes_(lanes), width_(width), bits_(bits), mask_(bits >= 32 ? ~0u : (1u << bits) - 1) {}
+
+    [[nodiscard]] std::int64_t tiles() const noexcept { return (rows_.size() + lanes_ - 1) / lanes_; }
+    [[nodiscard]] std::int64_t blocks() const noexcept { return (depth_.size() + width_ - 1) / width_; }
+    /// `times` changes from one block to another; lanes that have no row in either rest.
+    void change(Block from, Block to, std::int64_t times) {
+        if (times == 0) return;
+        const auto first = rows_.begin + from.tile * lanes_, second = rows_.begin + to.tile * lanes_;
+        const auto used = std::min({lanes_, rows_.end - first, rows_.end - second});
+        std::int64_t changed = 0;
+        for (std::int64_t lane = 0; lane < used; ++lane) {
+            const auto before = words_.row(first + lane), after = words_.row(second + lane);
+            for (std::int64_t d = 0; d < width_; ++d) changed += std::popcount((word(before, from.index, d) ^ word(after, to.index, d)) & mask_);
+        }
+        toggles += times * changed;
+        bits += times * used * width_ * bits_;
     }
-    toggles.activation_bits += samples * use.form.left_word_bits;
-    toggles.weight_bits += samples * use.form.right_bits;
+    /// The blocks `order` names, one after the other, `times` over.
+    void repeat(std::span<const Block> order, std::int64_t times) {
+        for (std::size_t i = 1; i < order.size(); ++i) change(order[i - 1], order[i], times);
+        change(order.back(), order.front(), times - 1);
+    }
+    std::int64_t toggles = 0, bits = 0;
+
+  private:
+    [[nodiscard]] std::uint32_t word(std::span<const std::int32_t> row, std::int64_t block, std::int64_t d) const {
+        const auto k = depth_.begin + block * width_ + d;
+        return k < depth_.end ? static_cast<std::uint32_t>(row[static_cast<std::size_t>(k)]) : 0;
+    }
+    Tile& words_;
+    Range rows_, depth_;
+    std::int64_t lanes_, width_;
+    int bits_;
+    std::uint32_t mask_;
+};
+
+}  // namespace
+
+void PeArrayUnit::count_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right) {
+    const auto& pe = run_.hardware->pe;
+    OperandRegisters l(left, command.rows, command.depth, use.swap ? pe.cols : pe.rows, pe.depth, use.form.left_word_bits);
+    OperandRegisters r(right, command.cols, command.depth, use.swap ? pe.rows : pe.cols, pe.depth, use.form.right_bits);
+    auto &along = use.swap ? r : l, &across = use.swap ? l : r;  // on the rows of the array, on its columns
+    using Block = OperandRegisters::Block;
+    std::vector<Block> order;
+    if (use.weight_stationary) {  // for columns, for blocks: hold the weights, pass all rows
+        for (std::int64_t b = 0; b < along.blocks(); ++b)
+            for (std::int64_t t = 0; t < along.tiles(); ++t) order.push_back({t, b});
+        along.repeat(order, across.tiles());
+        order.clear();
+        for (std::int64_t t = 0; t < across.tiles(); ++t)
+            for (std::int64_t b = 0; b < across.blocks(); ++b) order.push_back({t, b});
+        across.repeat(order, 1);
+    } else {  // for columns, for rows, for blocks
+        for (std::int64_t t = 0; t < along.tiles(); ++t)
+            for (std::int64_t b = 0; b < along.blocks(); ++b) order.push_back({t, b});
+        along.repeat(order, across.tiles());
+        for (std::int64_t t = 0; t < across.tiles(); ++t) {
+            order.clear();
+            for (std::int64_t b = 0; b < across.blocks(); ++b) order.push_back({t, b});
+            across.repeat(order, along.tiles());
+            if (t > 0) across.change({t - 1, across.blocks() - 1}, {t, 0}, 1);
+        }
+    }
+    auto& toggles = run_.stats->toggles;
+    toggles.activation_toggles += l.toggles, toggles.activation_bits += l.bits;
+    toggles.weight_toggles += r.toggles, toggles.weight_bits += r.bits;
 
     if (command.cols.begin != 0) return;
+    const auto codes = left.row(command.rows.begin);
     const auto* contraction = contraction_of(run_, use.node);
     const auto* product = contraction ? nullptr : &operation<quant::Product>(use.node);
     for (auto k = command.depth.begin; k < command.depth.end; ++k) {

@@ -9,7 +9,7 @@
 //
 // Parameters  PeShape; occupancy of a tile: pe_occupancy(), latency: pe_latency() (mapping/pe_timing.hpp)
 // Ports       buffers as every unit
-// Counters    multiply-accumulate slots (useful, padding, recompute, idle), operations by width, operand toggles (functional, sampled)
+// Counters    multiply-accumulate slots (useful, padding, recompute, idle), operations by width, operand toggles (functional)
 
 #include "sim/datapath/unit.hpp"
 
@@ -25,7 +25,8 @@ class PeArrayUnit final : public Unit {
   private:
     void count(const Command& command, const ProductUse& use, const PeOccupancy& busy);
     void multiply(const Command& command, const ProductUse& use, Tile& left, Tile& right, Tile& sums);
-    void sample_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right);
+    /// Bits that change at the operand registers as a tile passes, in the order of the dataflow; codes that contribute nothing.
+    void count_toggles(const Command& command, const ProductUse& use, Tile& left, Tile& right);
 
     const quant::Contraction* order_of_ = nullptr;
     quant::TermOrder order_;  ///< positions of its K, kept while it runs

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/session.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+#include <utility>
 
 #include "quant/value_classes.hpp"
 #include "sim/datapath/accelerator.hpp"
@@ -18,7 +17,8 @@ struct Session::State {
     std::unique_ptr<Accelerator> accelerator;
 };
 
-Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace)
+Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hardware& hardware, const FunctionalInput* input, bool trace,
+                 const Substitutes* substitutes)
     : state_(std::make_unique<State>()) {
     ::setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     auto& s = *state_;
@@ -36,7 +36,7 @@ Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hard
         s.functional = {.quantized = input->quantized, .memory = &s.memory, .wanted = &input->wanted, .captured = &s.captured};
         s.run.functional = &s.functional;
     }
-    s.accelerator = std::make_unique<Accelerator>("accelerator", s.run);
+    s.accelerator = std::make_unique<Accelerator>("accelerator", s.run, substitutes ? *substitutes : Substitutes{});
     sc_core::sc_start(sc_core::SC_ZERO_TIME);  // elaborate; every thread waits for its start
 }
 
@@ -53,18 +53,7 @@ void Session::run(const Program& program, SegmentStats& stats, Words words) {
     run.functional = functional, run.trace = trace;
 }
 
-std::string Session::take_trace(const std::string& segment) {
-    static constexpr std::array kOpcodes{"load",         "store",       "multiply",   "relative", "rescale",
-                                         "add_relative", "elementwise", "layer_norm", "softmax"};
-    std::string text;
-    for (const auto& event : state_->trace) {
-        if (!text.empty()) text += ",\n";
-        text += fmt::format(R"({{"name":"{}","cat":"{}","ph":"X","pid":0,"tid":"{}","ts":{},"dur":{}}})", kOpcodes[event.opcode], segment,
-                            kUnitNames[event.unit], event.begin, event.end - event.begin);
-    }
-    state_->trace.clear();
-    return text;
-}
+std::vector<TraceEvent> Session::take_trace() { return std::exchange(state_->trace, {}); }
 
 models::IntTensor Session::words(models::ValueId value) const {
     const auto& s = *state_;

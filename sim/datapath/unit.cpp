@@ -12,23 +12,40 @@ Unit::Unit(const sc_core::sc_module_name& name, UnitId id, Run& run) : sc_module
 void Unit::work() {
     for (;;) {
         wait(start);
-        Cycle last = now();
+        last_ = now();
         while (const auto* command = fetch()) {
             ++stats_.num_commands;
             for (auto id : command->acquire) {
                 auto& token = run_.tokens[static_cast<std::size_t>(id)];
-                stats_.stall_cycles[static_cast<std::size_t>(token.cause())] += token.take();
+                waits_for_ = id;
+                const auto waited = token.take();
+                waits_for_ = kNothing;
+                stats_.stall_cycles[static_cast<std::size_t>(token.cause())] += waited;
+                if (waited > 0) record(true, static_cast<std::uint8_t>(token.cause()), now() - waited);
             }
             const auto begin = now();
+            ++num_open_;
             const auto ready = execute(*command);
             stats_.busy_cycles += now() - begin;
-            if (run_.trace)
-                run_.trace->push_back({static_cast<std::uint8_t>(id_), static_cast<std::uint8_t>(command->opcode), begin, ready});
-            for (auto id : command->release) run_.tokens[static_cast<std::size_t>(id)].give(ready);
-            last = std::max(last, ready);
+            record(false, static_cast<std::uint8_t>(command->opcode), begin);
+            if (ready != kLater) finish(*command, ready);
         }
-        done(last);
+        draining_ = true;
+        while (num_open_ > 0) wait(finished_);
+        draining_ = false;
+        done(last_);
     }
+}
+
+void Unit::record(bool waits, std::uint8_t what, Cycle begin) {
+    if (run_.trace) run_.trace->push_back({.unit = id_, .waits = waits, .what = what, .begin = begin - run_.begin, .end = now() - run_.begin});
+}
+
+void Unit::finish(const Command& command, Cycle at) {
+    for (auto id : command.release) run_.tokens[static_cast<std::size_t>(id)].give(at);
+    last_ = std::max(last_, at);
+    --num_open_;
+    if (draining_) finished_.notify(sc_core::SC_ZERO_TIME);
 }
 
 const Command* Unit::fetch() {

@@ -33,13 +33,21 @@ class Unit : public sc_core::sc_module {
     void reset() { stats_ = {}; }
     [[nodiscard]] UnitId id() const noexcept { return id_; }
 
+    static constexpr TokenId kNothing = -1;
+    /// The token whose unit is still to be given, while the unit waits for one.
+    [[nodiscard]] TokenId waits_for() const noexcept { return waits_for_; }
+
     /// Starts the thread on the current program; `done` is called with the cycle the last result is there.
     sc_core::sc_event start;
     std::function<void(Cycle)> done;
 
   protected:
+    /// Returned by a unit that cannot foresee when the results of a command are there: finish() says it, now or later.
+    static constexpr Cycle kLater = -1;
     /// Carries out a command: blocks as long as the unit is taken and returns the cycle at which its results can be used.
     virtual Cycle execute(const Command& command) = 0;
+    /// The results of a command can be used from `at` on.
+    void finish(const Command& command, Cycle at);
 
     /// One buffer access; returns the cycle it ends. `tile` receives the slot's words in functional mode.
     Cycle access(const Slot& slot, bool write, std::int64_t bits, Tile** tile = nullptr);
@@ -57,9 +65,15 @@ class Unit : public sc_core::sc_module {
   private:
     void work();
     const Command* fetch();
+    void record(bool waits, std::uint8_t what, Cycle begin);
 
     UnitId id_;
     UnitStats stats_;
+    Cycle last_ = 0;              ///< when the last result is there
+    std::int64_t num_open_ = 0;   ///< commands whose results are still to come
+    bool draining_ = false;       ///< no command is left, results are
+    TokenId waits_for_ = kNothing;
+    sc_core::sc_event finished_;
     tlm::tlm_generic_payload payload_, fetch_payload_;
     TileExtension extension_;
 };

@@ -53,6 +53,8 @@ class AddressMap {
     [[nodiscard]] std::int64_t depth() const noexcept { return depth_; }
     /// Rows of a tile interleave in memory (convolution patches): the DMA walks source lines, each word once.
     [[nodiscard]] bool gathers_patches() const noexcept { return taps_ > 1 || access_ == Access::broadcast; }
+    /// Runs go along the rows of a tile, word by word of their depth (right operand of an untransposed product).
+    [[nodiscard]] bool runs_across_rows() const noexcept { return across_rows_; }
     /// Neighbouring rows read the same words (overlapping convolution windows).
     [[nodiscard]] bool overlaps() const noexcept { return overlaps_; }
     [[nodiscard]] models::ValueId value() const noexcept { return value_; }

@@ -43,6 +43,9 @@ enum class Opcode : std::uint8_t {
     softmax,       ///< softmax unit: whole rows of scores -> codes
 };
 
+inline constexpr std::array<const char*, 9> kOpcodeNames{"load",         "store",       "multiply",   "relative", "rescale",
+                                                         "add_relative", "elementwise", "layer_norm", "softmax"};  ///< in the order of Opcode
+
 using TokenId = std::int16_t;
 struct TokenList {
     std::array<TokenId, 4> id{};

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <deque>
 #include <random>
 
 #include "LoadOnePort.h"
@@ -15,7 +14,7 @@
 #include "sim/datapath/dma.hpp"
 #include "sim/datapath/dram.hpp"
 #include "sim/datapath/memory_controller.hpp"
-#include "tests/rtl/ports.hpp"
+#include "tests/rtl/axi_engines.hpp"
 #include "tests/sim/datapath/kernel_bench.hpp"
 
 using namespace prelude;
@@ -65,139 +64,68 @@ std::string cycles_of_loads(const Hardware& hardware, const std::vector<Load>& l
     });
 }
 
-/// A verilated dma_read with AXI slaves whose beats come when the memory controller and the DRAM of the datapath say.
-template <class Module>
-class RtlLoads final : public sc_core::sc_module {
+/// An engine in front of the datapath's memory controller and DRAM, clocked until it has worked through its tiles.
+template <class Engine>
+class EngineBench final : public sc_core::sc_module {
   public:
-    tlm_utils::simple_initiator_socket<RtlLoads> burst_out{"burst_out"};
-    Cycle finished = -1;
-    std::int64_t wrong_bytes = 0, right_bytes = 0;
+    tlm_utils::simple_initiator_socket<EngineBench> burst_out{"burst_out"};
 
-    RtlLoads(const sc_core::sc_module_name& name, const Hardware& hardware, std::vector<Load> loads)
-        : sc_module(name), hardware_(hardware), loads_(std::move(loads)), bursts_(static_cast<std::size_t>(hardware.ports)) {
-        SC_HAS_PROCESS(RtlLoads);
+    EngineBench(const sc_core::sc_module_name& name, const Hardware& hardware) : sc_module(name), memory_("memory", hardware), channel_("dram", hardware) {
+        memory_.access_out.bind(channel_.access_in);
+        burst_out.bind(memory_.burst_in);
+        SC_HAS_PROCESS(EngineBench);
         SC_THREAD(work);
+    }
+    Transport transport() {
+        return [this](tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) { burst_out->b_transport(payload, delay); };
+    }
+    /// Cycles until `tiles` are done; `watch` is called in every cycle before its clock edge.
+    Cycle run(Engine& engine, std::size_t tiles, std::function<void()> watch) {
+        engine_ = &engine, tiles_ = tiles, watch_ = std::move(watch);
+        while (finished_ < 0 && now() < 10'000'000) sc_core::sc_start(ticks(1'000));
+        return finished_;
     }
 
   private:
-    struct Burst {
-        Load load;
-        Cycle last = 0;  ///< the cycle in which its last beat is on the channel
-        std::int64_t beats = 0, sent = 0;
-    };
-
     void work() {
-        dma_->reset = 1;
-        dma_.tick();
-        dma_->reset = 0;
-        std::size_t next = 0, done = 0;
-        while (done < loads_.size()) {
-            dma_->run_valid = next < loads_.size();
-            if (next < loads_.size()) {
-                dma_->run_address = static_cast<std::uint64_t>(loads_[next].address);
-                dma_->run_length = static_cast<std::uint32_t>(loads_[next].length);
-                dma_->run_last = 1;
-            }
-            dma_->ar_ready = static_cast<std::uint8_t>((1U << hardware_.ports) - 1);
-            dma_->r_valid = 0;
-            dma_.eval();
-            for (std::size_t p = 0; p < bursts_.size(); ++p) beat(p);
-            dma_.eval();
-            take_bytes();
-            for (std::size_t p = 0; p < bursts_.size(); ++p)
-                if (dma_->ar_valid >> p & 1U) accept(p, {static_cast<std::int64_t>(dma_->ar_address), dma_->ar_length});
-            if (dma_->run_valid && dma_->run_ready) ++next;
-            dma_.tick();
+        for (std::size_t done = 0; done < tiles_;) {
+            engine_->before_tick();
+            watch_();
+            engine_->tick();
             wait(ticks(1));
-            if (dma_->tile_done) ++done;
+            done += engine_->tile_done() ? 1 : 0;
         }
-        finished = now();
+        finished_ = now();
     }
-
-    void accept(std::size_t port, Load load) {
-        tlm::tlm_generic_payload payload;
-        payload.set_command(tlm::TLM_READ_COMMAND);
-        payload.set_address(static_cast<sc_dt::uint64>(load.address));
-        payload.set_data_length(static_cast<unsigned>(load.length));
-        auto delay = sc_core::SC_ZERO_TIME;
-        burst_out->b_transport(payload, delay);
-        const auto beats = (load.address + load.length + hardware_.port_bytes - 1) / hardware_.port_bytes - load.address / hardware_.port_bytes;
-        bursts_[port].push_back({.load = load, .last = now() + static_cast<Cycle>(delay.value()) - 1, .beats = beats});
-    }
-
-    /// The port's next beat, if it is time: the beats of a burst end with its completion.
-    void beat(std::size_t port) {
-        if (bursts_[port].empty()) return;
-        auto& burst = bursts_[port].front();
-        if (now() < burst.last - (burst.beats - 1 - burst.sent)) return;
-        dma_->r_valid |= static_cast<std::uint8_t>(1U << port);
-        const auto bytes = static_cast<std::int64_t>(hardware_.port_bytes), begin = (burst.load.address / bytes + burst.sent) * bytes;
-        for (std::int64_t i = 0; i < bytes; ++i)
-            set_field(dma_->r_data, static_cast<std::size_t>((static_cast<std::int64_t>(port) * bytes + i) * 8), 8, byte_at(begin + i));
-        if (++burst.sent == burst.beats) bursts_[port].pop_front();
-    }
-
-    /// Bytes belong to the oldest tile that lacks them: tiles come back in order on every port, and byte by byte their place is known.
-    void take_bytes() {
-        const auto bytes = static_cast<std::size_t>(hardware_.port_bytes);
-        for (std::size_t p = 0; p < bursts_.size(); ++p) {
-            if (!(dma_->byte_valid >> p & 1U)) continue;
-            const auto offset = static_cast<std::uint64_t>(signed_field(dma_->byte_offset, p * 24, 24)) & 0xFFFFFF;
-            const auto count = static_cast<std::uint64_t>(signed_field(dma_->byte_count, p * 8, 8)) & 0xFF;
-            for (std::size_t i = 0; i < count; ++i) received_.push_back({offset + i, static_cast<std::uint8_t>(signed_field(dma_->byte_data, (p * bytes + i) * 8, 8))});
-        }
-        settle();
-    }
-
-    /// Each received byte is looked up among the tiles it may belong to, oldest first.
-    void settle() {
-        for (const auto& [offset, value] : received_) {
-            bool found = false;
-            for (std::size_t t = first_open_; t < loads_.size() && !found; ++t) {
-                auto& left = missing(t);
-                if (offset >= left.size() || !left[offset] || byte_at(loads_[t].address + static_cast<std::int64_t>(offset)) != value) continue;
-                left[offset] = false;
-                found = true;
-                ++right_bytes;
-                if (--open_bytes_[t] == 0 && t == first_open_) {
-                    while (first_open_ < loads_.size() && first_open_ < open_bytes_.size() && open_bytes_[first_open_] == 0) ++first_open_;
-                }
-            }
-            wrong_bytes += found ? 0 : 1;
-        }
-        received_.clear();
-    }
-
-    std::vector<bool>& missing(std::size_t tile) {
-        while (missing_.size() <= tile) {
-            const auto length = static_cast<std::size_t>(loads_[missing_.size()].length);
-            missing_.emplace_back(length, true);
-            open_bytes_.push_back(length);
-        }
-        return missing_[tile];
-    }
-
-    const Hardware& hardware_;
-    std::vector<Load> loads_;
-    Clocked<Module> dma_;
-    std::vector<std::deque<Burst>> bursts_;
-    std::vector<std::pair<std::uint64_t, std::uint8_t>> received_;
-    std::vector<std::vector<bool>> missing_;
-    std::vector<std::size_t> open_bytes_;
-    std::size_t first_open_ = 0;
+    MemoryController memory_;
+    DramChannel channel_;
+    Engine* engine_ = nullptr;
+    std::size_t tiles_ = 0;
+    std::function<void()> watch_;
+    Cycle finished_ = -1;
 };
 
 /// "CYCLES RIGHT WRONG"
 template <class Module>
 std::string cycles_of_rtl_loads(const Hardware& hardware, const std::vector<Load>& loads) {
     return in_kernel([&] {
-        RtlLoads<Module> dma("dma", hardware, loads);
-        MemoryController memory("memory", hardware);
-        DramChannel channel("dram", hardware);
-        memory.access_out.bind(channel.access_in);
-        dma.burst_out.bind(memory.burst_in);
-        while (dma.finished < 0 && now() < 10'000'000) sc_core::sc_start(ticks(1'000));
-        return fmt::format("{} {} {}", dma.finished, dma.right_bytes, dma.wrong_bytes);
+        EngineBench<LoadEngine<Module>> bench("bench", hardware);
+        LoadEngine<Module> engine("engine", hardware, bench.transport(), byte_at);
+        std::vector<std::vector<bool>> seen;
+        for (const auto& load : loads) {
+            engine.submit({{load.address, load.address + load.length}});
+            seen.emplace_back(static_cast<std::size_t>(load.length), false);
+        }
+        std::int64_t right = 0, wrong = 0;
+        const auto cycles = bench.run(engine, loads.size(), [&] {
+            engine.for_each_byte([&](std::int64_t tile, std::int64_t offset, std::uint8_t byte) {
+                const auto t = static_cast<std::size_t>(tile), o = static_cast<std::size_t>(offset);
+                const bool is_new = t < loads.size() && o < seen[t].size() && !seen[t][o];
+                if (is_new) seen[t][o] = true;
+                ++(is_new && byte == byte_at(loads[t].address + offset) ? right : wrong);
+            });
+        });
+        return fmt::format("{} {} {}", cycles, right, wrong);
     });
 }
 
@@ -277,118 +205,38 @@ std::string cycles_of_stores(const Hardware& hardware, const Matrix& matrix, con
     });
 }
 
-/// A verilated dma_write with AXI slaves that answer when the memory controller and the DRAM of the datapath say.
+/// "CYCLES WRONG": bytes that are not there, are others, or were written twice or unasked.
 template <class Module>
-class RtlStores final : public sc_core::sc_module {
-  public:
-    tlm_utils::simple_initiator_socket<RtlStores> burst_out{"burst_out"};
-    Cycle finished = -1;
-    std::vector<int> written;  ///< by address: -1 not at all, -2 twice or where nothing is asked for
-
-    RtlStores(const sc_core::sc_module_name& name, const Hardware& hardware, const Matrix& matrix, std::vector<Store> stores)
-        : sc_module(name), written(static_cast<std::size_t>(matrix.rows * matrix.cols), -1), hardware_(hardware), bursts_(static_cast<std::size_t>(hardware.ports)) {
+std::string cycles_of_rtl_stores(const Hardware& hardware, const Matrix& matrix, const std::vector<Store>& stores) {
+    return in_kernel([&] {
+        std::vector<std::vector<std::uint8_t>> tiles;
+        std::vector<int> times(static_cast<std::size_t>(matrix.rows * matrix.cols), 0);
+        std::int64_t wrong = 0;
+        EngineBench<StoreEngine<Module>> bench("bench", hardware);
+        StoreEngine<Module> engine(
+            "engine", hardware, bench.transport(),
+            [&](std::int64_t tile, std::int64_t offset) {
+                const auto t = static_cast<std::size_t>(tile), o = static_cast<std::size_t>(offset);
+                return t < tiles.size() && o < tiles[t].size() ? tiles[t][o] : std::uint8_t{0xA5};
+            },
+            [&](std::int64_t address, std::uint8_t byte, bool asked) {
+                const bool once = asked && ++times[static_cast<std::size_t>(address)] == 1;
+                wrong += once && byte == byte_at(address) ? 0 : 1;
+            });
         for (const auto& store : stores) {
-            tiles_.push_back({});
-            const auto runs = store.runs(matrix);
-            for (std::size_t r = 0; r < runs.size(); ++r) {
-                for (std::int64_t i = 0; i < runs[r].length; ++i) tiles_.back().push_back(byte_at(runs[r].address + i));
-                runs_.push_back({runs[r], r + 1 == runs.size()});
+            auto& bytes = tiles.emplace_back();
+            std::vector<ByteRun> runs;
+            for (const auto& run : store.runs(matrix)) {
+                runs.push_back({run.address, run.address + run.length});
+                for (auto address = runs.back().begin; address < runs.back().end; ++address) bytes.push_back(byte_at(address));
             }
+            engine.submit(runs);
         }
-        SC_HAS_PROCESS(RtlStores);
-        SC_THREAD(work);
-    }
-
-  private:
-    struct Burst {
-        Load load;
-        std::int64_t sent = 0;
-        Cycle answer = 0;
-    };
-
-    void work() {
-        dma_->reset = 1;
-        dma_.tick();
-        dma_->reset = 0;
-        std::size_t next = 0, done = 0;
-        while (done < tiles_.size()) {
-            dma_->run_valid = next < runs_.size();
-            if (next < runs_.size()) {
-                dma_->run_address = static_cast<std::uint64_t>(runs_[next].first.address);
-                dma_->run_length = static_cast<std::uint32_t>(runs_[next].first.length);
-                dma_->run_last = runs_[next].second;
-            }
-            dma_->aw_ready = static_cast<std::uint8_t>((1U << hardware_.ports) - 1);
-            dma_->b_valid = 0;
-            for (std::size_t p = 0; p < bursts_.size(); ++p) {
-                if (answers_[p].empty() || now() < answers_[p].front()) continue;
-                dma_->b_valid |= static_cast<std::uint8_t>(1U << p);
-                answers_[p].pop_front();
-            }
-            dma_.eval();
-            give_bytes(done);
-            dma_.eval();
-            for (std::size_t p = 0; p < bursts_.size(); ++p) {
-                if (dma_->w_valid >> p & 1U) beat(p);
-                if (dma_->aw_valid >> p & 1U) accept(p, {static_cast<std::int64_t>(dma_->aw_address), dma_->aw_length});
-            }
-            if (dma_->run_valid && dma_->run_ready) ++next;
-            dma_.tick();
-            wait(ticks(1));
-            if (dma_->tile_done) ++done;
-        }
-        finished = now();
-    }
-
-    /// What the engine asks for: PORT_BYTES from an offset of one of the tiles that are not done.
-    void give_bytes(std::size_t done) {
-        const auto bytes = static_cast<std::size_t>(hardware_.port_bytes);
-        for (std::size_t p = 0; p < bursts_.size(); ++p) {
-            const auto offset = static_cast<std::size_t>(signed_field(dma_->byte_offset, p * 24, 24)) & 0xFFFFFF, place = static_cast<std::size_t>(signed_field(dma_->byte_tile, p * 3, 3)) & 7;
-            auto tile = done;
-            while (tile % 8 != place) ++tile;
-            for (std::size_t i = 0; i < bytes; ++i) {
-                const bool inside = tile < tiles_.size() && offset + i < tiles_[tile].size();
-                set_field(dma_->byte_data, (p * bytes + i) * 8, 8, inside ? tiles_[tile][offset + i] : 0xA5);
-            }
-        }
-    }
-
-    void accept(std::size_t port, Load load) {
-        tlm::tlm_generic_payload payload;
-        payload.set_command(tlm::TLM_WRITE_COMMAND);
-        payload.set_address(static_cast<sc_dt::uint64>(load.address));
-        payload.set_data_length(static_cast<unsigned>(load.length));
-        auto delay = sc_core::SC_ZERO_TIME;
-        burst_out->b_transport(payload, delay);
-        bursts_[port].push_back({.load = load});
-        answers_[port].push_back(now() + static_cast<Cycle>(delay.value()) - 1);
-    }
-
-    void beat(std::size_t port) {
-        auto& burst = bursts_[port].front();
-        const auto bytes = static_cast<std::int64_t>(hardware_.port_bytes), begin = (burst.load.address / bytes + burst.sent) * bytes;
-        for (std::int64_t i = 0; i < bytes; ++i) {
-            const auto at = static_cast<std::size_t>(static_cast<std::int64_t>(port) * bytes + i);
-            const bool strobe = signed_field(dma_->w_strobe, at, 1) != 0;
-            const bool asked = begin + i >= burst.load.address && begin + i < burst.load.address + burst.load.length;
-            if (!strobe && !asked) continue;
-            auto& word = written[static_cast<std::size_t>(begin + i)];
-            word = strobe && asked && word == -1 ? static_cast<int>(signed_field(dma_->w_data, at * 8, 8) & 0xFF) : -2;
-        }
-        ++burst.sent;
-        const bool ends = (burst.load.address / bytes + burst.sent) * bytes >= burst.load.address + burst.load.length;
-        if (ends != ((dma_->w_last >> port & 1U) != 0)) written.front() = -2;
-        if (ends) bursts_[port].pop_front();
-    }
-
-    const Hardware& hardware_;
-    std::vector<std::vector<std::uint8_t>> tiles_;
-    std::vector<std::pair<Load, bool>> runs_;
-    Clocked<Module> dma_;
-    std::vector<std::deque<Burst>> bursts_;
-    std::vector<std::deque<Cycle>> answers_{bursts_.size()};
-};
+        const auto cycles = bench.run(engine, stores.size(), [] {});
+        for (const auto count : times) wrong += count == 1 ? 0 : 1;
+        return fmt::format("{} {}", cycles, wrong + engine.take_wrong_ends());
+    });
+}
 
 template <class Module>
 void check_stores(const Hardware& hardware, int lists, std::uint64_t seed) {
@@ -401,17 +249,7 @@ void check_stores(const Hardware& hardware, int lists, std::uint64_t seed) {
             for (std::int64_t c = 0; c < matrix.cols; c += tile_cols)
                 stores.push_back({.rows = {r, std::min(matrix.rows, r + tile_rows)}, .cols = {c, std::min(matrix.cols, c + tile_cols)}});
         const auto model = std::stoll(cycles_of_stores(hardware, matrix, stores));
-        const auto text = in_kernel([&] {
-            RtlStores<Module> dma("dma", hardware, matrix, stores);
-            MemoryController memory("memory", hardware);
-            DramChannel channel("dram", hardware);
-            memory.access_out.bind(channel.access_in);
-            dma.burst_out.bind(memory.burst_in);
-            while (dma.finished < 0 && now() < 10'000'000) sc_core::sc_start(ticks(1'000));
-            std::int64_t wrong = 0;
-            for (std::size_t i = 0; i < dma.written.size(); ++i) wrong += dma.written[i] != byte_at(static_cast<std::int64_t>(i)) ? 1 : 0;
-            return fmt::format("{} {}", dma.finished, wrong);
-        });
+        const auto text = cycles_of_rtl_stores<Module>(hardware, matrix, stores);
         INFO(list << ": tiles of " << tile_rows << " x " << tile_cols << " of " << matrix.rows << " x " << matrix.cols << ": model " << model << " cycles, RTL (cycles wrong) " << text);
         long long cycles = 0, wrong = 0;
         REQUIRE(std::sscanf(text.c_str(), "%lld %lld", &cycles, &wrong) == 2);

@@ -67,7 +67,7 @@ TEST_CASE("Commands of a later version say so, whatever their arguments") {
 TEST_CASE("Help names every command, the exit codes and where keys are explained") {
     const auto help = explore({"--help"});
     CHECK(help.code == 0);
-    for (const auto* word : {"run", "inspect", "diff", "compare", "table", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
+    for (const auto* word : {"run", "inspect", "diff", "compare", "table", "validate", "export", "verify", "calibrate-costs", "read-report", "report", "explain",
                              "--dry-run", "--shard", "--strict", "explore explain KEY", "130"})
         CHECK_THAT(help.out, Contains(word));
     CHECK(explore({"run", "--help"}).code == 0);
@@ -116,6 +116,12 @@ TEST_CASE("A trace of several points is refused") {
     const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--trace", "trace.txt"});
     CHECK(ended.code == 3);
     CHECK_THAT(ended.err, Contains("a trace is of one design point, this sweep has 36"));
+}
+
+TEST_CASE("A trace into a folder that is not there is refused before anything runs") {
+    const auto ended = explore({"--config", kQuickstart, "--set", "model.checkpoint=none", "--trace", "no_such_folder/trace.json"});
+    CHECK(ended.code == 3);
+    CHECK_THAT(ended.err, Contains("there is no folder") && Contains("no_such_folder"));
 }
 
 TEST_CASE("diff shows keys, results and the layers that make the difference") {

@@ -15,7 +15,7 @@ using Catch::Contains;
 
 namespace {
 
-constexpr const char* kHardware = "hw: {device: kv260, pe: {size: given, rows: 8, cols: 16, depth: 8}}\n";
+constexpr const char* kHardware = "hw: {device: zcu102, pe: {size: given, rows: 8, cols: 16, depth: 8}}\n";
 
 std::string configuration(const TemporaryFolder& folder, const std::string& quant = "quant: {weight_bits: 4, activation_bits: 4, calibration: {num_images: 2}}\n",
                           const std::string& rest = kHardware) {

@@ -24,7 +24,7 @@ sim::CostTable default_costs() {
 TEST_CASE("Every device file is complete, and every figure has a band and a source") {
     const auto names = names_of_files(kArchConfigs / "devices");
     CHECK(names ==
-          std::vector<std::string>{"kv260", "pynq_z2", "u250", "u280", "u50", "u55c", "vck190", "vcu118", "zc706", "zcu102", "zcu104"});
+          std::vector<std::string>{"kv260", "pynq_z2", "u200", "u250", "u280", "u50", "u55c", "vck190", "vcu118", "zc706", "zcu102", "zcu104"});
     const auto costs = default_costs();
     for (const auto& name : names) {
         Problems problems;
@@ -65,7 +65,7 @@ TEST_CASE("A cost table without a term, or with another one, is refused") {
     CHECK_FALSE(read_cost_table(PRELUDE_SOURCE_DIR "/tests/data/bad/configs/cost_table_terms.arch/costs/short.yaml", problems));
     const auto text = problems.text();
     CHECK(text.find("terms.band.latency: missing") != std::string::npos);
-    CHECK(text.find("terms.rescale.lutt: unknown key. Did you mean 'rescale.lut'?") != std::string::npos);
+    CHECK(text.find("terms.dma.lutt: unknown key. Did you mean 'dma.lut'?") != std::string::npos);
 }
 
 TEST_CASE("Hash texts of a device and a cost table change with any figure") {

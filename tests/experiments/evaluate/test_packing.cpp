@@ -44,8 +44,7 @@ TEST_CASE("Slices built and products made per cycle agree at every pair of width
             const auto resources = sim::estimate_resources(hardware, design, point.plan, costs);
             const double multipliers = static_cast<double>(design.pe.rows) * design.pe.cols * design.pe.depth;
             for (const auto& unit : resources.units) {
-                // The array's slices, the flush multipliers beside its post lanes left out.
-                if (unit.unit == "pe_array") return std::pair{multipliers / (unit.dsp.value - static_cast<double>(hardware.pe.post_lanes())), hardware.pe};
+                if (unit.unit == "pe_array") return std::pair{multipliers / unit.dsp.value, hardware.pe};
             }
             throw std::runtime_error("no PE array");
         };

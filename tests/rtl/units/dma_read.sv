@@ -34,6 +34,7 @@ module dma_read #(
     output logic [PORTS-1:0]              byte_valid,
     output logic [PORTS*24-1:0]           byte_offset,
     output logic [PORTS*8-1:0]            byte_count,
+    output logic [PORTS*3-1:0]            byte_tile,    // tiles are counted modulo 8
     output logic [PORTS*PORT_BYTES*8-1:0] byte_data,    // the first byte lowest
     output logic                          tile_done
 );
@@ -72,6 +73,7 @@ module dma_read #(
       assign burst_ends[g] = r_valid[g] && taken == remaining;
       assign tile_of[g*3 +: 3] = entry_tile[head];
       assign byte_valid[g] = r_valid[g];
+      assign byte_tile[g*3 +: 3] = entry_tile[head];
       assign byte_offset[g*24 +: 24] = entry_offset[head] + 24'(done_bytes);
       assign byte_count[g*8 +: 8] = 8'(taken);
       assign byte_data[g*PORT_BYTES*8 +: PORT_BYTES*8] = r_data[g*PORT_BYTES*8 +: PORT_BYTES*8] >> {lane, 3'b000};

@@ -41,26 +41,31 @@ Used used(quant::Nonlinear form, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("A softmax lane has the exponential of its form beside what all forms share") {
+TEST_CASE("A softmax unit has the exponential of its form beside what all forms share") {
     const auto costs = numbered_costs();
-    for (const auto& [form, name] : {std::pair{quant::Nonlinear::table, "table"}, {quant::Nonlinear::ibert, "polynomial"}, {quant::Nonlinear::ivit, "shift"}}) {
-        const auto lanes = used(form, "softmax_unit");
-        CHECK(lanes.dsp == 3 * (costs.at("softmax.dsp").value + costs.at("softmax.exponential_dsp", name).value));
-        CHECK(lanes.lut == 3 * (costs.at("softmax.lut").value + costs.at("softmax.exponential_lut", name).value));
-        CHECK(lanes.ff == 3 * (costs.at("softmax.ff").value + costs.at("softmax.exponential_ff", name).value));
+    const auto place = [&](double lut) { return lut * costs.at("band.lut").value; };
+    const SoftmaxShape shape{.lanes = 3, .max_words = (4096 + 2) / 3, .code_bits = 2};
+    const auto rest = softmax_rest(shape), exponentials = softmax_exponentials(shape);
+    const auto table = used(quant::Nonlinear::table, "softmax_unit");
+    CHECK(table.dsp == static_cast<double>(rest.dsp + exponentials.dsp));
+    CHECK(table.lut == Approx(place(lut_of(rest, costs).value + lut_of(exponentials, costs).value)));
+    for (const auto& [form, name] : {std::pair{quant::Nonlinear::ibert, "polynomial"}, {quant::Nonlinear::ivit, "shift"}}) {
+        const auto unit = used(form, "softmax_unit");
+        CHECK(unit.dsp == static_cast<double>(rest.dsp) + 3 * costs.at("softmax.exponential_dsp", name).value);
+        CHECK(unit.lut == Approx(place(lut_of(rest, costs).value + 3 * costs.at("softmax.exponential_lut", name).value)));
+        CHECK(unit.ff == Approx(costs.at("band.ff").value * (packed_ff_of(rest, costs).value + 3 * costs.at("softmax.exponential_ff", name).value)));
     }
 }
 
 TEST_CASE("A norm has the products of its root, or its dividers") {
     const auto costs = numbered_costs();
-    const auto lanes = used(quant::Nonlinear::table, "layernorm_unit");
-    CHECK(lanes.dsp == 5 * costs.at("layernorm.dsp").value + costs.at("layernorm.shared_dsp").value);
-    CHECK(lanes.lut == 5 * costs.at("layernorm.lut").value + costs.at("layernorm.shared_lut").value);
+    const auto seeded = used(quant::Nonlinear::table, "layernorm_unit");
+    const auto root = layernorm_root({.lanes = 5, .word_bits = 16});
     CHECK(used(quant::Nonlinear::table, kRootDividers).lut == 0);
     for (const auto form : {quant::Nonlinear::ibert, quant::Nonlinear::ivit}) {
-        CHECK(used(form, "layernorm_unit").dsp == 5 * costs.at("layernorm.dsp").value);
-        CHECK(used(form, "layernorm_unit").lut == 5 * costs.at("layernorm.lut").value);
-        CHECK(used(form, kRootDividers).lut == costs.at("layernorm.normalise_lut").value + 7 * costs.at("layernorm.divider_lut").value);
-        CHECK(used(form, kRootDividers).ff == 7 * costs.at("layernorm.divider_ff").value);
+        CHECK(seeded.dsp - used(form, "layernorm_unit").dsp == static_cast<double>(root.dsp));
+        CHECK(seeded.lut - used(form, "layernorm_unit").lut == Approx(costs.at("band.lut").value * lut_of(root, costs).value));
+        CHECK(used(form, kRootDividers).lut == Approx(costs.at("band.lut").value * (costs.at("layernorm.normalise_lut").value + 7 * costs.at("layernorm.divider_lut").value)));
+        CHECK(used(form, kRootDividers).ff == Approx(costs.at("band.ff").value * 7 * costs.at("layernorm.divider_ff").value));
     }
 }
