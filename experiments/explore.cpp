@@ -10,7 +10,7 @@ TaskSet evaluation(const EvaluationOptions& options) {
     const auto run = [trace = options.trace](const Task& task, const Grid& grid, const std::filesystem::path& cache, const prelude::models::ReportProgress& report) {
         return run_task(task, grid, cache, report, trace);
     };
-    return {tasks_of, run, make_row, layer_columns()};
+    return {tasks_of, run, make_row, layer_columns(), best_case};
 }
 
 }  // namespace

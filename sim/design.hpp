@@ -126,6 +126,7 @@ struct Design {
     bool layer_overlap = false;  ///< prefetch of the next segment's first weights
     Dataflow dataflow = Dataflow::automatic;
     AttentionFusion attention = AttentionFusion::automatic;
+    int mapping_candidates = 3;  ///< mappings of a segment, best estimates first, that are simulated before one is chosen; 1: the estimate decides
 };
 
 }  // namespace prelude::sim

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/tensor.hpp"
+#include "sim/mapping/mapping.hpp"
 #include "sim/stats.hpp"
 
 namespace prelude::sim {
@@ -100,6 +101,11 @@ class Archive {
     void field(MacStats& s) { (*this)(s.useful, s.padding, s.recompute, s.idle); }
     void field(OperationKey& s) { (*this)(s.kind, s.left_bits, s.right_bits); }
     void field(ToggleStats& s) { (*this)(s.activation_toggles, s.activation_bits, s.weight_toggles, s.weight_bits, s.zero_codes, s.codes); }
+    void field(Mapping& s) {
+        (*this)(s.tile_rows, s.tile_cols, s.tile_depth, s.order, s.weight_stationary, s.swap, s.slots, s.score_slots, s.key_slots, s.keys_resident,
+                s.estimated_cycles, s.infeasible);
+    }
+    void field(MappingProblem& s) { (*this)(s.field, s.text); }
     void field(Bounds& s) { (*this)(s.compute, s.memory, s.vector); }
     void field(SegmentStats& s) {
         (*this)(s.name, s.kind, s.nodes, s.part, s.block, s.mapping, s.reused, s.repeats, s.m, s.k, s.n, s.batch, s.left_bits, s.right_bits,

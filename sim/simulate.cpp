@@ -12,9 +12,10 @@
 #include <optional>
 #include <set>
 
-#include "sim/bounds.hpp"
 #include "sim/datapath/session.hpp"
+#include "sim/lower_bound.hpp"
 #include "sim/mapping/build_program.hpp"
+#include "sim/segment_runner.hpp"
 #include "sim/serialise.hpp"
 
 namespace prelude::sim {
@@ -71,11 +72,6 @@ std::optional<Archive> receive(int descriptor) {
     return Archive(std::move(bytes));
 }
 
-const Mapping* pinned(const Options& options, const Segment& segment) {
-    const auto found = options.pinned.find(segment.name);
-    return found == options.pinned.end() ? nullptr : &found->second;
-}
-
 /// Resident weights live in the weight buffer and leave the rest of it to tiles. `auto`: where they take no more than half.
 /// Returns the reason when they do not fit.
 std::string place_weights(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options,
@@ -102,48 +98,25 @@ std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan&
         if (is_new) {
             const Layout layout{graph};
             const BuildContext context{graph, plan, hardware, layout};
-            entry->second = map_attention(hardware, attention_shape(context, segment)).infeasible.empty();
+            entry->second = candidates(hardware, attention_shape(context, segment)).front().infeasible.empty();
         }
         if (entry->second || hardware.attention == AttentionFusion::fused_row) fused.push_back(segment.main);
     }
     return fused;
 }
 
-/// Everything known before simulating.
-SegmentStats describe(const Graph& graph, const quant::FormatPlan& plan, const Program& program) {
-    const auto& segment = program.segment;
-    SegmentStats stats{.name = segment.name,
-                       .kind = segment.operator_name,
-                       .part = segment.part,
-                       .block = segment.block,
-                       .mapping = program.mapping.to_string()};
-    for (auto id : segment.nodes) stats.nodes.push_back(graph.node(id).name);
-    if (!program.products.empty()) {
-        stats.m = program.rows, stats.n = program.cols, stats.k = program.depth, stats.batch = program.batch;
-        stats.left_bits = program.products[0].form.left_word_bits, stats.right_bits = program.products[0].form.right_bits;
-    }
-    const auto& output = graph.value(segment.output);
-    stats.bytes_produced = packed_bytes(output, plan.format(output.name).bits);
-    stats.compulsory_bytes = stats.bytes_produced;
-    for (const auto& operand : program.operands) {
-        std::int64_t bytes = 0;
-        if (operand.map) {
-            std::int64_t words = 0;
-            for (auto source : operand.map->sources()) words += graph.value(source).shape.num_elements();
-            bytes =
-                (std::min(words, operand.map->overlaps() ? words : operand.map->batches() * operand.map->rows() * operand.map->depth()) *
-                 operand.bits) /
-                8;
-        } else if (!operand.resident) {
-            std::int64_t words = 0;
-            if (operand.kind == OperandSource::Kind::weights && operand.row_words > 0) words = program.cols * operand.row_words;
-            if (operand.kind == OperandSource::Kind::tables) words = models::num_parameters(graph, graph.node(operand.node));
-            bytes = words * operand.bits / 8;
-            stats.weight_bytes += bytes;
-        }
-        stats.compulsory_bytes += bytes;
-    }
-    return stats;
+/// A design resolved for a graph: what runs, in which order.
+struct Network {
+    Hardware hardware;
+    std::string infeasible;
+    Partition partition;
+};
+
+Network prepare(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
+    Network network{.hardware = resolve(design, plan), .infeasible = {}, .partition = {}};
+    network.infeasible = place_weights(graph, plan, design, options, network.hardware);
+    if (network.infeasible.empty()) network.partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, network.hardware));
+    return network;
 }
 
 /// A segment and, where weights are prefetched across segments, its neighbours.
@@ -153,6 +126,38 @@ struct Step {
     const Segment* next = nullptr;
 };
 
+/// The segments that have to be simulated, and for every segment of the network which of them it equals.
+struct Steps {
+    std::vector<Step> distinct;
+    std::vector<std::size_t> of_segment;
+};
+
+/// Segments of equal identities take equal cycles.
+std::string identity_of(const Graph& graph, const quant::FormatPlan& plan, const Options& options, const Segment& segment) {
+    const auto* given = pinned(options, segment);
+    return segment_key(graph, plan, segment) + (given ? "\npinned " + given->mapping.to_string() : "");
+}
+
+Steps distinct_steps(const Graph& graph, const quant::FormatPlan& plan, const Network& network, const Options& options, bool reuse) {
+    Steps steps;
+    std::map<std::string, std::size_t> known;
+    const auto identity = [&](const Segment& segment) { return identity_of(graph, plan, options, segment); };
+    const auto& segments = network.partition.segments;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        Step step{&segments[i]};
+        auto key = reuse ? identity(segments[i]) : segments[i].name;
+        if (network.hardware.layer_overlap) {
+            step.has_predecessor = i > 0;
+            if (i + 1 < segments.size()) step.next = &segments[i + 1];
+            key += fmt::format("\nafter {} before {}", step.has_predecessor, step.next ? identity(*step.next) : "");
+        }
+        const auto [entry, is_new] = known.try_emplace(key, steps.distinct.size());
+        if (is_new) steps.distinct.push_back(step);
+        steps.of_segment.push_back(entry->second);
+    }
+    return steps;
+}
+
 struct Work {
     const Graph& graph;
     const quant::FormatPlan& plan;
@@ -160,8 +165,28 @@ struct Work {
     const Options& options;
     const FunctionalInput* input;
     const Layout& layout;
-    std::vector<Step> steps;  ///< those to simulate
+    std::vector<Step> steps;     ///< those to simulate
+    bool only_mappings = false;  ///< nothing beyond what choosing takes
 };
+
+/// What the child says of a step.
+struct StepResult {
+    Mapping mapping;
+    std::vector<MappingProblem> problems;
+    SegmentStats stats;
+};
+
+/// Simulates a step in full, unless choosing its mapping did. Prefetches across segments change the cycles.
+SegmentStats run_step(const Work& work, const Step& step, SegmentRunner& runner, SegmentRunner::Choice& choice) {
+    if (step.has_predecessor || step.next) {
+        std::optional<Program> next;
+        if (step.next) next = runner.choose(*step.next).program;
+        overlap(choice.program, step.has_predecessor, next ? &*next : nullptr);
+    } else if (choice.stats && !work.input && !work.options.timeline) {
+        return *choice.stats;
+    }
+    return runner.run(choice.program, Session::Words::all);
+}
 
 /// The child: simulates every segment and reports. Never returns.
 [[noreturn]] void child(const Work& work, int descriptor) {
@@ -170,32 +195,23 @@ struct Work {
     try {
         session = std::make_unique<Session>(work.layout, work.plan, work.hardware, work.input, work.options.timeline);
         bool feasible = true;
+        SegmentRunner runner(work.layout, work.plan, work.hardware, work.options, *session);
         for (const auto& step : work.steps) {
-            const auto& segment = *step.segment;
-            std::string name = segment.name;
+            std::string name = step.segment->name;
             sender.send(Frame::segment_begins, name);
-            const auto build = [&](const Segment& which) {
-                return build_program({work.graph, work.plan, work.hardware, work.layout, pinned(work.options, which)}, which);
-            };
-            auto program = build(segment);
-            if (!program.mapping.infeasible.empty()) {
-                std::string reason = name + ": " + program.mapping.infeasible;
-                sender.send(Frame::infeasible, reason);
-                feasible = false;  // and nothing behind it has words
-                break;
+            auto choice = runner.choose(*step.segment);
+            StepResult result{.mapping = choice.program.mapping, .problems = choice.program.mapping_problems, .stats = {}};
+            if (!work.only_mappings) {
+                if (!result.mapping.infeasible.empty()) {
+                    std::string reason = name + ": " + result.mapping.infeasible;
+                    sender.send(Frame::infeasible, reason);
+                    feasible = false;  // and nothing behind it has words
+                    break;
+                }
+                result.stats = run_step(work, step, runner, choice);
             }
-            std::optional<Program> next;
-            if (step.next) next = build(*step.next);
-            if (step.has_predecessor || next) overlap(program, step.has_predecessor, next ? &*next : nullptr);
-            auto stats = describe(work.graph, work.plan, program);
-            session->run(program, stats);
-            stats.roofline_cycles = roofline_cycles(work.hardware, stats);
-            if (auto problem = broken_invariant(program, stats); !problem.empty()) {
-                sender.send(Frame::broken, problem);
-                break;
-            }
-            sender.send(Frame::segment_done, stats);
-            if (work.options.timeline) {
+            sender.send(Frame::segment_done, result.mapping, result.problems, result.stats);
+            if (work.options.timeline && !work.only_mappings) {
                 auto events = session->take_trace();
                 sender.send(Frame::trace, events);
             }
@@ -216,7 +232,7 @@ struct Work {
 }
 
 /// Forks, simulates, collects. Results arrive in the order of work.steps.
-std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) {
+std::vector<StepResult> run_in_child(const Work& work, NetworkResult& result) {
     int ends[2];
     models::check(::pipe(ends) == 0, "simulate: no pipe");
     std::fflush(nullptr);
@@ -228,7 +244,7 @@ std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) 
         child(work, ends[1]);
     }
     ::close(ends[1]);
-    std::vector<SegmentStats> stats;
+    std::vector<StepResult> steps;
     std::string current = "start-up", problem;
     bool ended = false;
     while (auto archive = receive(ends[0])) {
@@ -236,7 +252,11 @@ std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) 
         (*archive)(frame);
         switch (frame) {
             case Frame::segment_begins: (*archive)(current); break;
-            case Frame::segment_done: (*archive)(stats.emplace_back()); break;
+            case Frame::segment_done: {
+                auto& step = steps.emplace_back();
+                (*archive)(step.mapping, step.problems, step.stats);
+                break;
+            }
             case Frame::infeasible: (*archive)(result.infeasible); break;
             case Frame::broken: (*archive)(problem); break;
             case Frame::trace: (*archive)(result.timeline.simulations.emplace_back()); break;
@@ -258,7 +278,7 @@ std::vector<SegmentStats> run_in_child(const Work& work, NetworkResult& result) 
         const auto how = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status)) : fmt::format("exit {}", WEXITSTATUS(status));
         throw SimulationError(fmt::format("{}: the simulation died ({})", current, how));
     }
-    return stats;
+    return steps;
 }
 
 void add_up(NetworkResult& result) {
@@ -271,64 +291,86 @@ void add_up(NetworkResult& result) {
     models::check(cycles == result.total.cycles, "simulate: parts do not sum to the total");
 }
 
+/// How often a segment runs per image.
+std::int64_t repeats_of(const Segment& segment, const Options& options) { return segment.part == models::Part::encoder ? 1 : options.prompts_per_image; }
+
 }  // namespace
 
 NetworkResult simulate(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options,
                        const FunctionalInput* input) {
     NetworkResult result;
-    result.hardware = resolve(design, plan);
-    result.infeasible = place_weights(graph, plan, design, options, result.hardware);
+    const auto network = prepare(graph, plan, design, options);
+    result.hardware = network.hardware;
+    result.infeasible = network.infeasible;
     if (!result.infeasible.empty()) return result;
-    const auto partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, result.hardware));
-    result.constants = partition.constants;
-    result.host_ops = partition.host_ops;
+    result.constants = network.partition.constants;
+    result.host_ops = network.partition.host_ops;
 
-    const Layout layout{graph, partition.written};
-    Work work{graph, plan, result.hardware, options, input, layout, {}};
-    std::vector<std::size_t> simulated_as;  // per segment: index into work.steps
-    std::map<std::string, std::size_t> known;
-    for (std::size_t i = 0; i < partition.segments.size(); ++i) {
-        const auto& segment = partition.segments[i];
-        Step step{&segment};
-        bool shared = options.reuse && !input && !pinned(options, segment);
-        auto key = shared ? segment_key(graph, plan, segment) : segment.name;
-        if (result.hardware.layer_overlap) {
-            step.has_predecessor = i > 0;
-            if (i + 1 < partition.segments.size()) step.next = &partition.segments[i + 1];
-            if (step.next && pinned(options, *step.next)) key = segment.name;
-            key += fmt::format("\nafter {} before {}", step.has_predecessor, step.next ? segment_key(graph, plan, *step.next) : "");
-        }
-        const auto [entry, is_new] = known.try_emplace(key, work.steps.size());
-        if (is_new) work.steps.push_back(step);
-        simulated_as.push_back(entry->second);
-    }
-    const auto stats = run_in_child(work, result);
+    const Layout layout{graph, network.partition.written};
+    const auto steps = distinct_steps(graph, plan, network, options, options.reuse && !input);
+    const auto simulated = run_in_child({graph, plan, network.hardware, options, input, layout, steps.distinct}, result);
     if (!result.infeasible.empty()) return result;
-    if (options.timeline) result.timeline.of_segment = simulated_as;
-    for (std::size_t i = 0; i < partition.segments.size(); ++i) {
-        const auto& segment = partition.segments[i];
-        auto& own = result.segments.emplace_back(stats[simulated_as[i]]);
-        own.reused = work.steps[simulated_as[i]].segment != &segment;
+    if (options.timeline) result.timeline.of_segment = steps.of_segment;
+    for (std::size_t i = 0; i < network.partition.segments.size(); ++i) {
+        const auto& segment = network.partition.segments[i];
+        const auto step = steps.of_segment[i];
+        auto& own = result.segments.emplace_back(simulated[step].stats);
+        own.reused = steps.distinct[step].segment != &segment;
         own.name = segment.name, own.part = segment.part, own.block = segment.block;
         own.nodes.clear();
         for (auto id : segment.nodes) own.nodes.push_back(graph.node(id).name);
-        own.repeats = segment.part == models::Part::encoder ? 1 : options.prompts_per_image;
+        own.repeats = repeats_of(segment, options);
     }
     add_up(result);
     return result;
 }
 
-std::map<std::string, Mapping, std::less<>> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design,
-                                                          const Options& options) {
-    auto hardware = resolve(design, plan);
-    std::map<std::string, Mapping, std::less<>> mappings;
-    if (!place_weights(graph, plan, design, options, hardware).empty()) return mappings;
-    const auto partition = Partitioner(graph, plan, options.parts).run(fused_attention(graph, plan, hardware));
-    const Layout layout{graph, partition.written};
-    for (const auto& segment : partition.segments) {
-        mappings[segment.name] = build_program({graph, plan, hardware, layout, pinned(options, segment)}, segment).mapping;
+std::vector<SegmentMapping> plan_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
+    const auto network = prepare(graph, plan, design, options);
+    const Layout layout{graph, network.partition.written};
+    auto alone = network;  // prefetches across segments have no part in choosing
+    alone.hardware.layer_overlap = false;
+    const auto steps = distinct_steps(graph, plan, alone, options, true);
+    NetworkResult unused;
+    const auto chosen = run_in_child({graph, plan, network.hardware, options, nullptr, layout, steps.distinct, true}, unused);
+    std::vector<SegmentMapping> mappings;
+    for (std::size_t i = 0; i < alone.partition.segments.size(); ++i) {
+        const auto& segment = alone.partition.segments[i];
+        const auto& step = chosen[steps.of_segment[i]];
+        mappings.push_back({segment.name, step.mapping, step.problems, pinned(options, segment)});
     }
     return mappings;
+}
+
+std::vector<SegmentMapping> check_mappings(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
+    const auto network = prepare(graph, plan, design, options);
+    const Layout layout{graph, network.partition.written};
+    std::vector<SegmentMapping> mappings;
+    for (const auto& segment : network.partition.segments) {
+        auto& entry = mappings.emplace_back(SegmentMapping{.segment = segment.name, .mapping = {}, .problems = {}, .pinned = pinned(options, segment)});
+        if (!entry.pinned) continue;
+        auto program = build_program({.graph = graph, .plan = plan, .hardware = network.hardware, .layout = layout, .pinned = &entry.pinned->mapping, .shapes_only = true}, segment);
+        entry.mapping = std::move(program.mapping);
+        entry.problems = std::move(program.mapping_problems);
+    }
+    return mappings;
+}
+
+Cycle lower_bound(const Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options) {
+    const auto network = prepare(graph, plan, design, options);
+    const Layout layout{graph, network.partition.written};
+    std::map<std::string, Cycle> known;
+    Cycle cycles = 0;
+    for (const auto& segment : network.partition.segments) {
+        const auto* given = pinned(options, segment);
+        const auto [entry, is_new] = known.try_emplace(identity_of(graph, plan, options, segment), 0);
+        if (is_new) {
+            const auto program = build_program({.graph = graph, .plan = plan, .hardware = network.hardware, .layout = layout, .pinned = given ? &given->mapping : nullptr, .shapes_only = true}, segment);
+            entry->second = lower_bound(network.hardware, graph, plan, program, given ? 1 : network.hardware.slots);
+        }
+        cycles += repeats_of(segment, options) * entry->second;
+    }
+    return cycles;
 }
 
 }  // namespace prelude::sim

@@ -21,7 +21,7 @@ struct Options {
     std::vector<models::Part> parts{models::Part::encoder, models::Part::prompt, models::Part::decoder, models::Part::postprocess};
     std::int64_t prompts_per_image = 1;                    ///< repeats of everything behind the encoder
     bool reuse = true;                                     ///< equal segments are simulated once (timing mode)
-    std::map<std::string, Mapping, std::less<>> pinned{};  ///< by segment name: replayed instead of chosen
+    std::vector<PinnedMapping> pinned{};                   ///< replayed instead of chosen; of several that match a segment the last
     bool timeline = false;                                 ///< keeps what every unit did and waited for
 };
 
@@ -50,6 +50,14 @@ struct NetworkResult {
     Timeline timeline;                                     ///< if Options asks for it
 };
 
+/// The mapping of a segment by its name.
+struct SegmentMapping {
+    std::string segment;
+    Mapping mapping;
+    std::vector<MappingProblem> problems;  ///< of a pinned mapping that cannot be
+    const PinnedMapping* pinned = nullptr; ///< the entry of Options::pinned it comes from
+};
+
 /// Simulates `parts` of the graph.
 ///
 /// Contract
@@ -60,9 +68,18 @@ struct NetworkResult {
 [[nodiscard]] NetworkResult simulate(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
                                      const Options& options = {}, const FunctionalInput* input = nullptr);
 
-/// The mappings simulate() would use, by segment name; nothing is simulated.
-[[nodiscard]] std::map<std::string, Mapping, std::less<>> plan_mappings(const models::Graph& graph, const quant::FormatPlan& plan,
-                                                                        const Design& design, const Options& options = {});
+/// The mappings simulate() uses, in the order of execution: candidates are simulated where that decides, nothing else.
+/// Throws    SimulationError
+[[nodiscard]] std::vector<SegmentMapping> plan_mappings(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
+                                                        const Options& options = {});
+
+/// The segments of a design in the order of execution and what is wrong with the mappings pinned for them; nothing is simulated, and
+/// the mapping of segments that nothing is pinned for is left open.
+[[nodiscard]] std::vector<SegmentMapping> check_mappings(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design,
+                                                         const Options& options);
+
+/// Cycles that simulate() cannot beat, whatever mappings are chosen or pinned; 0 where the design is known to be infeasible. Nothing is simulated.
+[[nodiscard]] Cycle lower_bound(const models::Graph& graph, const quant::FormatPlan& plan, const Design& design, const Options& options = {});
 
 /// A simulation broke: our own fault, reported with the segment's name.
 class SimulationError final : public std::runtime_error {

@@ -183,6 +183,7 @@ class Program {
         add_config(*inspect_, inspect_command_.config, inspect_command_.sets);
         inspect_->add_flag("--all", inspect_command_.all, "Every node, also of equal blocks and those that move words");
         inspect_->add_flag("--json", inspect_command_.json, "The same as JSON");
+        inspect_->add_option("--mapping-out", inspect_command_.mapping_out, "Writes the mapping of every segment as a file that hw.mapping takes")->option_text("FILE.yaml");
     }
 
     void declare_sensitivity() {

@@ -3,7 +3,10 @@
 
 #include "experiments/cli/program.hpp"
 #include "experiments/commands/sweep.hpp"
+#include "experiments/config/mapping_file.hpp"
+#include "experiments/store/cache.hpp"
 #include "experiments/sweep/grid.hpp"
+#include "models/error.hpp"
 #include "sim/simulate.hpp"
 
 #include <fmt/format.h>
@@ -103,14 +106,27 @@ json hardware_json(const DesignPoint& point) {
             {"fits", r.fits}, {"infeasible", point.infeasible}};
 }
 
-/// By segment, what the mapper chooses or why it cannot.
-json tiling_json(const DesignPoint& point) {
-    json result = json::object();
-    for (const auto& [segment, mapping] : sim::plan_mappings(point.graph, point.plan, point.design)) {
-        if (mapping.infeasible.empty()) result[segment] = {{"tiles", mapping.to_string()}, {"estimated_cycles", mapping.estimated_cycles}};
-        else result[segment] = {{"infeasible", mapping.infeasible}};
+/// Segment by segment in the order of execution, its mapping or why there is none.
+json tiling_json(const DesignPoint& point, const WorkloadSettings& workload) {
+    json result = json::array();
+    const auto options = simulation_options(point, workload);
+    for (const auto& [segment, mapping, problems, pinned] : sim::plan_mappings(point.graph, point.plan, point.design, options)) {
+        auto& entry = result.emplace_back(json{{"segment", segment}});
+        if (mapping.infeasible.empty()) entry.update({{"tiles", mapping.to_string()}, {"estimated_cycles", mapping.estimated_cycles}, {"pinned", pinned != nullptr}});
+        else entry["infeasible"] = mapping.infeasible;
     }
     return result;
+}
+
+void write_mappings(const std::filesystem::path& file, const json& description, const std::string& configuration) {
+    std::vector<std::pair<std::string, std::string>> mappings;
+    if (description.contains("tiling"))
+        for (const auto& entry : description.at("tiling")) {
+            if (entry.contains("infeasible")) throw models::InputError(fmt::format("--mapping-out {}: {}: {}", file.string(), entry.at("segment").get<std::string>(), entry.at("infeasible").get<std::string>()));
+            mappings.emplace_back(entry.at("segment"), entry.at("tiles"));
+        }
+    if (mappings.empty()) throw models::InputError(fmt::format("--mapping-out {}: the design has no mappings: {}", file.string(), description.contains("hardware") ? description.at("hardware").at("infeasible").get<std::string>() : "it computes in floating point"));
+    write_atomically(file, mapping_file_text(mappings, "Mappings of " + configuration));
 }
 
 json model_json(const ModelSettings& model) {
@@ -247,9 +263,10 @@ std::string without_number(const std::string& name) {
 }
 
 std::string print_tiling(const json& tiling, bool all) {
-    Table table({"segment", "times", "tiles", "estimated cycles (each)"}, {false, true, false, true});
+    Table table({"segment", "times", "mapping", "estimated cycles (each)"}, {false, true, false, true});
     std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> kinds;  ///< segment and tiles: how many, cycles
-    for (const auto& [segment, entry] : tiling.items()) {
+    for (const auto& entry : tiling) {
+        const auto segment = entry.at("segment").get<std::string>();
         const bool feasible = entry.contains("tiles");
         const auto text = feasible ? entry.at("tiles").get<std::string>() : "infeasible: " + entry.at("infeasible").get<std::string>();
         auto& [count, cycles] = kinds[{all ? segment : without_number(segment), text}];
@@ -258,7 +275,7 @@ std::string print_tiling(const json& tiling, bool all) {
     }
     for (const auto& [kind, numbers] : kinds)
         table.add({kind.first, std::to_string(numbers.first), kind.second, numbers.second > 0 ? std::to_string(numbers.second) : ""});
-    return "\ntiling\n" + table.text();
+    return "\nmappings (--mapping-out FILE writes them as a file that hw.mapping takes)\n" + table.text();
 }
 
 std::string print_model(const json& model) {
@@ -291,7 +308,7 @@ json describe(const Settings& settings, const sim::CostTable& costs) {
     if (point) {
         result["formats_assumed"] = point->plan.assumed;
         result["hardware"] = hardware_json(*point);
-        if (point->infeasible.empty()) result["tiling"] = tiling_json(*point);
+        if (point->infeasible.empty()) result["tiling"] = tiling_json(*point, workload_of(settings));
     }
     return result;
 }
@@ -331,6 +348,7 @@ int inspect(const InspectCommand& command) {
     const auto& costs = configuration.costs.at(settings.cost_table);
     const auto description = describe(settings, costs);
     if (grid.size() > 1) std::fputs(fmt::format("the first of {} design points; --set chooses another\n", grid.size()).c_str(), stderr);
+    if (!command.mapping_out.empty()) write_mappings(command.mapping_out, description, command.config.string());
     std::fputs(command.json ? (description.dump(1) + "\n").c_str() : print_description(description, command.all).c_str(), stdout);
     return kDone;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// explore inspect: what one design is: graph, shapes, products, parameters, formats, tiling. Nothing is evaluated.
+// explore inspect: what one design is: graph, shapes, products, parameters, formats, mappings. Nothing is evaluated.
 
 #include "experiments/evaluate/design_point.hpp"
 
@@ -18,13 +18,14 @@ struct InspectCommand {
     std::vector<std::string> sets;
     bool all = false;   ///< every node, not one of each kind of block
     bool json = false;  ///< the same as JSON, every node
+    std::filesystem::path mapping_out;  ///< a file that pins every mapping; empty: none
 };
 
-/// Prints the base point of the configuration; of a sweep its first point.
+/// Prints the base point of the configuration; of a sweep its first point. Mappings are those that its evaluation uses, candidates simulated.
 /// Throws    ConfigError, models::InputError
 [[nodiscard]] int inspect(const InspectCommand& command);
 
-/// A design as JSON: {"model", "nodes": [...], "parts": {...}, "totals", "formats_assumed", "hardware", "tiling": {segment: ...}};
+/// A design as JSON: {"model", "nodes": [...], "parts": {...}, "totals", "formats_assumed", "hardware", "tiling": [{"segment", ...}, ...]};
 /// "tiling" is absent where the design does not fit its device, "hardware" and formats too where it computes in floating point.
 [[nodiscard]] nlohmann::json describe(const Settings& settings, const sim::CostTable& costs);
 

@@ -104,6 +104,8 @@ int sweep(const SweepCommand& command, const MakeTaskSet& make_task_set) {
         throw models::InputError(
             fmt::format("--trace {}: a trace is of one design point, this sweep has {}\n    allowed   pin the axes with --set",
                         command.trace.string(), grid.size()));
+    if (configuration.base.sweep.prune && !command.shard.is_whole())
+        throw models::InputError("--shard: with sweep.prune a shard would not know the points of the others\n    allowed   --set sweep.prune=false");
     for (const auto& warning : configuration.warnings) print(stderr, fmt::format("warning: {}\n", warning));
     if (command.dry_run) return dry_run(grid, task_set, command.shard);
 

@@ -5,6 +5,7 @@
 
 #include "experiments/config/keys.hpp"
 #include "experiments/config/library.hpp"
+#include "experiments/config/mapping_file.hpp"
 #include "experiments/sweep/constraint.hpp"
 
 #include <filesystem>
@@ -38,9 +39,12 @@ struct Configuration {
     std::vector<Constraint> constraints;
     std::map<std::string, sim::Device> devices;   ///< every device that some point uses
     std::map<std::string, sim::CostTable> costs;  ///< every cost table that some point uses
+    std::map<std::string, std::vector<MappingEntry>> mappings;  ///< every file of mappings that some point uses, by path
     std::vector<std::string> warnings;
 
     [[nodiscard]] bool is_axis(const Key* key) const noexcept;
+    /// Gives settings what their device and mapping files say.
+    void fill(Settings& settings) const;
     /// Where a key was written: its axis, its assignment, else the source as a whole.
     [[nodiscard]] Location where(std::string_view key) const;
 };

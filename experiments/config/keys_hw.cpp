@@ -210,11 +210,20 @@ void declare_hw_keys(std::vector<Key>& keys) {
                           .sentence = "Scores go through DRAM, or whole score rows of a query tile stay on chip.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.attention; }));
-    keys.push_back({.path = "hw.mapping",
-                    .domain = Domain::path({{"auto", 0}}),
-                    .sentence = "Tile sizes and loop orders: chosen by the mapper (`explore inspect` prints them), or pinned in a file.",
-                    .affects = Affects::hardware,
-                    .fixed = "auto"});
+    keys.push_back(field({.path = "hw.mapping",
+                          .domain = Domain::path({{"auto", 0}}),
+                          .sentence = "Tile sizes, loop orders, operand roles and dataflows: chosen by the mapper, or a file that pins those of some or all "
+                                      "segments. `explore inspect --mapping-out FILE` writes one; the rest is chosen.",
+                          .source = "experiments/config/mapping_file.hpp has the form of the file",
+                          .affects = Affects::hardware},
+                         [](auto& s) -> auto& { return s.mapping.path; }));
+    keys.push_back(field({.path = "hw.mapping_candidates",
+                          .domain = Domain::integers({{1, 16}}),
+                          .unit = "mappings of a segment",
+                          .sentence = "Mappings with the best estimates that are simulated before the fastest is chosen; 1: the estimate decides.",
+                          .source = "sim/segment_runner.hpp",
+                          .affects = Affects::hardware},
+                         [](auto& s) -> auto& { return s.hw.mapping_candidates; }));
 }
 
 }  // namespace prelude::experiments

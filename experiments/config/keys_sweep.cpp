@@ -43,6 +43,13 @@ void declare_sweep_keys(std::vector<Key>& keys) {
                           .domain = Domain::texts("a list of columns of results.csv"),
                           .sentence = "Columns that the Pareto front minimises."},
                          [](auto& s) -> auto& { return s.sweep.minimize; }));
+    keys.push_back(
+        field({.path = "sweep.prune",
+               .domain = Domain::boolean(),
+               .sentence = "Points that cannot reach the Pareto front are not simulated: lower bounds of latency and power and exact resources and accuracy show "
+                           "that a simulated point is better. They are rows of status cancelled. The front is that of the whole grid.",
+               .source = "experiments/sweep/prune.hpp"},
+              [](auto& s) -> auto& { return s.sweep.prune; }));
     const auto text = [&](std::string_view path, std::string_view what, std::string_view sentence, auto access) {
         keys.push_back(field({.path = path, .domain = Domain::text(what), .sentence = sentence}, access));
     };

@@ -93,6 +93,7 @@ class Reader {
         read_layer_files();
         check_sweep();
         if (problems_.empty()) check_points(configuration_, problems_);
+        if (problems_.empty()) check_pinned_mappings(configuration_, problems_);
         problems_.throw_if_any();
         std::ranges::move(idle_key_warnings(configuration_), std::back_inserter(configuration_.warnings));
         return std::move(configuration_);
@@ -320,9 +321,14 @@ class Reader {
     void load_library() {
         const auto* device_key = find_key("hw.device");
         const auto* costs_key = find_key("hw.costs");
+        const auto* mapping_key = find_key("hw.mapping");
         const auto note = [&](const Key* key, const Value& value, const Location& where) {
             if (key == device_key) used_devices_.insert_or_assign(std::get<std::string>(value), where);
             if (key == costs_key) used_costs_.insert_or_assign(std::get<std::string>(value), where);
+            if (key == mapping_key && std::get<std::string>(value) != mapping_key->domain.word_of(0)) {
+                const auto [entries, is_new] = configuration_.mappings.try_emplace(std::get<std::string>(value));
+                if (is_new) entries->second = read_mapping_file(entries->first, problems_);
+            }
         };
         for (const auto& assignment : configuration_.assignments) note(assignment.key, assignment.value, assignment.where);
         for (const auto& axis : configuration_.axes)
@@ -330,8 +336,7 @@ class Reader {
                 for (std::size_t k = 0; k < axis.keys.size(); ++k) note(axis.keys[k], tuple[k], axis.where);
         load(*device_key, used_devices_, arch_configs_ / "devices", read_device, configuration_.devices);
         load(*costs_key, used_costs_, arch_configs_ / "costs", read_cost_table, configuration_.costs);
-        if (const auto device = configuration_.devices.find(configuration_.base.hw.device.name); device != configuration_.devices.end())
-            configuration_.base.hw.device = device->second;
+        configuration_.fill(configuration_.base);
     }
 
     /// Files of layers are read once here, for what is wrong with them: what a point computes is read where it is computed.
@@ -431,6 +436,13 @@ std::string Axis::name() const {
 bool Configuration::is_axis(const Key* key) const noexcept {
     return std::any_of(axes.begin(), axes.end(),
                        [&](const Axis& axis) { return std::find(axis.keys.begin(), axis.keys.end(), key) != axis.keys.end(); });
+}
+
+void Configuration::fill(Settings& settings) const {
+    if (const auto device = devices.find(settings.hw.device.name); device != devices.end()) settings.hw.device = device->second;
+    settings.mapping.entries.clear();
+    if (const auto file = mappings.find(settings.mapping.path); file != mappings.end())
+        for (const auto& entry : file->second) settings.mapping.entries.push_back(entry.pin);
 }
 
 Location Configuration::where(std::string_view path) const {

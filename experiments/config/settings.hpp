@@ -9,6 +9,7 @@
 #include "models/stress.hpp"
 #include "quant/settings.hpp"
 #include "sim/design.hpp"
+#include "sim/mapping/mapping.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -95,9 +96,17 @@ struct SweepSettings {
     std::vector<std::string> constraints;
     std::vector<std::string> maximize{"miou"};
     std::vector<std::string> minimize{"latency_ms", "power_w"};
+    bool prune = false;          ///< points that cannot reach the Pareto front are not simulated
     std::string compare{kNone};  ///< swept keys joined by commas: what is compared after the sweep
     std::string table_rows{kNone}, table_columns{kNone}, table_cell = "miou";
     friend bool operator==(const SweepSettings&, const SweepSettings&) = default;
+};
+
+/// `hw.mapping`: mappings used as given.
+struct MappingSettings {
+    std::string path;                         ///< "": none
+    std::vector<sim::PinnedMapping> entries;  ///< what the file says, as the configuration read it
+    friend bool operator==(const MappingSettings&, const MappingSettings&) = default;
 };
 
 struct Settings {
@@ -105,6 +114,7 @@ struct Settings {
     DataSettings data;
     quant::Settings quant;
     sim::Design hw = default_design();
+    MappingSettings mapping;
     std::string cost_table = "default";
     WorkloadSettings workload;
     SweepSettings sweep;

@@ -17,7 +17,7 @@ models::Graph workload_graph(const Settings& settings) {
 WorkloadSettings workload_of(const Settings& settings) { return settings.model.kind == ModelKind::layers ? WorkloadSettings{} : settings.workload; }
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs, models::Graph graph, quant::FormatPlan plan) {
-    DesignPoint point{.graph = std::move(graph), .plan = std::move(plan), .design = settings.hw};
+    DesignPoint point{.graph = std::move(graph), .plan = std::move(plan), .design = settings.hw, .pinned = settings.mapping.entries};
     point.design.packing = costs.packing(point.design.device.dsp_generation);
     if (point.design.pe.size == sim::PeSize::fill) point.design = sim::filled(point.design, point.plan, costs);
     const auto automatic_clock = point.design.clock_mhz == 0;
@@ -37,6 +37,14 @@ DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs
     }
     if (!point.resources.fits) point.infeasible = fmt::format("{}", fmt::join(point.resources.reasons, "; "));
     return point;
+}
+
+sim::Options simulation_options(const DesignPoint& point, const WorkloadSettings& workload) {
+    using models::Part;
+    sim::Options options{.prompts_per_image = workload.prompts_per_image, .pinned = point.pinned};
+    if (workload.parts == WorkloadParts::encoder) options.parts = {Part::encoder};
+    if (workload.parts == WorkloadParts::decoder) options.parts = {Part::prompt, Part::decoder, Part::postprocess};
+    return options;
 }
 
 DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs) {

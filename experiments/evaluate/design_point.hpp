@@ -7,6 +7,7 @@
 #include "experiments/evaluate/model.hpp"
 #include "quant/format_plan.hpp"
 #include "sim/cost/resources.hpp"
+#include "sim/simulate.hpp"
 
 namespace prelude::experiments {
 
@@ -17,6 +18,7 @@ struct DesignPoint {
     sim::ResourceEstimate resources;
     sim::Provenance clock_status = sim::Provenance::measured;
     std::string infeasible;  ///< reason; empty = feasible
+    std::vector<sim::PinnedMapping> pinned{};
 };
 
 /// The graph the datapath runs for one row: of a SAM, box or point prompt and a square picture.
@@ -32,5 +34,8 @@ struct DesignPoint {
 /// The same from settings alone: the plan is assumed.
 /// Throws    quant::SettingsError naming layers the settings do not fit
 [[nodiscard]] DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs);
+
+/// What of the graph a row simulates, and the mappings pinned for it.
+[[nodiscard]] sim::Options simulation_options(const DesignPoint& point, const WorkloadSettings& workload);
 
 }  // namespace prelude::experiments

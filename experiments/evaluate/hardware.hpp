@@ -17,7 +17,7 @@ namespace prelude::experiments {
 
 using Cells = std::map<std::string, std::string, std::less<>>;
 
-/// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]]}
+/// Runs the datapath without payload. {"segments": [...], "infeasible": reason, "host_ops": [[name, bytes]], "warnings": [...]}
 /// `trace`: where the timeline of a feasible point goes (sim/trace.hpp); empty: nowhere.
 [[nodiscard]] nlohmann::json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace = {});
 

@@ -5,6 +5,7 @@
 #include "experiments/evaluate/stats_json.hpp"
 #include "quant/float/predictor.hpp"
 #include "quant/float/words.hpp"
+#include "quant/glob.hpp"
 #include "quant/predictor.hpp"
 #include "sim/trace.hpp"
 
@@ -13,13 +14,6 @@ namespace prelude::experiments {
 namespace {
 
 using nlohmann::json;
-
-std::vector<models::Part> parts_of(WorkloadParts parts) {
-    using models::Part;
-    if (parts == WorkloadParts::encoder) return {Part::encoder};
-    if (parts == WorkloadParts::decoder) return {Part::prompt, Part::decoder, Part::postprocess};
-    return {Part::encoder, Part::prompt, Part::decoder, Part::postprocess};
-}
 
 /// Encoders beyond are not simulated word by word: some minutes, and some gigabytes of scores.
 constexpr std::int64_t kMaxCheckedMacs = 10'000'000'000;
@@ -58,7 +52,7 @@ json compare_bits(const DesignPoint& point, const models::Graph& graph, quant::W
     const auto expected = engine(inputs, wanted);
 
     functional.inputs = inputs, functional.wanted = wanted;
-    const auto result = sim::simulate(graph, point.plan, point.design, {.parts = parts_of(whole ? WorkloadParts::all : WorkloadParts::decoder)}, &functional);
+    const auto result = sim::simulate(graph, point.plan, point.design, simulation_options(point, {.parts = whole ? WorkloadParts::all : WorkloadParts::decoder}), &functional);
     json verdict{{"equal", true}, {"detail", ""}, {"values", wanted.size()}, {"warnings", json::array()}};
     if (!whole) {
         verdict["warnings"].push_back(fmt::format("bits are checked from the image embedding on: word by word, the {:.0f} GMAC of the encoder would take too long",
@@ -87,13 +81,18 @@ json compare_bits(const DesignPoint& point, const models::Graph& graph, quant::W
 }  // namespace
 
 json simulate_timing(const DesignPoint& point, const WorkloadSettings& workload, const std::filesystem::path& trace) {
-    const auto result = sim::simulate(point.graph, point.plan, point.design,
-                                      {.parts = parts_of(workload.parts), .prompts_per_image = workload.prompts_per_image, .timeline = !trace.empty()});
+    auto options = simulation_options(point, workload);
+    options.timeline = !trace.empty();
+    const auto result = sim::simulate(point.graph, point.plan, point.design, options);
     if (!trace.empty() && result.infeasible.empty()) sim::write_trace(trace, result, point.design.clock_mhz);
-    json segments = json::array(), host_ops = json::array();
+    json segments = json::array(), host_ops = json::array(), warnings = json::array();
+    for (const auto& entry : options.pinned) {
+        const auto names = [&](const sim::SegmentStats& segment) { return quant::glob_matches(entry.pattern, segment.name); };
+        if (result.infeasible.empty() && std::ranges::none_of(result.segments, names)) warnings.push_back("hw.mapping: this design has no segment " + entry.pattern);
+    }
     for (const auto& segment : result.segments) segments.push_back(to_json(segment));
     for (const auto& op : result.host_ops) host_ops.push_back({op.name, op.bytes});
-    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}};
+    return {{"segments", segments}, {"infeasible", result.infeasible}, {"host_ops", host_ops}, {"warnings", warnings}};
 }
 
 json check_bits(const DesignPoint& point, const quant::QuantizedGraph& quantized, const models::EvaluationImage& item) {

@@ -11,10 +11,12 @@
 #include "experiments/evaluate/hardware.hpp"
 #include "experiments/evaluate/samples.hpp"
 #include "experiments/hash.hpp"
+#include "experiments/sweep/pareto.hpp"
 #include "quant/calibration/calibrate.hpp"
 #include "quant/compat/calibrate.hpp"
 #include "quant/float/float_graph.hpp"
 #include "quant/quantize.hpp"
+#include "sim/cost/energy.hpp"
 
 namespace prelude::experiments {
 
@@ -49,7 +51,7 @@ std::string key_of(TaskKind kind, std::initializer_list<std::string_view> parts)
 }
 
 struct Keys {
-    std::string reference, ranges, quantized, accuracy, timing, bit_check;
+    std::string reference, ranges, quantized, accuracy, timing, bound, bit_check;
 };
 
 Keys keys_of(const Settings& settings, const DesignPoint* design) {
@@ -68,8 +70,11 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     const auto hardware = hardware_text(settings) + fmt::format("array {} {} {} clock {} packing {}\n", pe.rows, pe.cols, pe.depth,
                                                                 design->design.clock_mhz, fmt::join(design->design.packing.products, " "));
     const bool is_calibrated = !checkpoint_path(settings.model).empty() && settings.quant.is_integer();
-    keys.timing = key_of(TaskKind::timing, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}),
-                                            is_calibrated ? keys.quantized : "assumed", hardware});
+    const auto key_of_design = [&](TaskKind kind) {
+        return key_of(kind, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, model, text_of(settings, {"quant"}), is_calibrated ? keys.quantized : "assumed", hardware});
+    };
+    keys.timing = key_of_design(TaskKind::timing);
+    keys.bound = key_of_design(TaskKind::bound);
     keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric});
     return keys;
 }
@@ -150,10 +155,18 @@ DesignPoint calibrated_design(const Outline& point, const quant::FormatPlan& pla
     return design;
 }
 
-json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) {
-    if (!point.has_weights || point.settings.quant.is_floating()) return simulate_timing(*point.design, workload_of(point.settings), trace);
+/// The design as it is simulated.
+DesignPoint simulated_design(const Outline& point, const fs::path& cache) {
+    if (!point.has_weights || point.settings.quant.is_floating()) return *point.design;
     const auto model = load_model(point.settings.model);
-    return simulate_timing(calibrated_design(point, quantized_graph(point, model, cache).plan), workload_of(point.settings), trace);
+    return calibrated_design(point, quantized_graph(point, model, cache).plan);
+}
+
+json run_timing(const Outline& point, const fs::path& cache, const fs::path& trace) { return simulate_timing(simulated_design(point, cache), workload_of(point.settings), trace); }
+
+json run_bound(const Outline& point, const fs::path& cache) {
+    const auto design = simulated_design(point, cache);
+    return {{"cycles", sim::lower_bound(design.graph, design.plan, design.design, simulation_options(design, workload_of(point.settings)))}};
 }
 
 json run_bit_check(const Outline& point, const fs::path& cache) {
@@ -173,6 +186,7 @@ std::string_view name_of(TaskKind kind) noexcept {
         case TaskKind::quantized: return "quantized";
         case TaskKind::accuracy: return "accuracy";
         case TaskKind::timing: return "timing";
+        case TaskKind::bound: return "bound";
         case TaskKind::bit_check: return "bit_check";
         case TaskKind::calibration_answers: return "calibration_answers";
         case TaskKind::damage: return "damage";
@@ -198,6 +212,7 @@ std::vector<Task> tasks_of(const Grid& grid, std::int64_t index) {
     }
     if (!point.design->infeasible.empty()) return tasks;
     const std::vector<std::string> calibrated = point.has_weights && !is_floating ? std::vector{point.keys.quantized} : std::vector<std::string>{};
+    if (point.settings.sweep.prune) add(TaskKind::bound, point.keys.bound, calibrated);
     add(TaskKind::timing, point.keys.timing, calibrated);
     if (point.has_weights) add(TaskKind::bit_check, point.keys.bit_check, calibrated);
     return tasks;
@@ -211,12 +226,38 @@ json run_task(const Task& task, const Grid& grid, const fs::path& cache, const m
         case TaskKind::quantized: return run_quantized(point, cache, report);
         case TaskKind::accuracy: return run_accuracy(point, cache, report);
         case TaskKind::timing: return run_timing(point, cache, trace);
+        case TaskKind::bound: return run_bound(point, cache);
         case TaskKind::bit_check: return run_bit_check(point, cache);
         case TaskKind::calibration_answers:
         case TaskKind::damage: break;
     }
     models::check(false, fmt::format("a design point has no task {}", name_of(task.kind)));
     return {};
+}
+
+BestCase best_case(const Grid& grid, std::int64_t index, const TaskResults& results) {
+    const auto point = outline(grid, index);
+    const auto result_of = [&](const std::string& key) -> const json* {
+        const auto found = results.find(key);
+        return found != results.end() && found->second.ok ? &found->second.value : nullptr;
+    };
+    Cells exact;
+    BestCase best;
+    if (const auto* reference = point.has_weights ? result_of(point.keys.reference) : nullptr) reference_cells(*reference, exact);
+    if (const auto* accuracy = point.has_weights ? result_of(point.keys.accuracy) : nullptr) accuracy_cells(*accuracy, exact);
+    const auto* bound = point.design ? result_of(point.keys.bound) : nullptr;
+    if (point.design) resource_cells(*point.design, exact);
+    for (const auto& [column, text] : exact)
+        if (const auto number = number_of(text)) best.least[column] = best.most[column] = *number;
+    if (!bound) return best;
+    // Nothing but the clock tree and the controller at work, for as few cycles as there can be.
+    const double mhz = point.design->design.clock_mhz;
+    const sim::SegmentStats idle{.cycles = std::max<std::int64_t>(bound->at("cycles").get<std::int64_t>(), 1)};
+    const auto power = sim::estimate_power(std::span(&idle, 1), point.design->resources, point.design->design, mhz, costs_of(grid, point.settings));
+    const double cycles = static_cast<double>(idle.cycles), milliseconds = cycles / (mhz * 1e3);
+    best.least.insert({{"cycles", cycles}, {"latency_ms", milliseconds}, {"power_w", power.power_w.value}, {"energy_mj", power.energy_mj.value}});
+    best.most.insert({"fps", 1e3 / milliseconds});
+    return best;
 }
 
 Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
@@ -263,6 +304,7 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
             reasons.push_back(point.design->infeasible);
         } else {
             if (const auto* timing = result_of(point.keys.timing)) {
+                warn(*timing);
                 hardware_cells(*timing, *point.design, settings.workload, costs, cells, warnings, reasons);
                 row.layers = layer_rows(*timing, *point.design, costs, accuracy ? accuracy->at("layers") : json::object());
             }

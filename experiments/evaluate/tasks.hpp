@@ -22,6 +22,7 @@ enum class TaskKind {
     quantized,  ///< the integers of every operator                            (model, calibration, quant)
     accuracy,   ///< integer engine, or the walk of quant.mode compat, over the evaluated data  (model, data, quant)
     timing,     ///< datapath without payload: cycles, counters                (graph, formats, design)
+    bound,      ///< cycles that no mapping beats, nothing simulated (sweep.prune)    (graph, formats, design)
     bit_check,  ///< datapath with payload on one image and prompt = engine?   (model, data, quant, design)
     calibration_answers,  ///< FP32 masks and logits of the calibration pictures  (model, calibration); of a study (experiments/sensitivity) alone
     damage,               ///< error of the quantized logits on those             (model, calibration, quant); of a study alone
@@ -78,5 +79,13 @@ struct Row {
 
 /// Joins the results of a point's tasks: a pure function of its arguments.
 [[nodiscard]] Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results);
+
+/// What a point's row can be at best, by column: no smaller than `least`, no larger than `most`. A column that is missing is not known.
+struct BestCase {
+    std::map<std::string, double, std::less<>> least, most;
+};
+
+/// From the results of all tasks but timing. A pure function of its arguments.
+[[nodiscard]] BestCase best_case(const Grid& grid, std::int64_t index, const TaskResults& results);
 
 }  // namespace prelude::experiments

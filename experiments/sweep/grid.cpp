@@ -113,8 +113,7 @@ Point Grid::combination(std::int64_t index) const {
             if (!key.is_fixed()) key.set(settings, value);
             point.swept.push_back(key.domain.print(value));
         }
-    if (const auto device = configuration_->devices.find(settings.hw.device.name); device != configuration_->devices.end())
-        settings.hw.device = device->second;
+    configuration_->fill(settings);
     lower_softmax_bits(settings, *configuration_, point.warnings);
     return point;
 }

@@ -10,9 +10,7 @@
 
 namespace prelude::experiments {
 
-namespace {
-
-bool dominates(const std::vector<double>& q, const std::vector<double>& p) {
+bool dominates(const std::vector<double>& q, const std::vector<double>& p) noexcept {
     bool better = false;
     for (std::size_t k = 0; k < p.size(); ++k) {
         if (q[k] > p[k]) return false;
@@ -20,8 +18,6 @@ bool dominates(const std::vector<double>& q, const std::vector<double>& p) {
     }
     return better;
 }
-
-}  // namespace
 
 std::vector<std::size_t> pareto_front(std::span<const std::vector<double>> costs) {
     std::vector<std::size_t> order;

@@ -11,6 +11,9 @@
 
 namespace prelude::experiments {
 
+/// Whether q is not worse than p in any cost and better in one.
+[[nodiscard]] bool dominates(const std::vector<double>& q, const std::vector<double>& p) noexcept;
+
 /// Indices of the points that no other point dominates, ascending.
 ///
 /// Meaning   q dominates p: q is not worse in any objective and better in one. Equal points do not dominate each other: all stay.

@@ -62,11 +62,14 @@ Plan make_plan(const Grid& grid, const TaskSet& task_set, Shard shard) {
     return plan;
 }
 
-Schedule::Schedule(const Plan& plan, const std::vector<bool>& done) : plan_(&plan), reasons_(plan.tasks.size()) {
+Schedule::Schedule(const Plan& plan, const std::vector<bool>& done, std::vector<bool> held) : plan_(&plan), reasons_(plan.tasks.size()), held_(std::move(held)) {
+    held_.resize(plan.tasks.size());
     for (std::uint32_t t = 0; t < plan.tasks.size(); ++t) {
         const auto missing = std::count_if(plan.needs[t].begin(), plan.needs[t].end(), [&](std::uint32_t need) { return !done[need]; });
         num_missing_.push_back(static_cast<std::uint32_t>(missing));
         states_.push_back(done[t] ? State::done : State::waiting);
+        held_[t] = held_[t] && !done[t];
+        num_held_ += held_[t];
         if (done[t]) continue;
         ++num_open_;
         if (missing == 0) push_ready(t);
@@ -74,6 +77,7 @@ Schedule::Schedule(const Plan& plan, const std::vector<bool>& done) : plan_(&pla
 }
 
 void Schedule::push_ready(std::uint32_t task) {
+    if (held_[task]) return;
     states_[task] = State::ready;
     ready_.push_back(task);
     std::push_heap(ready_.begin(), ready_.end(), std::greater<>());
@@ -95,12 +99,30 @@ void Schedule::finish(std::uint32_t task) {
         if (--num_missing_[user] == 0 && states_[user] == State::waiting) push_ready(user);
 }
 
+void Schedule::release(std::uint32_t task) {
+    if (!held_[task]) return;
+    held_[task] = false;
+    --num_held_;
+    if (states_[task] == State::waiting && num_missing_[task] == 0) push_ready(task);
+}
+
+void Schedule::drop(std::uint32_t task) {
+    if (!held_[task]) return;
+    held_[task] = false;
+    --num_held_;
+    if (states_[task] != State::waiting) return;
+    states_[task] = State::dropped;
+    --num_open_;
+}
+
 std::vector<std::uint32_t> Schedule::fail(std::uint32_t task, const std::string& reason) {
     std::vector<std::uint32_t> failed{task};
     reasons_[task] = reason;
     states_[task] = State::failed;
     for (std::size_t i = 0; i < failed.size(); ++i) {
         --num_open_;
+        num_held_ -= held_[failed[i]];
+        held_[failed[i]] = false;
         for (const auto user : plan_->users[failed[i]]) {
             if (states_[user] == State::failed) continue;
             states_[user] = State::failed;  // it never was ready: what it needs has just failed

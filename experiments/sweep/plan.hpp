@@ -46,10 +46,10 @@ struct Plan {
 /// Contract   a task starts when all it needs is done; when one of these failed it fails with that reason, without being run
 class Schedule {
   public:
-    enum class State : std::uint8_t { waiting, ready, running, done, failed };
+    enum class State : std::uint8_t { waiting, ready, running, done, failed, dropped };
 
-    /// `done` marks results that are already there.
-    Schedule(const Plan& plan, const std::vector<bool>& done);
+    /// `done` marks results that are already there, `held` tasks that start only once released.
+    Schedule(const Plan& plan, const std::vector<bool>& done, std::vector<bool> held = {});
 
     /// The next task to start, first in plan order; it is `running` from now on.
     [[nodiscard]] std::optional<std::uint32_t> start_next();
@@ -57,9 +57,17 @@ class Schedule {
     /// Returns the tasks that fail with it, itself first.
     [[nodiscard]] std::vector<std::uint32_t> fail(std::uint32_t task, const std::string& reason);
 
+    /// A held task may start from now on.
+    void release(std::uint32_t task);
+    /// A held task that nobody needs will not be run.
+    void drop(std::uint32_t task);
+    [[nodiscard]] bool is_held(std::uint32_t task) const { return held_[task]; }
+    /// Open tasks that are held.
+    [[nodiscard]] std::size_t num_held() const noexcept { return num_held_; }
+
     [[nodiscard]] State state(std::uint32_t task) const { return states_[task]; }
     [[nodiscard]] const std::string& reason(std::uint32_t task) const { return reasons_[task]; }
-    /// Tasks that neither are done nor failed.
+    /// Tasks that neither are done, failed nor dropped.
     [[nodiscard]] std::size_t num_open() const noexcept { return num_open_; }
 
   private:
@@ -67,6 +75,8 @@ class Schedule {
     std::vector<State> states_;
     std::vector<std::string> reasons_;
     std::vector<std::uint32_t> num_missing_;
+    std::vector<bool> held_;
+    std::size_t num_held_ = 0;
     std::vector<std::uint32_t> ready_;  ///< heap, smallest first
     std::size_t num_open_ = 0;
     void push_ready(std::uint32_t task);

@@ -8,11 +8,13 @@
 #include <charconv>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <unordered_set>
 
 #include "experiments/output/progress.hpp"
 #include "experiments/process/launcher.hpp"
 #include "experiments/sweep/pareto.hpp"
+#include "experiments/sweep/prune.hpp"
 
 namespace prelude::experiments {
 
@@ -70,8 +72,9 @@ class Sweep {
           store_(store),
           launcher_(launcher),
           interrupt_(interrupt),
+          prunes_(grid.configuration().base.sweep.prune && task_set.best_case != nullptr),
           estimate_(options.num_jobs),
-          schedule_(plan, find_done()),
+          schedule_(plan, find_done(), find_held()),
           points_of_(plan.tasks.size()),
           progress_(schedule_.num_open(), {options.quiet, is_terminal(STDERR_FILENO), terminal_width(STDERR_FILENO, 80)}) {
         for (std::uint32_t t = 0; t < plan.tasks.size(); ++t) {
@@ -88,6 +91,7 @@ class Sweep {
         begin();
         num_tasks_ = schedule_.num_open();
         while (!is_over()) {
+            while (is_at_barrier()) decide_round();
             while (running_.size() < static_cast<std::size_t>(options_.num_jobs)) {
                 const auto task = schedule_.start_next();
                 if (!task) break;
@@ -104,7 +108,7 @@ class Sweep {
     }
 
   private:
-    [[nodiscard]] bool is_over() const { return interrupt_.is_requested() || !summary_.assumed.empty() || schedule_.num_open() == 0; }
+    [[nodiscard]] bool is_over() const { return interrupt_.is_requested() || !summary_.assumed.empty() || (schedule_.num_open() == 0 && undecided_.empty()); }
 
     SweepSummary::Kind& kind_of(std::uint32_t task) { return summary_.kinds[std::string(name_of(plan_.tasks[task].kind))]; }
 
@@ -127,6 +131,13 @@ class Sweep {
         return done;
     }
 
+    /// Simulations wait until a round of pruning asks for them.
+    std::vector<bool> find_held() {
+        std::vector<bool> held(plan_.tasks.size());
+        for (std::size_t t = 0; prunes_ && t < held.size(); ++t) held[t] = plan_.tasks[t].kind == TaskKind::timing;
+        return held;
+    }
+
     bool is_whole(const std::string& key) {
         const auto cache = options_.out / "cache";
         const auto task = store_.task(key);
@@ -146,6 +157,10 @@ class Sweep {
         missing_.assign(plan_.points.size(), 0);
         for (std::uint32_t p = 0; p < plan_.points.size(); ++p)
             for (const auto task : plan_.points[p].tasks) {
+                if (prunes_ && plan_.tasks[task].kind == TaskKind::timing) {
+                    undecided_.emplace(p, task);
+                    ++missing_[p];  // the decision
+                }
                 if (schedule_.state(task) == Schedule::State::done) continue;
                 ++missing_[p];
                 points_of_[task].push_back(p);
@@ -191,21 +206,66 @@ class Sweep {
 
     void settle(std::uint32_t task) {
         for (const auto p : points_of_[task])
-            if (--missing_[p] == 0) write_row(p);
+            if (--missing_[p] == 0 && !pruned_by_.contains(p)) write_row(p);
     }
 
-    void write_row(std::uint32_t p) {
-        const auto& point = plan_.points[p];
+    /// Nothing is left to do but simulations that no round has asked for.
+    [[nodiscard]] bool is_at_barrier() const { return !undecided_.empty() && schedule_.num_open() == schedule_.num_held(); }
+
+    void decide_round() {
+        std::vector<std::uint32_t> points;
+        std::vector<BestCase> open;
+        for (const auto& [p, timing] : undecided_) {
+            auto& best = best_cases_[p];
+            if (!best) best = task_set_.best_case(grid_, plan_.points[p].index, results_of(p).first);
+            points.push_back(p);
+            open.push_back(*best);
+        }
+        std::ranges::sort(rows_, {}, &Row::point);
+        const auto round = prune(info_, rows_, open);
+        auto transaction = store_.transaction();
+        std::vector<std::uint32_t> given_up;
+        for (const auto& [position, by] : round.pruned) {
+            const auto p = points[position];
+            pruned_by_.emplace(p, by);
+            given_up.push_back(undecided_.at(p));
+            undecided_.erase(p);
+            write_row(p);
+        }
+        for (const auto position : round.simulate) {
+            const auto p = points[position];
+            schedule_.release(undecided_.at(p));
+            undecided_.erase(p);
+            if (--missing_[p] == 0) write_row(p);
+        }
+        for (const auto task : given_up) {
+            const bool needed = std::ranges::any_of(undecided_, [&](const auto& other) { return other.second == task; });
+            if (needed || !schedule_.is_held(task)) continue;
+            schedule_.drop(task);
+            estimate_.drop(std::string(name_of(TaskKind::timing)));
+        }
+        transaction.commit();
+    }
+
+    /// What is known of a point, and the keys of its tasks. Of a pruned point a simulation that another sweep left does not count.
+    std::pair<TaskResults, std::vector<std::string>> results_of(std::uint32_t p) {
         TaskResults results;
         std::vector<std::string> keys;
-        for (const auto task : point.tasks) {
+        for (const auto task : plan_.points[p].tasks) {
             const auto& key = plan_.tasks[task].key;
+            if (plan_.tasks[task].kind == TaskKind::timing && (undecided_.contains(p) || pruned_by_.contains(p))) continue;
             keys.push_back(key);
             if (schedule_.state(task) == Schedule::State::failed)
                 results[key] = {false, schedule_.reason(task), nullptr};
             else if (auto stored = store_.task(key))
                 results[key] = std::move(stored->result);
         }
+        return {std::move(results), std::move(keys)};
+    }
+
+    void write_row(std::uint32_t p) {
+        const auto& point = plan_.points[p];
+        const auto [results, keys] = results_of(p);
         Row row;
         try {
             row = task_set_.make_row(grid_, point.index, results);
@@ -213,10 +273,15 @@ class Sweep {
             row.cells = {{"status", "failed"}, {"reason", fmt::format("the row cannot be put together: {}", error.what())}};
             row.layers.clear();
         }
+        if (const auto by = pruned_by_.find(p); by != pruned_by_.end()) {
+            auto& reason = row.cells["reason"];
+            reason += fmt::format("{}dominated by point {} by its bound (sweep.prune)", reason.empty() ? "" : "; ", by->second);
+        }
         row.point = point.index;
         row.cells["point"] = std::to_string(point.index);
         for (std::size_t k = 0; k < info_.swept.size(); ++k) row.cells[info_.swept[k]] = point.swept[k];
         store_.put_row(row, keys);
+        if (prunes_) rows_.push_back(row);
         for (const auto& column : options_.strict)
             if (text_in(row, column) == "assumed") summary_.assumed.push_back(fmt::format("{} (point {})", column, point.index));
     }
@@ -245,10 +310,15 @@ class Sweep {
     Launcher& launcher_;
     const Interrupt& interrupt_;
     SweepSummary summary_;
+    const bool prunes_;
     Estimate estimate_;
     Schedule schedule_;
     std::vector<std::vector<std::uint32_t>> points_of_;  ///< by task: the points that wait for it
     std::vector<std::uint32_t> missing_;                 ///< by point: tasks not yet known
+    std::map<std::uint32_t, std::uint32_t> undecided_;    ///< points that may be simulated or pruned, and their timing task
+    std::map<std::uint32_t, std::int64_t> pruned_by_;     ///< by point: number of the point that beats it
+    std::map<std::uint32_t, std::optional<BestCase>> best_cases_;
+    std::vector<Row> rows_;                               ///< written so far
     Progress progress_;
     std::size_t num_tasks_ = 0, num_failed_ = 0;
     std::map<std::uint32_t, Clock::time_point> running_;  ///< tasks and when they were submitted

@@ -45,7 +45,9 @@ struct SweepSummary {
 /// Contract
 ///   - nothing but the caller's reading of the configuration happened before: this forks the launcher first of all;
 ///   - the rows do not depend on the number of jobs, the order of their ends, on shards, or on interruptions;
-///   - a failure is never reused: the next run tries again.
+///   - a failure is never reused: the next run tries again;
+///   - with sweep.prune all other tasks come first, then rounds of simulations (experiments/sweep/prune.hpp), each a barrier: which points are pruned
+///     depends neither on the number of jobs nor on what the store already holds.
 /// Throws    StoreError, LauncherLost
 [[nodiscard]] SweepSummary run_sweep(const Grid& grid, const TaskSet& task_set, const SweepInfo& info, const SweepOptions& options,
                                      const Interrupt& interrupt);

@@ -17,6 +17,8 @@ struct TaskSet {
     std::function<nlohmann::json(const Task& task, const Grid& grid, const std::filesystem::path& cache, const models::ReportProgress& report)> run_task;
     std::function<Row(const Grid& grid, std::int64_t index, const TaskResults& results)> make_row;
     std::vector<std::string> layer_columns;
+    /// Of a sweep that prunes; none: nothing is known before a simulation.
+    std::function<BestCase(const Grid& grid, std::int64_t index, const TaskResults& results)> best_case{};
 };
 
 }  // namespace prelude::experiments

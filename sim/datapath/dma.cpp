@@ -25,6 +25,7 @@ Cycle Dma::execute(const Command& command) {
 Cycle Dma::transfer(bool write) {
     const auto stripe = run_.hardware->burst_bytes;
     Cycle completion = now();
+    time_.start();
     burst_.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     for (const auto& run : runs_) {
         for (auto address = run.begin; address < run.end;) {
@@ -33,11 +34,12 @@ Cycle Dma::transfer(bool write) {
             burst_.set_data_length(static_cast<unsigned>(end - address));
             auto delay = sc_core::SC_ZERO_TIME;
             burst_out->b_transport(burst_, delay);
-            completion = std::max(completion, now() + static_cast<Cycle>(delay.value()));
+            completion = std::max(completion, time_.kernel() + static_cast<Cycle>(delay.value()));
             address = end;
-            wait(ticks(1));
+            time_.wait_until(time_.now() + 1);
         }
     }
+    time_.synchronise();
     runs_.clear();
     return completion;
 }

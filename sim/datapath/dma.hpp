@@ -17,13 +17,15 @@
 // Limits      words that share a byte with the neighbouring tile travel with the tile that owns the byte's last bit (stores)
 //             or twice (loads)
 
+#include "sim/datapath/local_time.hpp"
 #include "sim/datapath/memory_unit.hpp"
 
 namespace prelude::sim {
 
 class Dma final : public MemoryUnit {
   public:
-    using MemoryUnit::MemoryUnit;
+    Dma(const sc_core::sc_module_name& name, UnitId id, Run& run) : MemoryUnit(name, id, run) { burst_.set_extension(&time_); }
+    ~Dma() override { burst_.clear_extension(&time_); }
 
   protected:
     Cycle execute(const Command& command) override;
@@ -34,6 +36,7 @@ class Dma final : public MemoryUnit {
 
     std::vector<ByteRun> runs_;
     tlm::tlm_generic_payload burst_;
+    LocalTime time_;
 };
 
 }  // namespace prelude::sim

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/datapath/memory_controller.hpp"
 
+#include "sim/datapath/local_time.hpp"
+
 namespace prelude::sim {
 
 MemoryController::MemoryController(const sc_core::sc_module_name& name, const Hardware& hardware)
@@ -21,11 +23,18 @@ void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core
     auto& port = ports_[next_port_++ % ports_.size()];
     auto& channel = write ? port.write : port.read;
 
-    while (!channel.outstanding.empty() && channel.outstanding.front() <= now()) channel.outstanding.pop_front();
+    LocalTime own;
+    auto* time = payload.get_extension<LocalTime>();
+    if (!time) own.start(), time = &own;
+    const auto retire = [&] {
+        while (!channel.outstanding.empty() && channel.outstanding.front() <= time->now()) channel.outstanding.pop_front();
+    };
+    retire();
     while (channel.outstanding.size() >= static_cast<std::size_t>(hardware_.outstanding)) {
-        sc_core::wait(ticks(channel.outstanding.front() - now()));
-        while (!channel.outstanding.empty() && channel.outstanding.front() <= now()) channel.outstanding.pop_front();
+        time->wait_until(channel.outstanding.front());
+        retire();
     }
+    if (time == &own) own.synchronise();
 
     const auto beats = (address + length + hardware_.port_bytes - 1) / hardware_.port_bytes - address / hardware_.port_bytes;
     ++stats_.bursts;
@@ -33,23 +42,19 @@ void MemoryController::transport(int, tlm::tlm_generic_payload& payload, sc_core
     (write ? stats_.bytes_written : stats_.bytes_read) += length;
 
     // Write data passes the port before it reaches the channel, read data from the cycle on in which it begins to leave it.
-    delay = sc_core::SC_ZERO_TIME;
-    if (write) {
-        channel.free = std::max(channel.free, now()) + beats;
-        delay = ticks(channel.free - now());
-    }
+    auto at = time->now();
+    if (write) at = channel.free = std::max(channel.free, at) + beats;
+    delay = ticks(at - time->kernel());
     payload.set_address(static_cast<sc_dt::uint64>(stripe / hardware_.channels * hardware_.burst_bytes + address % hardware_.burst_bytes));
     access_out[static_cast<unsigned>(stripe % hardware_.channels)]->b_transport(payload, delay);
+    auto completion = time->kernel() + static_cast<Cycle>(delay.value());
     if (!write) {
-        const auto arrived = now() + static_cast<Cycle>(delay.value());
         const auto transfer = (length * hardware_.dram_bytes_denominator + hardware_.dram_bytes_numerator - 1) / hardware_.dram_bytes_numerator;
-        channel.free = std::max(arrived, std::max(channel.free, arrived - transfer) + beats);
-        delay = ticks(channel.free - now());
+        completion = channel.free = std::max(completion, std::max(channel.free, completion - transfer) + beats);
     }
-    auto completion = now() + static_cast<Cycle>(delay.value());
     if (!channel.outstanding.empty()) completion = std::max(completion, channel.outstanding.back());
     channel.outstanding.push_back(completion);
-    delay = ticks(completion - now());
+    delay = ticks(completion - time->kernel());
 }
 
 }  // namespace prelude::sim

@@ -6,7 +6,8 @@
 //   DMA ──burst_in──► port, in turn (read channel | write channel, `outstanding` each) ──access_out[c]──► DRAM channel
 //
 // Parameters  ports, bytes per beat, outstanding bursts per port and direction, channels (interleaved by burst)
-// Ports       burst_in (multi; blocks its caller until the port has a free outstanding entry; the completion is the returned delay)
+// Ports       burst_in (multi; blocks its caller until the port has a free outstanding entry; the completion is the returned delay; a
+//             LocalTime on the burst waits in the caller's stead)
 // Counters    bursts, beats, bytes read and written
 // Arbitration first come, first served; bursts of the same cycle in the order the kernel runs their engines, which is the same in every run
 // Limits      bursts never cross a stripe (the DMA cuts them)

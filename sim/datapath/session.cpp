@@ -47,10 +47,15 @@ Session::Session(const Layout& layout, const quant::FormatPlan& plan, const Hard
 
 Session::~Session() = default;
 
-void Session::run(const Program& program, SegmentStats& stats) {
-    state_->run.program = &program;
-    state_->run.stats = &stats;
+void Session::run(const Program& program, SegmentStats& stats, Words words) {
+    auto& run = state_->run;
+    const auto functional = run.functional;
+    const auto trace = run.trace;
+    if (words == Words::none) run.functional = nullptr, run.trace = nullptr;
+    run.program = &program;
+    run.stats = &stats;
     state_->accelerator->run_segment();
+    run.functional = functional, run.trace = trace;
 }
 
 std::vector<TraceEvent> Session::take_trace() { return std::exchange(state_->trace, {}); }

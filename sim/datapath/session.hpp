@@ -26,8 +26,10 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
+    /// Whether a run of functional mode moves words; a run without them leaves memory and trace as they are and takes the same cycles.
+    enum class Words { none, all };
     /// Simulates a program and fills the counters of `stats`.
-    void run(const Program& program, SegmentStats& stats);
+    void run(const Program& program, SegmentStats& stats, Words words = Words::all);
     /// What the units did in the last run, in the order in which it ended; nothing unless a trace is kept.
     [[nodiscard]] std::vector<TraceEvent> take_trace();
     /// Words of a value after the run: stored, fused and captured, or reached through movement.

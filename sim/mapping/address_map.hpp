@@ -58,6 +58,8 @@ class AddressMap {
     /// Neighbouring rows read the same words (overlapping convolution windows).
     [[nodiscard]] bool overlaps() const noexcept { return overlaps_; }
     [[nodiscard]] models::ValueId value() const noexcept { return value_; }
+    /// Words of a row, or of neighbouring rows at one k, that lie side by side in memory; what follows does not, unless a run is a whole channel row.
+    [[nodiscard]] std::int64_t run() const noexcept { return run_; }
     /// The stored values this operand reads.
     [[nodiscard]] const std::vector<models::ValueId>& sources() const noexcept { return sources_; }
     /// Movement nodes on the way, nearest first.

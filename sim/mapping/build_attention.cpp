@@ -16,10 +16,10 @@ class AttentionBuilder {
         : context_(context), segment_(segment), shape_(attention_shape(context, segment)) {}
 
     Program build() {
-        program_.mapping = context_.pinned ? *context_.pinned : map_attention(context_.hardware, shape_);
-        refuse_split_blocks(context_.plan, program_.mapping.tile_cols, shape_.keys, program_.mapping);
-        if (!program_.mapping.infeasible.empty()) return std::move(program_);
         describe();
+        choose_mapping(context_, shape_, program_);
+        if (context_.shapes_only || !program_.mapping.infeasible.empty()) return std::move(program_);
+        program_.mapping.keys_resident = program_.mapping.tile_cols == shape_.keys;
         make_tokens();
         load_tables();
         walk();
@@ -51,7 +51,7 @@ class AttentionBuilder {
         program_.output = std::make_shared<OutputMap>(context_.layout, pv, segment_.output);
         program_.batch = shape_.batch, program_.rows = shape_.queries, program_.cols = shape_.keys, program_.depth = shape_.head_dim;
         program_.softmax = shape_.softmax;
-        table_rows_ = 2 * shape_.grid_height - 1 + 2 * shape_.grid_width - 1;
+        program_.table_rows = shape_.table_rows();
     }
 
     void make_tokens() {
@@ -74,7 +74,7 @@ class AttentionBuilder {
         if (!shape_.relative) return;
         Command load{.opcode = Opcode::load,
                      .operand = 3,
-                     .rows = {0, table_rows_},
+                     .rows = {0, program_.table_rows},
                      .depth = {0, shape_.head_dim},
                      .target = {BufferId::weight, kTableSlot}};
         load.release.add(tables_ready_);
@@ -91,7 +91,7 @@ class AttentionBuilder {
     /// With n score slots the array computes the scores of the next n - 1 query tiles while softmax unit and post unit work on this one.
     void walk() {
         std::vector<QueryTile> tiles;
-        for (std::int64_t b = 0; b < shape_.batch; ++b) {
+        for (std::int64_t b = 0; b < (context_.max_batches > 0 ? context_.max_batches : shape_.batch); ++b) {
             for (std::int64_t q = 0; q < shape_.queries; q += program_.mapping.tile_rows) {
                 const Range rows{q, std::min(shape_.queries, q + program_.mapping.tile_rows)};
                 tiles.push_back({b, rows, static_cast<std::int16_t>(static_cast<std::int64_t>(tiles.size()) % program_.mapping.score_slots),
@@ -193,7 +193,7 @@ class AttentionBuilder {
                      .last = true,
                      .batch = tile.batch,
                      .rows = tile.rows,
-                     .cols = {0, table_rows_},
+                     .cols = {0, program_.table_rows},
                      .depth = {0, shape_.head_dim},
                      .left = {BufferId::activation, query_slot_},
                      .right = {BufferId::weight, kTableSlot},
@@ -209,7 +209,7 @@ class AttentionBuilder {
                      .product = 2,
                      .batch = tile.batch,
                      .rows = tile.rows,
-                     .cols = {0, table_rows_},
+                     .cols = {0, program_.table_rows},
                      .left = step.target,
                      .target = {BufferId::score, kTermsSlot}};
         post.acquire.add(sums_ready_);
@@ -266,7 +266,6 @@ class AttentionBuilder {
     const Segment& segment_;
     AttentionShape shape_;
     Program program_;
-    std::int64_t table_rows_ = 0;
     bool tables_used_ = false;
     std::int16_t query_slot_ = -1, key_slot_ = -1, value_slot_ = -1, sums_slot_ = -1, output_slot_ = -1;
     TokenId query_ready_{}, query_space_{}, key_ready_{}, key_space_{}, value_ready_{}, value_space_{}, sums_ready_{}, sums_space_{},

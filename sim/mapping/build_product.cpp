@@ -26,9 +26,8 @@ class ProductBuilder {
 
     Program build() {
         describe();
-        program_.mapping = context_.pinned ? *context_.pinned : map_product(context_.hardware, shape_);
-        refuse_split_blocks(context_.plan, program_.mapping.tile_depth, shape_.depth, program_.mapping);
-        if (!program_.mapping.infeasible.empty()) return std::move(program_);
+        choose_mapping(context_, shape_, program_);
+        if (context_.shapes_only || !program_.mapping.infeasible.empty()) return std::move(program_);
         auto& product = program_.products[0];
         product.weight_stationary = program_.mapping.weight_stationary;
         product.swap = program_.mapping.swap;
@@ -101,7 +100,7 @@ class ProductBuilder {
                                          .row_words = op.head_dim,
                                          .node = segment_.relative,
                                          .resident = context_.hardware.weights_resident});
-            table_rows_ = 2 * op.height - 1 + 2 * op.width - 1;
+            program_.table_rows = 2 * op.height - 1 + 2 * op.width - 1;
         }
         program_.batch = shape_.batch, program_.rows = shape_.rows, program_.cols = shape_.cols, program_.depth = shape_.depth;
         program_.table_in_post = shape_.table;
@@ -124,13 +123,13 @@ class ProductBuilder {
         if (table_operand_ >= 0) {
             Command load{.opcode = Opcode::load,
                          .operand = table_operand_,
-                         .rows = {0, table_rows_},
+                         .rows = {0, program_.table_rows},
                          .depth = {0, program_.operands[table_operand_].row_words},
                          .target = {BufferId::weight, kTableSlot}};
             load.release.add(tables_ready_);
             program_.stream(UnitId::weight_dma).push_back(load);
         }
-        for (std::int64_t b = 0; b < shape_.batch; ++b) {
+        for (std::int64_t b = 0; b < (context_.max_batches > 0 ? context_.max_batches : shape_.batch); ++b) {
             const auto outer = map.order == LoopOrder::rows_outer ? Range{0, shape_.rows} : Range{0, shape_.cols};
             const auto inner = map.order == LoopOrder::rows_outer ? Range{0, shape_.cols} : Range{0, shape_.rows};
             const auto outer_tile = map.order == LoopOrder::rows_outer ? map.tile_rows : map.tile_cols;
@@ -225,7 +224,7 @@ class ProductBuilder {
                      .last = true,
                      .batch = batch,
                      .rows = rows,
-                     .cols = {0, table_rows_},
+                     .cols = {0, program_.table_rows},
                      .depth = {0, shape_.depth},
                      .target = {BufferId::partial_sum, sums_slot_}};
         load_left(batch, rows, {0, shape_.depth}, step);
@@ -240,7 +239,7 @@ class ProductBuilder {
                      .product = 1,
                      .batch = batch,
                      .rows = rows,
-                     .cols = {0, table_rows_},
+                     .cols = {0, program_.table_rows},
                      .left = step.target,
                      .target = {BufferId::score, kTermsSlot}};
         post.acquire.add(sums_ready_);
@@ -280,7 +279,7 @@ class ProductBuilder {
     Program program_;
     Held left_, right_;
     std::int16_t sums_slot_ = -1;
-    std::int64_t num_outputs_ = 0, table_rows_ = 0;
+    std::int64_t num_outputs_ = 0;
     std::int8_t table_operand_ = -1;
     bool tables_used_ = false;
     TokenId left_ready_{}, left_space_{}, right_ready_{}, right_space_{}, sums_ready_{}, sums_space_{}, output_ready_{}, output_space_{},

@@ -185,11 +185,6 @@ std::int64_t weight_bits_of(const models::Graph& graph, const quant::FormatPlan&
     return bits;
 }
 
-void refuse_split_blocks(const quant::FormatPlan& plan, std::int64_t tile, std::int64_t whole, Mapping& mapping) {
-    if (!plan.is_floating() || !mapping.infeasible.empty() || tile >= whole || tile % plan.float_block == 0) return;
-    mapping.infeasible = fmt::format("a tile of {} products cuts blocks of quant.float.k_block: {}", tile, plan.float_block);
-}
-
 std::int64_t channel_constant_bytes(const quant::FormatPlan& plan, bool is_norm) noexcept {
     constexpr std::int64_t kFloat = 4, kInteger = 11;  // multiplier 17 bits, offset 48, shift 6, zero point 17
     return plan.is_floating() ? (is_norm ? 2 : 1) * kFloat : kInteger;

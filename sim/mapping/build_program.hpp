@@ -3,6 +3,8 @@
 
 // From segment to command streams: shapes from the graph, widths from the plan, tiles from the mapper.
 
+#include <type_traits>
+
 #include "quant/format_plan.hpp"
 #include "sim/mapping/hardware.hpp"
 #include "sim/mapping/program.hpp"
@@ -14,8 +16,28 @@ struct BuildContext {
     const quant::FormatPlan& plan;
     const Hardware& hardware;
     const Layout& layout;
-    const Mapping* pinned = nullptr;  ///< replayed instead of chosen
+    const Mapping* pinned = nullptr;  ///< used as given, if the hardware can
+    std::int64_t max_batches = 0;     ///< of a product or attention core, only the first so many; 0: all
+    bool shapes_only = false;         ///< operands, products and extents; no mapping but a pinned one, no commands
 };
+
+/// Gives a program the pinned mapping, with what is wrong with it, or the best by estimate and its alternatives.
+template <class Shape>
+void choose_mapping(const BuildContext& context, const Shape& shape, Program& program) {
+    if (context.pinned) {
+        program.mapping = *context.pinned;
+        program.mapping_problems = problems(context.hardware, shape, program.mapping);
+        for (const auto& problem : program.mapping_problems) program.mapping.infeasible += (program.mapping.infeasible.empty() ? "hw.mapping: " : "; ") + problem.text;
+        if constexpr (requires { estimated_cycles(context.hardware, shape, program.mapping); }) {
+            if (program.mapping_problems.empty()) program.mapping.estimated_cycles = estimated_cycles(context.hardware, shape, program.mapping);
+        }
+        return;
+    }
+    if (context.shapes_only && !std::is_same_v<Shape, RowsShape>) return;  // rows have one mapping, known without a search
+    program.alternatives = candidates(context.hardware, shape);
+    program.mapping = std::move(program.alternatives.front());
+    program.alternatives.erase(program.alternatives.begin());
+}
 
 /// The program of a segment; `mapping.infeasible` names the reason when there is none.
 [[nodiscard]] Program build_program(const BuildContext& context, const Segment& segment);
@@ -39,9 +61,6 @@ void overlap(Program& program, bool has_predecessor, const Program* next);
 [[nodiscard]] Program build_product(const BuildContext& context, const Segment& segment);
 [[nodiscard]] Program build_attention(const BuildContext& context, const Segment& segment);
 [[nodiscard]] Program build_rows(const BuildContext& context, const Segment& segment);
-
-/// Makes a pinned mapping infeasible that cuts a floating-point sum inside a block: it would be another sum.
-void refuse_split_blocks(const quant::FormatPlan& plan, std::int64_t tile, std::int64_t whole, Mapping& mapping);
 
 /// Stages of the softmax unit: maximum, then codes; with a sum in between unless codes compare scores directly.
 [[nodiscard]] SoftmaxStages softmax_stages(const quant::Format& probabilities) noexcept;

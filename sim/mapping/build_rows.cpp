@@ -39,16 +39,15 @@ class RowsBuilder {
             row_bits += map->depth() * (resize ? 2 * input.shape[3] : 1) * bits_of(node_.inputs[i]);
             program_.operands.push_back({.map = map, .bits = bits_of(node_.inputs[i]), .value = node_.inputs[i]});
         }
-        const auto capacity = softmax ? context_.hardware.score_bits : context_.hardware.activation_bits;
-        program_.mapping = context_.pinned ? *context_.pinned : map_rows(context_.hardware, capacity, rows_, row_bits);
-        if (!program_.mapping.infeasible.empty()) return std::move(program_);
-        program_.output = std::make_shared<OutputMap>(context_.layout, node_, segment_.output);
         if (gathers_channels()) {
             const auto lanes = segment_.kind == SegmentKind::layer_norm ? context_.hardware.layernorm_lanes : context_.hardware.pe.post_lanes();
             program_.gather_conflicts = gather_conflicts(context_.plan.format(output.name), output_cols_, lanes);
         }
         program_.rows = rows_, program_.cols = output_cols_ * lines_per_row_;
         if (softmax) program_.softmax = softmax_stages(context_.plan.format(output.name));
+        choose_mapping(context_, RowsShape{rows_, row_bits, buffer_}, program_);
+        if (context_.shapes_only || !program_.mapping.infeasible.empty()) return std::move(program_);
+        program_.output = std::make_shared<OutputMap>(context_.layout, node_, segment_.output);
         walk();
         return std::move(program_);
     }

@@ -72,6 +72,7 @@ Hardware resolve(const Design& design, const quant::FormatPlan& plan) {
     hardware.partial_sum_bits = design.buffers.partial_sum_kib * kBitsPerKib;
     hardware.score_bits = design.buffers.score_kib * kBitsPerKib;
     hardware.slots = design.double_buffer ? 2 : 1;
+    hardware.mapping_candidates = design.mapping_candidates;
     hardware.softmax_lanes = design.softmax_lanes;
     hardware.layernorm_lanes = design.layernorm_lanes;
     hardware.gelu_lanes = design.gelu_lanes;

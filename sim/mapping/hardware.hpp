@@ -18,6 +18,7 @@ struct Hardware {
     Dataflow dataflow = Dataflow::automatic;
     AttentionFusion attention = AttentionFusion::automatic;
     bool weights_resident = false, layer_overlap = false;
+    int mapping_candidates = 1;  ///< mappings of a segment that are simulated before one is chosen
 
     // DRAM and AXI: all times in cycles, bandwidth as an exact ratio.
     std::int64_t dram_bytes_numerator = 64, dram_bytes_denominator = 1;  ///< bytes per cycle, of one channel

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How a segment is tiled: a plain value that can be printed, pinned and replayed. The mapper chooses the cheapest by an
-// analytic estimate under the buffer capacities; an infeasible segment is a value with its reason.
+// How a segment is tiled: a plain value that can be printed, pinned and replayed. The mapper searches tile sizes, loop order, operand roles and
+// dataflow by an analytic estimate under the buffer capacities and keeps the best few; the timing kernel decides between them
+// (sim/mapping/choose.hpp). An infeasible segment is a value with its reason.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +29,22 @@ struct Mapping {
     int key_slots = 2;           ///< attention: tiles of K (and of V) on chip
     bool keys_resident = false;  ///< attention: a tile of K and V is a whole head
     std::int64_t estimated_cycles = 0;
-    std::string infeasible{};                     ///< reason; empty = feasible
-    [[nodiscard]] std::string to_string() const;  ///< "rows 128 cols 96 depth 768, rows outer, output stationary, 2 slots"
+    std::string infeasible{};  ///< reason; empty = feasible
+    /// As a mapping file has it: "rows: 128, cols: 96, depth: 768, order: rows_outer, dataflow: output_stationary, swap: false, slots: 2".
+    [[nodiscard]] std::string to_string() const;
     friend bool operator==(const Mapping&, const Mapping&) = default;
+};
+
+/// A mapping used as given for the segments whose name matches.
+struct PinnedMapping {
+    std::string pattern;  ///< name of a segment, or with * and ?
+    Mapping mapping;
+    friend bool operator==(const PinnedMapping&, const PinnedMapping&) = default;
+};
+
+/// Why a mapping cannot be: which of its fields (as to_string names them; empty: a buffer overflows), and a sentence.
+struct MappingProblem {
+    std::string field, text;
 };
 
 /// What the mapper must know of a product segment.
@@ -47,8 +60,6 @@ struct ProductShape {
     bool needs_whole_rows_outer = false;  ///< relative positions: all columns of a row tile follow each other
 };
 
-[[nodiscard]] Mapping map_product(const Hardware& hardware, const ProductShape& shape);
-
 struct AttentionShape {
     std::int64_t batch = 1, queries = 0, keys = 0, head_dim = 0, grid_height = 0, grid_width = 0;
     ProductForm scores{}, weighted{};
@@ -57,10 +68,33 @@ struct AttentionShape {
     int table_bits = 8;
     bool relative = false;
     std::int64_t key_unit = 1;  ///< keys may be cut at multiples of this
+    /// Rows of both relative-position tables; 0 without.
+    [[nodiscard]] std::int64_t table_rows() const noexcept { return relative ? 2 * (grid_height + grid_width) - 2 : 0; }
 };
-[[nodiscard]] Mapping map_attention(const Hardware& hardware, const AttentionShape& shape);
 
-/// Row-wise vector segments: `row_bits` of all tiles of a row in a buffer of `capacity_bits`.
-[[nodiscard]] Mapping map_rows(const Hardware& hardware, std::int64_t capacity_bits, std::int64_t rows, std::int64_t row_bits);
+/// Row-wise vector segments: `row_bits` of all tiles of a row in one buffer.
+struct RowsShape {
+    std::int64_t rows = 0, row_bits = 0;
+    BufferId buffer = BufferId::activation;
+};
+
+/// The mappings worth simulating, best estimate first, at most Hardware::mapping_candidates; never empty.
+///
+/// Contract
+///  - each is feasible, or there is one that names the buffer which the smallest tile overflows;
+///  - they differ: in loop order, operand roles or dataflow, or in the extent of a tile by a quarter at least.
+[[nodiscard]] std::vector<Mapping> candidates(const Hardware& hardware, const ProductShape& shape);
+[[nodiscard]] std::vector<Mapping> candidates(const Hardware& hardware, const AttentionShape& shape);
+[[nodiscard]] std::vector<Mapping> candidates(const Hardware& hardware, const RowsShape& shape);
+
+/// What is wrong with a mapping that somebody pinned: extents beyond the segment's, roles and dataflows the hardware lacks, buffers that
+/// overflow and by how many KiB. Empty: it can be used.
+[[nodiscard]] std::vector<MappingProblem> problems(const Hardware& hardware, const ProductShape& shape, const Mapping& mapping);
+[[nodiscard]] std::vector<MappingProblem> problems(const Hardware& hardware, const AttentionShape& shape, const Mapping& mapping);
+[[nodiscard]] std::vector<MappingProblem> problems(const Hardware& hardware, const RowsShape& shape, const Mapping& mapping);
+
+/// Cycles the mapper expects of a mapping without problems.
+[[nodiscard]] std::int64_t estimated_cycles(const Hardware& hardware, const ProductShape& shape, const Mapping& mapping);
+[[nodiscard]] std::int64_t estimated_cycles(const Hardware& hardware, const AttentionShape& shape, const Mapping& mapping);
 
 }  // namespace prelude::sim

@@ -97,6 +97,8 @@ struct TokenSpec {
 struct Program {
     Segment segment;
     Mapping mapping;
+    std::vector<Mapping> alternatives;             ///< further mappings worth simulating, best estimate first
+    std::vector<MappingProblem> mapping_problems;  ///< why the pinned mapping cannot be
     std::vector<OperandSource> operands;
     std::vector<ProductUse> products;
     std::shared_ptr<const OutputMap> output;
@@ -106,7 +108,8 @@ struct Program {
     std::vector<models::ValueId> values;                    ///< stored values touched, in the order of their DRAM regions
     std::int64_t batch = 1, rows = 0, cols = 0, depth = 0;  ///< main product, or rows x cols of a vector segment
     std::int64_t useful_macs = 0;
-    bool table_in_post = false;  ///< the activation unit works behind the post unit
+    std::int64_t table_rows = 0;  ///< rows of both relative-position tables
+    bool table_in_post = false;   ///< the activation unit works behind the post unit
     SoftmaxStages softmax{};
     std::int64_t gather_conflicts = 0;  ///< cycles a row of words waits for banks when it is read in the order of its channel groups
 

@@ -130,9 +130,7 @@ TEST_CASE("The operand toggles of a tile agree with the waveform of the array", 
         design.dataflow = sim::Dataflow::output_stationary;
         sim::FunctionalInput input{.quantized = &network.quantized, .inputs = network.inputs, .wanted = {}};
         sim::Options whole;
-        whole.pinned = sim::plan_mappings(network.graph, network.quantized.plan, design);
-        auto& mapping = whole.pinned.at("layer");
-        mapping.tile_rows = rows, mapping.tile_cols = cols, mapping.tile_depth = depth, mapping.swap = false;
+        whole.pinned = {{"layer", {.tile_rows = rows, .tile_cols = cols, .tile_depth = depth}}};
         const auto result = sim::simulate(network.graph, network.quantized.plan, design, whole, &input);
         const auto& counted = result.segments.at(0).toggles;
         const auto& contraction = std::get<quant::Contraction>(network.quantized.operation("layer"));

@@ -129,7 +129,7 @@ TEST_CASE("A pinned mapping that cuts a block is refused, one that cuts between 
     Mapping mapping{.tile_rows = 8, .tile_cols = 12, .tile_depth = 40};
     const auto refused = differences(network, small_design(), {.pinned = {{"layer", mapping}}});
     REQUIRE(refused.size() == 1);
-    CHECK(refused[0] == "layer: a tile of 40 products cuts blocks of quant.float.k_block: 16");
+    CHECK(refused[0] == "layer: hw.mapping: depth 40, but the product can be cut only at multiples of 16");
     mapping.tile_depth = 48;
     CHECK(differences(network, small_design(), {.pinned = {{"layer", mapping}}}).empty());
 }

@@ -126,10 +126,12 @@ TEST_CASE("A thousand random configurations are simulated to their end or name w
             const auto settings = Grid(configuration).at(0).settings;
             const auto point = resolve_design(settings, configuration.costs.at(settings.cost_table));
             // What does not fit the device is simulated all the same: here it is the datapath that is looked at.
-            const auto result = sim::simulate(point.graph, point.plan, point.design, {.prompts_per_image = random.between(1, 2)});
+            const sim::Options options{.prompts_per_image = random.between(1, 2)};
+            const auto result = sim::simulate(point.graph, point.plan, point.design, options);
             ++(result.infeasible.empty() ? simulated : infeasible);
             if (result.infeasible.empty()) {
                 CHECK(result.total.cycles > 0);
+                CHECK(sim::lower_bound(point.graph, point.plan, point.design, options) <= result.total.cycles);
             } else {
                 CHECK(result.infeasible.find(": ") != std::string::npos);
             }

@@ -86,3 +86,35 @@ TEST_CASE("What needs a failed task fails with its reason, the rest goes on") {
     CHECK(schedule.num_open() == 0);
     CHECK_FALSE(schedule.start_next());
 }
+
+TEST_CASE("A held task starts once it is released, never when it is dropped, and counts as open until then") {
+    const auto plan = some_plan();
+    Schedule schedule(plan, {false, false, false, false, false}, {false, false, false, true, true});
+    CHECK(schedule.num_held() == 2);
+    CHECK(schedule.start_next() == 0U);
+    CHECK(schedule.start_next() == 1U);
+    schedule.finish(0);
+    schedule.finish(1);
+    CHECK(schedule.start_next() == 2U);
+    schedule.finish(2);
+    CHECK_FALSE(schedule.start_next());
+    CHECK(schedule.num_open() == schedule.num_held());
+    schedule.release(4);
+    CHECK(schedule.start_next() == 4U);
+    schedule.drop(3);
+    CHECK(schedule.state(3) == State::dropped);
+    CHECK(schedule.num_open() == 1);
+    schedule.finish(4);
+    CHECK(schedule.num_open() == 0);
+    CHECK_FALSE(schedule.start_next());
+}
+
+TEST_CASE("A held task fails with what it needs") {
+    const auto plan = some_plan();
+    Schedule schedule(plan, {false, true, false, false, true}, {false, false, false, true, true});
+    CHECK(schedule.num_held() == 1);  // 4 is done
+    CHECK(schedule.start_next() == 0U);
+    CHECK(schedule.fail(0, "why") == std::vector<std::uint32_t>{0, 2, 3});
+    CHECK(schedule.num_held() == 0);
+    CHECK(schedule.num_open() == 0);
+}
