@@ -292,8 +292,10 @@ class Lowering {
         for (const double level : code_levels(out, real.companding).threshold) {
             const double theta = largest * level;
             const int exponent = std::ilogb(theta) - 15;
-            form.threshold_mantissa.push_back(static_cast<std::int64_t>(std::nearbyint(std::ldexp(theta, -exponent))));
-            form.threshold_exponent.push_back(exponent);
+            const auto mantissa = static_cast<std::int64_t>(std::nearbyint(std::ldexp(theta, -exponent)));
+            const bool carries = mantissa == 1 << 16;  // 16 bits hold it a power of two higher
+            form.threshold_mantissa.push_back(carries ? 1 << 15 : mantissa);
+            form.threshold_exponent.push_back(exponent + (carries ? 1 : 0));
         }
         return form;
     }

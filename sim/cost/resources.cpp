@@ -144,7 +144,7 @@ class Estimator {
     void slices(UnitResources& pe, const ArrayShape& array) {
         const auto& generation = design_.device.dsp_generation;
         const bool packs = design_.pe.precision != PePrecision::fixed;
-        const Figure per_slice = packs ? costs_.mac_per_dsp(generation, array.right_bits, array.left_bits)
+        const Figure per_slice = packs ? costs_.mac_per_dsp(generation, hw_.pe.weight_bits, hw_.pe.activation_bits)
                                        : Figure{.value = 1.0, .status = Provenance::published, .unit = {}, .source = {}};
         const double multipliers = static_cast<double>(array.rows) * array.cols * array.depth;
         const double count = std::ceil(multipliers / per_slice.value);

@@ -231,7 +231,7 @@ struct Checker {
         for (std::size_t c = 0; c < form.threshold_mantissa.size(); ++c) {
             const auto code = static_cast<double>(c);
             const double theta = form.tau > 0 ? largest * std::exp2(-(code + 0.5) / form.tau) : (form.scale == quant::ScaleMode::tensor ? largest : 1.0) * (code + 0.5) / levels;
-            CHECK((form.threshold_mantissa[c] >= 32768 && form.threshold_mantissa[c] <= 65536));
+            CHECK((form.threshold_mantissa[c] >= 32768 && form.threshold_mantissa[c] < 65536));
             CHECK(std::abs(std::ldexp(static_cast<double>(form.threshold_mantissa[c]), form.threshold_exponent[c]) - theta) <= std::ldexp(0.5000001, form.threshold_exponent[c]));
         }
     }
