@@ -59,6 +59,19 @@ double figure_of(const Row& row, std::string_view figure) {
     return figure == kArrayTime ? cell("latency_ms") * (1.0 - cell("stall_pct") / 100.0) : cell(figure);
 }
 
+/// What was built has closed at its clock: only what the device does not have makes a point infeasible, not the margins of our own designs.
+Configuration as_built(Configuration configuration) {
+    constexpr double kEveryClock = 1e5;
+    const auto lift = [](sim::Device& device) {
+        device.max_utilization_lut = device.max_utilization_ff = device.max_utilization_dsp = device.max_utilization_bram = device.max_utilization_uram = 1.0;
+        device.max_mean_utilization = 1.0;
+        device.fmax_mhz.value = kEveryClock;
+    };
+    lift(configuration.base.hw.device);
+    for (auto& [name, device] : configuration.devices) lift(device);
+    return configuration;
+}
+
 /// Why a point is infeasible: the last reason; that there are no weights stands before it.
 std::string last_reason(const Row& row) {
     const auto& reasons = row.cells.at("reason");
@@ -87,7 +100,7 @@ const Predictor::Run& Predictor::run(const std::string& name) {
     auto& run = entry->second;
     if (!is_new) return run;
     const auto file = folder_ / (name + ".yaml");
-    const auto stated = read_configuration(file, {}, arch_configs_);
+    const auto stated = as_built(read_configuration(file, {}, arch_configs_));
     std::vector<const Assumption*> open;
     for (const auto& assumption : protocol_.assumptions)
         if (!states(stated, assumption.key)) open.push_back(&assumption);
@@ -97,7 +110,7 @@ const Predictor::Run& Predictor::run(const std::string& name) {
         return run;
     }
     const auto together = ends_of(open);
-    add_points(read_configuration(file, {together.argument}, arch_configs_), together.names, all, run);
+    add_points(as_built(read_configuration(file, {together.argument}, arch_configs_)), together.names, all, run);
     for (const auto* assumption : open) {
         const auto alone = ends_of({assumption});
         const std::string key(assumption->key->path);
@@ -105,7 +118,7 @@ const Predictor::Run& Predictor::run(const std::string& name) {
         // The first alternative alone, and of it the ends: its default has been run.
         std::vector<std::string> labels(alone.names.size(), key);
         labels.front() = "default";
-        add_points(read_configuration(file, {alone.argument}, arch_configs_), labels, static_cast<std::int64_t>(alone.names.size()), run, 1);
+        add_points(as_built(read_configuration(file, {alone.argument}, arch_configs_)), labels, static_cast<std::int64_t>(alone.names.size()), run, 1);
     }
     return run;
 }
@@ -163,7 +176,8 @@ std::string print_validation(const std::vector<ValidationRow>& rows, ValidationF
     for (const auto& row : rows) {
         const auto& p = row.prediction;
         const auto is_comparable = row.published != nullptr && p.is_feasible;
-        table.add({row.design->name, row.design->figure, row.design->unit, number(p.low), p.is_feasible ? number(p.standard) : "infeasible", number(p.high),
+        const auto predicted = [&](double value) { return p.is_feasible ? number(value) : std::string("infeasible"); };
+        table.add({row.design->name, row.design->figure, row.design->unit, predicted(p.low), predicted(p.standard), predicted(p.high),
                    row.published ? number(row.published->value) : "", is_comparable ? fmt::format("{:+.1f} %", 100 * row.deviation()) : "",
                    is_comparable ? (row.is_inside() ? "yes" : "no") : "", std::to_string(p.assumed.size()), p.decisive});
     }

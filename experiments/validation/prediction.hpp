@@ -20,7 +20,8 @@ namespace prelude::experiments {
 ///   - `standard` is the first of the design's own alternatives (its axes: what is not published), every assumed key at its default;
 ///   - `low` and `high` are the least and the greatest over all alternatives at the default and at both ends, where every assumed key is slow or
 ///     every one is fast, and over the first alternative with one key at a time at either of its ends;
-///   - points that are infeasible are left out, with their reasons.
+///   - a design that was built has closed: limits of utilization and clock do not count, what the device does not have does. Such points are left out,
+///     with their reasons.
 struct Prediction {
     double low = 0, standard = 0, high = 0;
     bool is_feasible = true;            ///< false: the default itself is not

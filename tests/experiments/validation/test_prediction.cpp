@@ -37,6 +37,8 @@ TaskSet linear_evaluation(int& runs) {
                     ++runs;
                     const auto& hw = grid.combination(task.combination).settings.hw;
                     CHECK(hw.pe.rows == 4);
+                    CHECK(hw.device.max_utilization_lut == 1.0);  // it was built
+                    CHECK(hw.device.fmax_mhz.value > 1000);
                     return nlohmann::json{{"cycles", 1000 / hw.axi.ports + (hw.double_buffer ? 0 : 10)}, {"fits", hw.axi.ports <= 8}};
                 },
             .make_row =
