@@ -264,6 +264,7 @@ TaskSet fake_task_set(const FakeBehaviour& behaviour) {
             case TaskKind::accuracy: return accuracy_of(settings, cache, task);
             case TaskKind::timing: return timing_of(settings);
             case TaskKind::bit_check: return {{"equal", !(behaviour.mismatch && settings.quant.weight_bits == 4)}};
+            case TaskKind::bound: break;  // of sweeps that prune
             case TaskKind::calibration_answers:
             case TaskKind::damage: break;  // of studies, which have tasks of their own
         }
