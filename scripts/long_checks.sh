@@ -9,6 +9,11 @@ trap 'rm -rf "$work"' EXIT
 
 scripts/mutation_check.sh
 
+# Sweeps from end to end under the sanitizers, which the default run leaves out.
+for layer in quant sim experiments; do
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 OMP_NUM_THREADS=1 "build/asan/tests/test_$layer" '[long]'
+done
+
 # Readers of untrusted files: a minute each, from the test data as seeds.
 prelude_build fuzz fuzzers
 python3 tests/fuzz/seeds.py "$work/seeds"

@@ -54,6 +54,7 @@ struct Figure {
     std::string source;
     double low = value;  ///< 80 % band
     double high = value;
+    std::string name{};  ///< "energy.lut_pj.versal" of a cost table, "zcu102.fmax_mhz" of a device
     friend bool operator==(const Figure&, const Figure&) = default;
 };
 

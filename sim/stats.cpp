@@ -3,6 +3,21 @@
 
 namespace prelude::sim {
 
+void ToggleStats::add(const ToggleStats& other, std::int64_t times) {
+    activation_toggles += times * other.activation_toggles;
+    activation_bits += times * other.activation_bits;
+    weight_toggles += times * other.weight_toggles;
+    weight_bits += times * other.weight_bits;
+    zero_codes += times * other.zero_codes;
+    codes += times * other.codes;
+}
+
+std::optional<double> ToggleStats::rate() const {
+    const auto bits = activation_bits + weight_bits;
+    if (bits == 0) return std::nullopt;
+    return static_cast<double>(activation_toggles + weight_toggles) / static_cast<double>(bits);
+}
+
 void Totals::add(const SegmentStats& s) {
     const auto times = s.repeats;
     cycles += times * s.cycles;
@@ -32,12 +47,7 @@ void Totals::add(const SegmentStats& s) {
         buffers[b].write_accesses += times * s.buffers[b].write_accesses;
     }
     for (const auto& [key, count] : s.operations) operations[key] += times * count;
-    toggles.activation_toggles += times * s.toggles.activation_toggles;
-    toggles.activation_bits += times * s.toggles.activation_bits;
-    toggles.weight_toggles += times * s.toggles.weight_toggles;
-    toggles.weight_bits += times * s.toggles.weight_bits;
-    toggles.zero_codes += times * s.toggles.zero_codes;
-    toggles.codes += times * s.toggles.codes;
+    toggles.add(s.toggles, times);
     overflows += times * s.overflows;
 }
 

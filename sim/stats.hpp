@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,9 @@ struct ToggleStats {
     std::int64_t activation_toggles = 0, activation_bits = 0;
     std::int64_t weight_toggles = 0, weight_bits = 0;
     std::int64_t zero_codes = 0, codes = 0;  ///< operand codes that contribute nothing
+    void add(const ToggleStats& other, std::int64_t times = 1);
+    /// Share of the bits at both ports that toggle; none where nothing was measured.
+    [[nodiscard]] std::optional<double> rate() const;
 };
 
 /// Lower bounds of the cycles of a segment as it was mapped.

@@ -105,8 +105,10 @@ void check_point(const Settings& settings, const Configuration& configuration, s
     if (!is_sam && !settings.quant.is_integer())
         return refuse("model.kind", fmt::format("layers with quant.{}", settings.quant.datatype == quant::Datatype::integer ? "mode compat" : "datatype " + find_key("quant.datatype")->print(settings)),
                       "quant.datatype int, quant.mode clean", "a list of layers is laid out in integer codes, and without weights there is no accuracy");
+    if (settings.sweep.toggles == ToggleSource::measured && (!is_sam || settings.model.checkpoint == kNoWeights))
+        refuse("sweep.toggles", fmt::format("measured with {}", is_sam ? "model.checkpoint none" : "model.kind layers"), "assumed", "without weights there are no words that could toggle");
     // With a checkpoint its tensors have a say; its reader checks the sizes then.
-    if (is_sam && (settings.model.checkpoint.empty() || settings.model.checkpoint == "none")) check_sizes(settings, configuration, refuse);
+    if (is_sam && (settings.model.checkpoint.empty() || settings.model.checkpoint == kNoWeights)) check_sizes(settings, configuration, refuse);
     if (settings.quant.groups == 1 && settings.quant.layers.empty()) return;
     auto layers = is_sam ? settings.model.preset : settings.model.path;  // many points, few of these
     for (const auto& key : all_keys())

@@ -50,6 +50,14 @@ void declare_sweep_keys(std::vector<Key>& keys) {
                            "that a simulated point is better. They are rows of status cancelled. The front is that of the whole grid.",
                .source = "experiments/sweep/prune.hpp"},
               [](auto& s) -> auto& { return s.sweep.prune; }));
+    keys.push_back(
+        field({.path = "sweep.toggles",
+               .domain = Domain::choice({{"assumed", 0}, {"measured", 1}}),
+               .sentence = "Toggle rate of operands at the multipliers' ports, which their energy follows. assumed: the cost table's energy.data_toggle; measured: that of "
+                           "each product as this design takes its words in, on the first picture and prompt (a run with payload for every design, which needs "
+                           "weights and an encoder of at most 10 GMAC). One source for the whole sweep; column toggle_source.",
+               .source = "sim/cost/energy.hpp"},
+              [](auto& s) -> auto& { return s.sweep.toggles; }));
     const auto text = [&](std::string_view path, std::string_view what, std::string_view sentence, auto access) {
         keys.push_back(field({.path = path, .domain = Domain::text(what), .sentence = sentence}, access));
     };

@@ -93,6 +93,7 @@ std::optional<sim::Device> read_device(const std::filesystem::path& file, Proble
     }
     section.finish();
     if (problems.size() != before) return std::nullopt;
+    for (auto* figure : {&device.fmax_mhz, &device.static_w, &device.processing_system_w, &device.dram_gb_per_s}) figure->name = device.name + "." + figure->name;
     return device;
 }
 

@@ -106,6 +106,7 @@ Figure Section::figure(std::string_view name, std::string_view unit, double low,
     for (const auto& [word, meaning] : kStatuses)
         if (word == status) result.status = meaning;
     result.source = inner.text("source");
+    result.name = name;
     inner.finish();
     if (problems_.size() == before && (result.low > result.value || result.high < result.value))
         problems_.add({node->where,

@@ -38,6 +38,9 @@ struct ModelConfig {
 /// sam: a Segment Anything Model; layers: a list of operators, shapes only.
 enum class ModelKind { sam, layers };
 
+/// What model.checkpoint says where shapes are all there is.
+inline constexpr std::string_view kNoWeights = "none";
+
 struct ModelSettings {
     ModelKind kind = ModelKind::sam;
     std::string preset = "sam_nano";  ///< sam_nano | sam_vit_b | sam_vit_l | sam_vit_h | custom
@@ -85,6 +88,8 @@ struct WorkloadSettings {
 };
 
 enum class SweepStrategy { grid, random };
+/// Where operand toggle rates come from.
+enum class ToggleSource { assumed, measured };
 
 /// What a key of swept keys says where nothing is asked for.
 inline constexpr std::string_view kNone = "none";
@@ -97,6 +102,7 @@ struct SweepSettings {
     std::vector<std::string> maximize{"miou"};
     std::vector<std::string> minimize{"latency_ms", "power_w"};
     bool prune = false;          ///< points that cannot reach the Pareto front are not simulated
+    ToggleSource toggles = ToggleSource::assumed;
     std::string compare{kNone};  ///< swept keys joined by commas: what is compared after the sweep
     std::string table_rows{kNone}, table_columns{kNone}, table_cell = "miou";
     friend bool operator==(const SweepSettings&, const SweepSettings&) = default;

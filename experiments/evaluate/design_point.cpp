@@ -30,7 +30,7 @@ DesignPoint resolve_design(const Settings& settings, const sim::CostTable& costs
     const auto closable = sim::closable_clock_mhz(point.design, point.resources, costs);
     if (automatic_clock) {
         point.design.clock_mhz = closable.value;
-        point.clock_status = closable.status;
+        point.clock = closable;
     } else if (point.design.clock_mhz > closable.value) {
         point.infeasible = fmt::format("clock {} MHz is above the {:.0f} MHz this design closes on {}", point.design.clock_mhz, closable.value,
                                        point.design.device.name);

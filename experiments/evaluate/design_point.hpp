@@ -16,7 +16,7 @@ struct DesignPoint {
     quant::FormatPlan plan;
     sim::Design design;  ///< hw.pe.size: fill resolved to rows and cols; clock_mhz resolved; packing from the cost table
     sim::ResourceEstimate resources;
-    sim::Provenance clock_status = sim::Provenance::measured;
+    sim::Estimate clock;         ///< MHz, as design.clock_mhz: what closes, on its grounds, or what was asked for, on none
     std::string infeasible;  ///< reason; empty = feasible
     std::vector<sim::PinnedMapping> pinned{};
 };

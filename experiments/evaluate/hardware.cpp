@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::array kProvenanceNames{"measured", "calibrated", "published", "assumed"};
 constexpr double kMega = 1e6, kGiga = 1e9;
+constexpr double kMillijoule = 1e-9;  ///< in a picojoule
 
 /// Published bands of INT8 vision-transformer accelerators on a ZCU102 (docs: fpga facts, section 2): outside is worth a warning.
 constexpr double kMacPerDspLow = 0.37, kMacPerDspHigh = 1.95, kGopsPerWattLow = 38, kGopsPerWattHigh = 105;
@@ -37,6 +38,11 @@ void rounded_cells(const std::string& name, const sim::Estimate& estimate, Cells
     cells[name + "_high"] = number(std::ceil(estimate.high));
 }
 
+void status_cell(const std::string& column, const sim::Estimate& grounds, Cells& cells, AssumedFigures& assumed) {
+    cells[column] = provenance_name(grounds.status);
+    assumed[column] = grounds.assumed;
+}
+
 /// Multiply-accumulate slots of a segment's cycles, at the rate its operands have on the array.
 double slots_of(const sim::SegmentStats& s, const sim::PeArray& pe) {
     const auto busy = s.units[static_cast<std::size_t>(sim::UnitId::pe_array)].busy_cycles;
@@ -44,13 +50,23 @@ double slots_of(const sim::SegmentStats& s, const sim::PeArray& pe) {
     return static_cast<double>(s.macs.issued()) * static_cast<double>(s.cycles) / static_cast<double>(busy);
 }
 
+}  // namespace
+
 std::vector<sim::SegmentStats> segments_of(const json& timing) {
     std::vector<sim::SegmentStats> segments;
     for (const auto& entry : timing.at("segments")) segments.push_back(segment_stats(entry));
     return segments;
 }
 
-}  // namespace
+void measured_toggles(const json& check, std::vector<sim::SegmentStats>& segments) {
+    sim::ToggleStats all;
+    std::map<std::string, sim::ToggleStats> by_name;
+    for (const auto& [name, counts] : check.at("toggles").items()) all.add(by_name[name] = toggle_stats(counts));
+    for (auto& segment : segments) {
+        const auto found = by_name.find(segment.name);
+        segment.toggles = found != by_name.end() ? found->second : all;
+    }
+}
 
 void reference_cells(const json& accuracy, Cells& cells) {
     for (const std::string name : {"miou", "dice", "boundary_px", "hd95_px", "ap"}) {
@@ -68,7 +84,7 @@ void accuracy_cells(const json& accuracy, Cells& cells) {
     }
 }
 
-void resource_cells(const DesignPoint& point, Cells& cells) {
+void resource_cells(const DesignPoint& point, Cells& cells, AssumedFigures& assumed) {
     const auto& r = point.resources;
     rounded_cells("lut", r.lut, cells);
     rounded_cells("ff", r.ff, cells);
@@ -78,19 +94,13 @@ void resource_cells(const DesignPoint& point, Cells& cells) {
     cells["fits"] = r.fits ? "true" : "false";
     cells["max_util_pct"] = number(r.max_utilization_pct);
     cells["limiting_resource"] = r.limiting_resource;
-    auto status = r.lut.status;
-    for (const auto* estimate : {&r.ff, &r.dsp, &r.bram36, &r.uram}) status = std::max(status, estimate->status);
-    cells["resource_status"] = provenance_name(status);
+    sim::Estimate grounds;
+    for (const auto* estimate : {&r.lut, &r.ff, &r.dsp, &r.bram36, &r.uram}) grounds.rest_on(*estimate);
+    status_cell("resource_status", grounds, cells, assumed);
 }
 
-void hardware_cells(const json& timing, const DesignPoint& point, const WorkloadSettings&, const sim::CostTable& costs, Cells& cells,
-                    std::vector<std::string>& warnings, std::vector<std::string>& reasons) {
-    if (const auto reason = timing.at("infeasible").get<std::string>(); !reason.empty()) {
-        cells["status"] = "infeasible";
-        reasons.push_back(reason);
-        return;
-    }
-    const auto segments = segments_of(timing);
+void hardware_cells(std::span<const sim::SegmentStats> segments, const DesignPoint& point, const sim::CostTable& costs, Cells& cells, AssumedFigures& assumed,
+                    std::vector<std::string>& warnings) {
     std::int64_t cycles = 0, encoder = 0, useful = 0, issued = 0, bytes = 0, weights = 0, busy = 0, roofline = 0;
     std::array<std::int64_t, 3> bound_cycles{};
     for (const auto& s : segments) {
@@ -132,12 +142,13 @@ void hardware_cells(const json& timing, const DesignPoint& point, const Workload
     const double gops = 2.0 * static_cast<double>(useful) / seconds / kGiga, gops_per_w = gops / power.power_w.value;
     cells["gops"] = number(gops);
     cells["gops_per_w"] = number(gops_per_w);
-    cells["toggle_source"] = "assumed";
     const auto& device = point.design.device;
-    auto latency_status = std::max(point.clock_status, band.status);
-    if (point.design.dram.gb_per_s == 0) latency_status = std::max(latency_status, device.dram_gb_per_s.status);
-    cells["latency_status"] = provenance_name(latency_status);
-    cells["power_status"] = provenance_name(std::max(power.power_w.status, latency_status));
+    auto grounds = point.clock;
+    grounds.rest_on(band);
+    if (point.design.dram.gb_per_s == 0) grounds.rest_on(device.dram_gb_per_s);
+    status_cell("latency_status", grounds, cells, assumed);
+    grounds.rest_on(power.power_w);
+    status_cell("power_status", grounds, cells, assumed);
     if (roofline > 0 && cycles > 3 * roofline) {
         warnings.push_back(fmt::format("latency is {:.1f} times its roofline bound", static_cast<double>(cycles) / static_cast<double>(roofline)));
     }
@@ -154,14 +165,14 @@ void hardware_cells(const json& timing, const DesignPoint& point, const Workload
 
 const std::vector<std::string>& layer_columns() {
     static const std::vector<std::string> kNames{"layer", "part", "kind", "bits", "batch", "M", "K", "N", "tile", "repeats", "cycles", "bound", "bound_cycles",
-                                                 "utilisation", "bytes", "energy_mj", "sqnr_db"};
+                                                 "utilisation", "bytes", "energy_mj", "array_mj", "post_mj", "vector_mj", "buffers_mj", "infrastructure_mj", "clock_mj",
+                                                 "dram_mj", "sqnr_db"};
     return kNames;
 }
 
-std::vector<std::vector<std::string>> layer_rows(const json& timing, const DesignPoint& point, const sim::CostTable& costs, const json& sqnr) {
+std::vector<std::vector<std::string>> layer_rows(std::span<const sim::SegmentStats> segments, const DesignPoint& point, const sim::CostTable& costs, const json& sqnr) {
     std::vector<std::vector<std::string>> rows;
-    if (!timing.at("infeasible").get<std::string>().empty()) return rows;
-    for (const auto& s : segments_of(timing)) {
+    for (const auto& s : segments) {
         const auto energy = sim::segment_energy(s, point.resources, point.design.device, costs);
         // The segment's own quality: the last of its nodes that was compared.
         std::string quality;
@@ -173,7 +184,10 @@ std::vector<std::vector<std::string>> layer_rows(const json& timing, const Desig
                         number(s.batch), shape(s.m), shape(s.k), shape(s.n), s.mapping, number(s.repeats), number(s.cycles),
                         sim::kBoundNames[static_cast<std::size_t>(s.bounds.limiting())], number(s.bounds.largest()),
                         s.cycles ? number(static_cast<double>(s.macs.useful) / slots_of(s, point.design.pe)) : "",
-                        number(s.dram.bytes_read + s.dram.bytes_written), number((energy.chip().value + energy.dram.value) * 1e-9), quality});
+                        number(s.dram.bytes_read + s.dram.bytes_written), number((energy.chip().value + energy.dram.value) * kMillijoule)});
+        for (const auto* part : {&energy.pe_array, &energy.post_unit, &energy.vector_units, &energy.buffers, &energy.infrastructure, &energy.clock, &energy.dram})
+            rows.back().push_back(number(part->value * kMillijoule));
+        rows.back().push_back(quality);
     }
     return rows;
 }

@@ -18,7 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kNoWeights = "none";
 
 /// What `model.config` and the preset say about sizes no tensor tells.
 models::PartialSamConfig given_sizes(const ModelSettings& model) {

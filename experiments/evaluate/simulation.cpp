@@ -58,21 +58,26 @@ json compare_bits(const DesignPoint& point, const models::Graph& graph, quant::W
         verdict["warnings"].push_back(fmt::format("bits are checked from the image embedding on: word by word, the {:.0f} GMAC of the encoder would take too long",
                                                   static_cast<double>(encoder_macs) * 1e-9));
     }
-    if (!result.infeasible.empty()) return {{"equal", false}, {"detail", "bit check: infeasible: " + result.infeasible}, {"values", 0}};
+    if (!result.infeasible.empty()) return {{"infeasible", result.infeasible}};
+    verdict["whole"] = whole;
+    verdict["toggles"] = json::object();
+    for (const auto& segment : result.segments)
+        if (segment.toggles.rate()) verdict["toggles"][segment.name] = to_json(segment.toggles);
+    const auto differs = [&](std::string detail) {
+        verdict["equal"] = false, verdict["detail"] = std::move(detail);
+        return verdict;
+    };
     std::int64_t words = 0;
     for (const auto id : wanted) {
         const auto& name = graph.value(id).name;
         const auto found = result.outputs.find(id);
-        if (found == result.outputs.end()) return {{"equal", false}, {"detail", "bit check: the datapath did not produce " + name}, {"values", 0}};
+        if (found == result.outputs.end()) return differs("bit check: the datapath did not produce " + name);
         const auto &a = expected.at(id), &b = found->second;
         words += a.num_elements();
         if (a == b) continue;
         std::int64_t at = 0;
         while (at < a.num_elements() && a[static_cast<std::size_t>(at)] == b[static_cast<std::size_t>(at)]) ++at;
-        return {{"equal", false},
-                {"detail", fmt::format("bit check: {} differs first at word {}: engine {}, datapath {}", name, at, a[static_cast<std::size_t>(at)],
-                                       b[static_cast<std::size_t>(at)])},
-                {"values", wanted.size()}};
+        return differs(fmt::format("bit check: {} differs first at word {}: engine {}, datapath {}", name, at, a[static_cast<std::size_t>(at)], b[static_cast<std::size_t>(at)]));
     }
     verdict["words"] = words;
     return verdict;

@@ -98,6 +98,13 @@ json to_json(const sim::SegmentStats& stats) {
     return object;
 }
 
+json to_json(const sim::ToggleStats& s) { return {s.activation_toggles, s.activation_bits, s.weight_toggles, s.weight_bits, s.zero_codes, s.codes}; }
+
+sim::ToggleStats toggle_stats(const json& counts) {
+    const auto at = [&](std::size_t i) { return counts.at(i).get<std::int64_t>(); };
+    return {.activation_toggles = at(0), .activation_bits = at(1), .weight_toggles = at(2), .weight_bits = at(3), .zero_codes = at(4), .codes = at(5)};
+}
+
 sim::SegmentStats segment_stats(const json& object) {
     sim::SegmentStats stats;
     members(stats, Read{object});

@@ -12,5 +12,7 @@ namespace prelude::experiments {
 [[nodiscard]] nlohmann::json to_json(const sim::SegmentStats& stats);
 /// Throws nlohmann::json::exception for JSON of another shape.
 [[nodiscard]] sim::SegmentStats segment_stats(const nlohmann::json& json);
+[[nodiscard]] nlohmann::json to_json(const sim::ToggleStats& stats);
+[[nodiscard]] sim::ToggleStats toggle_stats(const nlohmann::json& counts);
 
 }  // namespace prelude::experiments

@@ -75,7 +75,9 @@ Keys keys_of(const Settings& settings, const DesignPoint* design) {
     };
     keys.timing = key_of_design(TaskKind::timing);
     keys.bound = key_of_design(TaskKind::bound);
-    keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric});
+    // Bits are the same on every design; toggles are not.
+    const bool of_design = settings.sweep.toggles == ToggleSource::measured;
+    keys.bit_check = key_of(TaskKind::bit_check, {kFingerprint.models, kFingerprint.quant, kFingerprint.sim, numeric, of_design ? hardware : ""});
     return keys;
 }
 
@@ -246,7 +248,8 @@ BestCase best_case(const Grid& grid, std::int64_t index, const TaskResults& resu
     if (const auto* reference = point.has_weights ? result_of(point.keys.reference) : nullptr) reference_cells(*reference, exact);
     if (const auto* accuracy = point.has_weights ? result_of(point.keys.accuracy) : nullptr) accuracy_cells(*accuracy, exact);
     const auto* bound = point.design ? result_of(point.keys.bound) : nullptr;
-    if (point.design) resource_cells(*point.design, exact);
+    AssumedFigures assumed;
+    if (point.design) resource_cells(*point.design, exact, assumed);
     for (const auto& [column, text] : exact)
         if (const auto number = number_of(text)) best.least[column] = best.most[column] = *number;
     if (!bound) return best;
@@ -298,26 +301,41 @@ Row make_row(const Grid& grid, std::int64_t index, const TaskResults& results) {
         reasons.push_back("compat: fake quantization in float, accuracy only, hardware cells are empty");
     } else {
         const auto& costs = costs_of(grid, settings);
-        resource_cells(*point.design, cells);
-        if (!point.design->infeasible.empty()) {
+        resource_cells(*point.design, cells, row.assumed);
+        const auto infeasible = [&](const std::string& reason) {
             cells["status"] = "infeasible";
-            reasons.push_back(point.design->infeasible);
-        } else {
-            if (const auto* timing = result_of(point.keys.timing)) {
-                warn(*timing);
-                hardware_cells(*timing, *point.design, settings.workload, costs, cells, warnings, reasons);
-                row.layers = layer_rows(*timing, *point.design, costs, accuracy ? accuracy->at("layers") : json::object());
+            reasons.push_back(reason);
+        };
+        const auto failed = [&](const std::string& reason) {
+            cells["status"] = "failed";
+            reasons.push_back(reason);
+        };
+        const auto* timing = point.design->infeasible.empty() ? result_of(point.keys.timing) : nullptr;
+        const auto* check = timing && point.has_weights ? result_of(point.keys.bit_check) : nullptr;
+        if (!point.design->infeasible.empty()) {
+            infeasible(point.design->infeasible);
+        } else if (timing && !timing->at("infeasible").get<std::string>().empty()) {
+            warn(*timing);
+            infeasible(timing->at("infeasible").get<std::string>());
+        } else if (timing) {
+            warn(*timing);
+            auto segments = segments_of(*timing);
+            const bool measures = settings.sweep.toggles == ToggleSource::measured;
+            cells["toggle_source"] = measures ? "measured" : "assumed";
+            if (check && check->contains("infeasible")) {
+                warnings.push_back("bits are not checked: the check ran on a design of this sweep that is infeasible");
+            } else if (check) {
+                const bool equal = check->at("equal").get<bool>();
+                cells["bits_checked"] = equal ? "true" : "false";
+                if (check->contains("warnings")) warn(*check);
+                if (!equal) failed(check->at("detail").get<std::string>());
             }
-            if (point.has_weights) {
-                if (const auto* check = result_of(point.keys.bit_check)) {
-                    const bool equal = check->at("equal").get<bool>();
-                    cells["bits_checked"] = equal ? "true" : "false";
-                    if (check->contains("warnings")) warn(*check);
-                    if (!equal) {
-                        cells["status"] = "failed";
-                        reasons.push_back(check->at("detail").get<std::string>());
-                    }
-                }
+            if (measures && (!check || !check->value("whole", false))) {
+                if (!point.has_weights || check) failed("sweep.toggles measured: needs weights, and an encoder of at most 10 GMAC");
+            } else {
+                if (measures) measured_toggles(*check, segments);
+                hardware_cells(segments, *point.design, costs, cells, row.assumed, warnings);
+                row.layers = layer_rows(segments, *point.design, costs, accuracy ? accuracy->at("layers") : json::object());
             }
         }
         cells["hardware_hash"] = point.keys.timing;

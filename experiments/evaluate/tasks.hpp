@@ -74,6 +74,8 @@ struct Row {
     std::int64_t point = 0;
     std::map<std::string, std::string, std::less<>> cells;
     std::vector<std::vector<std::string>> layers;  ///< rows of layers.csv without the point number
+    /// Assumed figures behind latency_status, power_status, resource_status; not stored.
+    std::map<std::string, std::vector<std::string>, std::less<>> assumed{};
 };
 [[nodiscard]] const std::vector<std::string>& layer_columns();
 

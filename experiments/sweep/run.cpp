@@ -283,7 +283,11 @@ class Sweep {
         store_.put_row(row, keys);
         if (prunes_) rows_.push_back(row);
         for (const auto& column : options_.strict)
-            if (text_in(row, column) == "assumed") summary_.assumed.push_back(fmt::format("{} (point {})", column, point.index));
+            if (text_in(row, column) == "assumed") {
+                const auto names = row.assumed.find(column);
+                summary_.assumed.push_back(fmt::format("{} (point {})", column, point.index));
+                if (names != row.assumed.end()) summary_.assumed.back() += fmt::format(": {}", fmt::join(names->second, ", "));
+            }
     }
 
     void show_progress() {

@@ -36,7 +36,7 @@ struct SweepSummary {
     std::map<std::string, Kind> kinds;
     bool interrupted = false;
     bool only_refusals = false;  ///< tasks failed, all of them because of the user's input
-    std::vector<std::string> assumed;  ///< "power_status (point 3)" that --strict forbids: the sweep was stopped there
+    std::vector<std::string> assumed;  ///< "power_status (point 3): energy.lut_pj.versal, ..." that --strict forbids: the sweep was stopped there
     int num_threads = 1;               ///< of each job
 };
 

@@ -28,6 +28,13 @@ struct Narrowing {
     }
 };
 
+/// Sum of (a[k] - zero_a) * (b[k] - zero_b), exact.
+std::int64_t plain_sum(const std::int32_t* a, std::int64_t zero_a, const std::int32_t* b, std::int64_t zero_b, std::int64_t count) noexcept {
+    std::int64_t sum = 0;
+    for (std::int64_t k = 0; k < count; ++k) sum += (a[k] - zero_a) * (b[k] - zero_b);
+    return sum;
+}
+
 }  // namespace
 
 TermOrder term_order(const Contraction& contraction) {
@@ -36,12 +43,14 @@ TermOrder term_order(const Contraction& contraction) {
     std::iota(order.k_of.begin(), order.k_of.end(), 0);
     if (contraction.term_of.empty()) {
         order.begin = {0, contraction.depth};
+        order.is_identity = true;
         return order;
     }
     order.begin.assign(contraction.terms.size() + 1, 0);
     std::ranges::stable_sort(order.k_of, {}, [&](std::int32_t k) { return contraction.term_of[static_cast<std::size_t>(k)]; });
     for (auto term : contraction.term_of) ++order.begin[static_cast<std::size_t>(term) + 1];
     std::partial_sum(order.begin.begin(), order.begin.end(), order.begin.begin());
+    order.is_identity = std::ranges::is_sorted(order.k_of);
     return order;
 }
 
@@ -62,6 +71,10 @@ void accumulate(const Contraction& contraction, const TermOrder& order, std::spa
         const auto group_end = order.begin[group + 1];
         const auto stop = std::min(end, group_end);
         const auto zero_point = contraction.terms[group].zero_point;
+        if (exact && !coded && order.is_identity) {
+            sums[0] += plain_sum(codes.data() + position, zero_point, weights.data() + position, 0, stop - position);
+            position = stop;
+        }
         for (; position < stop; ++position) {
             const auto k = static_cast<std::size_t>(order.k_of[static_cast<std::size_t>(position)]);
             if (coded) {
@@ -85,6 +98,10 @@ void accumulate(const Product& product, std::span<const std::int32_t> left, cons
                 std::int64_t end, ProductAccumulator& output) noexcept {
     const bool exact = product.accumulator.overflow == AccumulatorOverflow::exact;
     auto& sums = exact ? output.term_sum : output.chunk_sum;
+    if (exact && right_stride == 1 && product.code.kind == OperandKind::uniform) {
+        sums[0] += plain_sum(left.data() + begin, product.left_zero_point, right + begin, product.right_zero_point, end - begin);
+        return;
+    }
     for (auto k = begin; k < end; ++k) {
         const auto other = static_cast<std::int64_t>(right[k * right_stride]) - product.right_zero_point;
         for (const auto& [factor, term] : decode_left(product, left[static_cast<std::size_t>(k)])) sums[static_cast<std::size_t>(term)] += factor * other;

@@ -67,6 +67,7 @@ using Contributions = std::array<Contribution, 2>;
 struct TermOrder {
     std::vector<std::int32_t> k_of;
     std::vector<std::int64_t> begin;
+    bool is_identity = false;  ///< k_of[p] = p
 };
 [[nodiscard]] TermOrder term_order(const Contraction& contraction);
 

@@ -9,39 +9,18 @@ namespace {
 
 constexpr double kPicojoule = 1e-12;
 
-Estimate scaled(Estimate e, double factor) {
-    e.value *= factor;
-    e.low *= factor;
-    e.high *= factor;
-    return e;
-}
-
-/// Used count times events times a cost: the bands of both.
-Estimate product(const Estimate& count, const Figure& cost, double events) {
-    return {.value = count.value * cost.value * events, .low = count.low * cost.low * events, .high = count.high * cost.high * events,
-            .status = count.value == 0 ? Provenance::measured : std::max(count.status, cost.status)};
-}
-
-Figure times(Figure cost, const Figure& factor) {
-    cost.value *= factor.value, cost.low *= factor.low, cost.high *= factor.high;
-    cost.status = std::max(cost.status, factor.status);
-    return cost;
-}
-
 const UnitResources* find_unit(const ResourceEstimate& resources, std::string_view name) {
     const auto found = std::ranges::find(resources.units, name, &UnitResources::unit);
     return found == resources.units.end() ? nullptr : &*found;
 }
 
 /// Activity of the operands over that of the reference, with the band of the assumed one where it was not measured.
-Figure operand_activity(const ToggleStats& toggles, const CostTable& costs) {
-    Figure activity = costs.at("energy.data_toggle");
-    if (const auto bits = toggles.activation_bits + toggles.weight_bits; bits > 0) {
-        const double rate = static_cast<double>(toggles.activation_toggles + toggles.weight_toggles) / static_cast<double>(bits);
-        activity = {.value = rate, .status = Provenance::measured, .unit = {}, .source = {}};
-    }
-    const double reference = costs.at("energy.reference_toggle").value;
-    activity.value /= reference, activity.low /= reference, activity.high /= reference;
+Estimate operand_activity(const ToggleStats& toggles, const CostTable& costs) {
+    auto activity = estimate_of(costs.at("energy.data_toggle"));
+    if (const auto rate = toggles.rate()) activity = {.value = *rate, .low = *rate, .high = *rate};
+    const auto& reference = costs.at("energy.reference_toggle");
+    activity = 1 / reference.value * activity;
+    activity.rest_on(reference);
     return activity;
 }
 
@@ -54,17 +33,17 @@ Estimate SegmentEnergy::chip() const {
 }
 
 SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& resources, const Device& device, const CostTable& costs) {
-    const auto active_dsp = times(costs.at("energy.dsp_pj", device.family), operand_activity(stats.toggles, costs));
-    const auto& lut = costs.at("energy.lut_pj", device.family);
-    const auto& net = costs.at("energy.net_pj", device.family);
+    const auto price = [&](std::string_view term, std::string_view kind) { return estimate_of(costs.at(term, kind)); };
+    const auto active_dsp = price("energy.dsp_pj", device.family) * operand_activity(stats.toggles, costs);
+    const auto lut = price("energy.lut_pj", device.family), net = price("energy.net_pj", device.family);
     const auto busy = [&](UnitId id) { return static_cast<double>(stats.units[static_cast<std::size_t>(id)].busy_cycles); };
     const auto logic = [&](const char* name, double cycles) {
         Estimate energy;
         if (const auto* unit = find_unit(resources, name)) {
-            energy.add(product(unit->dsp, active_dsp, cycles));
-            energy.add(product(unit->lut, lut, cycles));
-            energy.add(product(unit->lut, net, cycles));
-            energy.add(product(unit->ff, net, cycles));
+            energy.add(cycles * (unit->dsp * active_dsp));
+            energy.add(cycles * (unit->lut * lut));
+            energy.add(cycles * (unit->lut * net));
+            energy.add(cycles * (unit->ff * net));
         }
         return energy;
     };
@@ -89,14 +68,14 @@ SegmentEnergy segment_energy(const SegmentStats& stats, const ResourceEstimate& 
     energy.infrastructure.add(logic("dma", transfers));
     energy.infrastructure.add(logic("memory_ports", transfers));
     energy.infrastructure.add(logic("controller", static_cast<double>(stats.cycles)));
-    energy.clock = product(resources.ff, costs.at("energy.ff_clock_pj", device.family), static_cast<double>(stats.cycles));
+    energy.clock = static_cast<double>(stats.cycles) * (resources.ff * price("energy.ff_clock_pj", device.family));
 
     for (std::size_t b = 0; b < kNumBuffers && b < resources.buffers.size(); ++b) {
         const auto& geometry = resources.buffers[b];
         const auto columns = static_cast<double>((geometry.width_bits + 71) / 72);
         const double accesses = static_cast<double>(stats.buffers[b].read_accesses + stats.buffers[b].write_accesses);
         const Estimate opened{.value = columns, .low = columns, .high = columns, .status = Provenance::published};
-        energy.buffers.add(product(opened, costs.at(geometry.uram > 0 ? "energy.uram_access_pj" : "energy.bram36_access_pj", device.family), accesses));
+        energy.buffers.add(accesses * (opened * price(geometry.uram > 0 ? "energy.uram_access_pj" : "energy.bram36_access_pj", device.family)));
     }
     const double bits = 8.0 * static_cast<double>(stats.dram.bus_bytes);
     energy.dram.add(costs.at("energy.dram_pj_per_bit", device.dram_kind), bits);
@@ -111,21 +90,21 @@ PowerEstimate estimate_power(std::span<const SegmentStats> segments, const Resou
     for (const auto& segment : segments) {
         const auto energy = segment_energy(segment, resources, design.device, costs);
         const auto repeats = static_cast<double>(segment.repeats);
-        dynamic.add(scaled(energy.chip(), repeats));
-        dram.add(scaled(energy.dram, repeats));
+        dynamic.add(repeats * energy.chip());
+        dram.add(repeats * energy.dram);
         cycles += repeats * static_cast<double>(segment.cycles);
     }
     const double seconds = cycles / (clock_mhz * 1e6);
     PowerEstimate power;
     power.static_w.add(design.device.static_w, 1);
     power.processing_system_w.add(design.device.processing_system_w, 1);
-    power.dynamic_w = scaled(dynamic, kPicojoule / seconds);
+    power.dynamic_w = kPicojoule / seconds * dynamic;
     for (const auto* part : {&power.static_w, &power.processing_system_w, &power.dynamic_w}) power.power_w.add(*part);
-    power.dram_power_w = scaled(dram, kPicojoule / seconds);
+    power.dram_power_w = kPicojoule / seconds * dram;
     power.dram_power_w.add(costs.at("power.dram_background_w", design.device.dram_kind), design.dram_channels());
     Estimate all = power.power_w;
     all.add(power.dram_power_w);
-    power.energy_mj = scaled(all, seconds * 1e3);
+    power.energy_mj = seconds * 1e3 * all;
     return power;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 namespace prelude::sim {
 
@@ -21,11 +22,6 @@ constexpr int kQuadField = 11, kPairField = 18, kWidePairField = 20;
 constexpr int kGuardBits = 8;  // of a table's entry where segments are interpolated
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-Provenance worse(Provenance a, Provenance b) { return std::max(a, b); }
-Estimate scaled(Estimate e, double times) {
-    e.value *= times, e.low *= times, e.high *= times;
-    return e;
-}
 Estimate exactly(std::int64_t count, Provenance status = Provenance::calibrated) {
     const auto v = static_cast<double>(count);
     return {.value = v, .low = v, .high = v, .status = status};
@@ -166,7 +162,7 @@ class Estimator {
         add(pe, array_cascades(array, chain));
         if (!has_fields) return;
         const auto fields = slice_fields({.num_fields = num_fields, .field_bits = field_bits, .sum_bits = needs_.sum_bits});
-        pe.lut.add(scaled(lut_of(fields, costs_), count / chain));
+        pe.lut.add(count / chain * lut_of(fields, costs_));
     }
 
     /// Barrel shifters for log-coded operands, with a tree and an accumulator per residue.
@@ -256,6 +252,9 @@ class Estimator {
         pe.ff.add(cost("accumulator.ff_per_bit"), 2 * outputs * needs_.sum_bits);
         const int joined = ceil_log2(needs_.float_block) - ceil_log2(float_timing::lanes_used(shape.depth, needs_.float_block));
         pe.ff.add(cost("float.join_ff"), outputs * joined * needs_.sum_bits);
+        const int word_bits = needs_.floating == "fp32" ? 32 : 16;
+        add(unit(kArrayFrame), array_frame({.rows = shape.rows, .cols = shape.cols, .depth = shape.depth, .left_bits = word_bits, .right_bits = word_bits,
+                                            .drain_rows = shape.drain_rows, .sum_bits = needs_.sum_bits, .corrects_zero_points = false}));
         add_float(unit("post_unit"), static_cast<double>(shape.post_lanes()), 1, 2);  // scale; bias, then residual or relative positions
         auto& softmax = unit("softmax_unit");
         add_float(softmax, hw_.softmax_lanes, 1, 2);  // by the reciprocal; less the maximum, into the sum
@@ -304,15 +303,10 @@ class Estimator {
         auto& control = unit("controller");
         control.lut.add(cost("control.lut"), 1);
         control.ff.add(cost("control.ff"), 1);
-        const auto place = [](Estimate& e, const Figure& band) {
-            e.value *= band.value;
-            e.low *= band.low;
-            e.high *= band.high;
-            if (e.high > 0) e.status = worse(e.status, band.status);
-        };
+        const auto placed_lut = estimate_of(cost("band.lut")), placed_ff = estimate_of(cost("band.ff"));
         for (auto& u : result_.units) {
-            place(u.lut, cost("band.lut"));
-            place(u.ff, cost("band.ff"));
+            u.lut = u.lut * placed_lut;
+            u.ff = u.ff * placed_ff;
         }
         const auto& reserved = design_.device.reserved;  // placed already
         auto& platform = unit("platform");
@@ -369,7 +363,8 @@ ResourceEstimate estimate_resources(const Hardware& hardware, const Design& desi
 }
 
 Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs) {
-    constexpr int kStep = 4, kMaxRows = 32, kMaxAspect = 4;
+    constexpr int kMaxRows = 32, kMaxAspect = 4;
+    const int step = std::lcm(2, design.pe.drain_rows);
     constexpr std::array kCols{4, 8, 16, 32, 48, 64, 80, 96, 112, 128};
     const auto fits = [&](int rows, int cols) {
         Design candidate = design;
@@ -379,8 +374,8 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
         const auto used = estimate_resources(resolve(candidate, plan), candidate, plan, costs);
         return used.fits && (design.pe.max_dsp == 0 || used.dsp.value <= design.pe.max_dsp);
     };
-    int best_rows = kStep, best_cols = kStep;
-    for (int rows = kStep; rows <= kMaxRows; rows += kStep) {
+    int best_rows = step, best_cols = kCols.front();
+    for (int rows = step; rows <= kMaxRows; rows += step) {
         for (const int cols : kCols) {
             if (cols < rows) continue;
             if (cols > kMaxAspect * rows || !fits(rows, cols)) break;
@@ -394,18 +389,15 @@ Design filled(const Design& design, const quant::FormatPlan& plan, const CostTab
     return result;
 }
 
-Figure closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs) {
+Estimate closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs) {
     const double used = std::min(1.0, resources.max_utilization_pct / 100.0);
     const int dies = std::max(1, design.device.num_dies);
     const int needed = std::clamp(static_cast<int>(std::ceil(used * dies)), 1, dies);
     const auto& utilization = costs.at("clock.utilization_derate");
     const auto& crossing = costs.at("clock.die_crossing_derate");
-    const double factor = (1.0 - utilization.value * std::max(0.0, used - 0.5) / 0.5) * (1.0 - crossing.value * (needed - 1));
-    Figure clock = design.device.fmax_mhz;
-    clock.value *= factor;
-    clock.low *= factor;
-    clock.high *= factor;
-    clock.status = worse(clock.status, worse(utilization.status, crossing.status));
+    auto clock = (1.0 - utilization.value * std::max(0.0, used - 0.5) / 0.5) * (1.0 - crossing.value * (needed - 1)) * estimate_of(design.device.fmax_mhz);
+    clock.rest_on(utilization);
+    clock.rest_on(crossing);
     return clock;
 }
 

@@ -64,14 +64,14 @@ struct ResourceEstimate {
 
 /// rows and cols of the largest array, at the design's depth, that stays within the closure limits, and within pe.max_dsp slices if that is given.
 ///
-/// Contract  rows a multiple of 4 up to 32; cols 4, 8 or a multiple of 16 (channel counts and head widths of vision transformers are, other columns
+/// Contract  rows a multiple of pe.drain_rows and of 2, up to 32; cols 4, 8 or a multiple of 16 (channel counts and head widths of vision transformers are, other columns
 ///           would idle in their last tile); rows <= cols <= 4 rows (sums leave row by row, a post lane per column: tall arrays starve on short
 ///           products and on everything the post unit does alone);
-///           of equally large arrays the one with fewer rows; a device too small for 4 x 4 gives 4 x 4 (which then does not fit)
+///           of equally large arrays the one with fewer rows; a device too small for the smallest gives the smallest (which then does not fit)
 [[nodiscard]] Design filled(const Design& design, const quant::FormatPlan& plan, const CostTable& costs);
 
 /// Clock the device may close: fmax * (1 - clock.utilization_derate * max(0, u - 0.5) / 0.5) * (1 - clock.die_crossing_derate * crossings),
 /// u the largest utilization as a fraction, crossings the dies beyond the first that the design needs.
-[[nodiscard]] Figure closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs);
+[[nodiscard]] Estimate closable_clock_mhz(const Design& design, const ResourceEstimate& resources, const CostTable& costs);
 
 }  // namespace prelude::sim

@@ -74,14 +74,47 @@ void Estimate::add(const Figure& figure, double count) {
     value += figure.value * count;
     low += figure.low * count;
     high += figure.high * count;
-    if (count != 0) status = std::max(status, figure.status);
+    if (count != 0) rest_on(figure);
 }
 
 void Estimate::add(const Estimate& other) {
     value += other.value;
     low += other.low;
     high += other.high;
-    if (other.value != 0 || other.high != 0) status = std::max(status, other.status);
+    if (other.value != 0 || other.high != 0) rest_on(other);
+}
+
+void Estimate::rest_on(const Figure& figure) {
+    status = std::max(status, figure.status);
+    if (figure.status != Provenance::assumed) return;
+    if (const auto at = std::ranges::lower_bound(assumed, figure.name); at == assumed.end() || *at != figure.name) assumed.insert(at, figure.name);
+}
+
+void Estimate::rest_on(const Estimate& other) {
+    status = std::max(status, other.status);
+    if (other.assumed.empty()) return;
+    std::vector<std::string> all;
+    std::ranges::set_union(assumed, other.assumed, std::back_inserter(all));
+    assumed = std::move(all);
+}
+
+Estimate estimate_of(const Figure& figure) {
+    Estimate e;
+    e.value = figure.value, e.low = figure.low, e.high = figure.high;
+    e.rest_on(figure);
+    return e;
+}
+
+Estimate operator*(const Estimate& a, const Estimate& b) {
+    if (a.value == 0 && a.high == 0) return {};
+    Estimate product{.value = a.value * b.value, .low = a.low * b.low, .high = a.high * b.high, .status = a.status, .assumed = a.assumed};
+    product.rest_on(b);
+    return product;
+}
+
+Estimate operator*(double times, Estimate e) {
+    e.value *= times, e.low *= times, e.high *= times;
+    return e;
 }
 
 void UnitForm::append(const UnitForm& form, double times) {

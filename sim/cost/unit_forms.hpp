@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,14 +18,22 @@ namespace prelude::sim {
 /// Bits that tell v things apart.
 [[nodiscard]] inline int ceil_log2(std::int64_t v) noexcept { return v <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(v - 1))); }
 
-/// A count with its 80 % band and the worst status of the terms it is made of.
+/// A count with its 80 % band, the worst status of the terms it is made of, and the names of those that are assumed.
 struct Estimate {
     double value = 0, low = 0, high = 0;
     Provenance status = Provenance::measured;
+    std::vector<std::string> assumed{};  ///< Figure::name, sorted
     /// Adds `count` of a cost term.
     void add(const Figure& figure, double count);
     void add(const Estimate& other);
+    /// Takes over status and names, the value as it is.
+    void rest_on(const Figure& figure);
+    void rest_on(const Estimate& other);
 };
+[[nodiscard]] Estimate estimate_of(const Figure& figure);
+/// Both bands, both grounds; nothing of something rests on nothing.
+[[nodiscard]] Estimate operator*(const Estimate& a, const Estimate& b);
+[[nodiscard]] Estimate operator*(double times, Estimate e);
 
 /// So many of what a cost term prices.
 struct Part {

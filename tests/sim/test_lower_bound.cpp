@@ -55,7 +55,7 @@ TEST_CASE("The bound of a network is never above its simulated cycles, whatever 
     CHECK(feasible >= 40);
 }
 
-TEST_CASE("Design points stand in the order of their bounds nearly as in that of their simulations", "[sim]") {
+TEST_CASE("Design points stand in the order of their bounds nearly as in that of their simulations", "[sim][long]") {
     // tests/benchmarks/pruning_check.cpp does the same on the whole grid, and on shapes like SAM ViT-B's.
     const auto points = bounded(models::build_sam(*models::sam_preset("sam_nano")), design_grid(8));
     REQUIRE(points.size() >= 50);

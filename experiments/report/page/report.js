@@ -319,12 +319,25 @@
 
   const boundColour = {compute: colour('accent'), memory: colour('mid'), vector: colour('light')};
   const colourOf = (bound) => boundColour[bound] || colour('ink');
+  // A bar in parts, the largest first, each [name, sum, colour].
+  const showShares = (id, parts, unit) => {
+    const total = parts.reduce((sum, part) => sum + part[1], 0) || 1, stack = make('div', 'stack'), legend = make('p', 'stack-key');
+    for (const [name, sum, tone] of parts.filter((part) => part[1] > 0).sort((a, b) => b[1] - a[1])) {
+      const part = make('i'), entry = make('span'), dot = make('i');
+      part.style.width = 100 * sum / total + '%';
+      part.style.background = dot.style.background = tone;
+      stack.append(part);
+      entry.append(dot, document.createTextNode(name + ': ' + (100 * sum / total).toFixed(1) + unit));
+      legend.append(entry);
+    }
+    byId(id).replaceChildren(stack, legend);
+  };
   let layerChart = null;
   const showLayers = (row) => {
     const layers = data.layers[cell(row, 'point')] || [], at = (name) => data.layer_columns.indexOf(name);
     const nameAt = at('layer'), cyclesAt = at('cycles'), boundAt = at('bound');
     const has = layers.length > 0 && nameAt >= 0 && cyclesAt >= 0;
-    byId('bounds').hidden = !has;
+    byId('bounds').hidden = byId('energies').hidden = !has;
     document.querySelector('.layer-plot').hidden = !has;
     byId('layer-table').hidden = !has;
     byId('layer-note').textContent = has ? '' : Object.keys(data.layers).length > 0 ? 'The layers of this point are in layers.csv; ' + plural(Object.keys(data.layers).length, 'point') + ' have them here.' : 'No layers are known of this point.';
@@ -335,18 +348,12 @@
     const total = cycles.reduce((a, b) => a + b, 0);
     const byBound = new Map();
     bounds.forEach((bound, i) => byBound.set(bound, (byBound.get(bound) || 0) + cycles[i]));
-    const stack = make('div', 'stack'), legend = make('p', 'stack-key');
-    for (const [bound, sum] of [...byBound].sort((a, b) => b[1] - a[1])) {
-      const part = make('i');
-      part.style.width = 100 * sum / total + '%';
-      part.style.background = colourOf(bound);
-      stack.append(part);
-      const entry = make('span'), dot = make('i');
-      dot.style.background = colourOf(bound);
-      entry.append(dot, document.createTextNode((bound || 'unknown') + ' bound: ' + (100 * sum / total).toFixed(1) + ' % of the cycles'));
-      legend.append(entry);
-    }
-    byId('bounds').replaceChildren(stack, legend);
+    showShares('bounds', [...byBound].map(([bound, sum]) => [(bound || 'unknown') + ' bound', sum, colourOf(bound)]), ' % of the cycles');
+    const energyOf = (column) => layers.reduce((sum, layer) => sum + (Number(layer[at(column)]) || 0) * (repeatsAt >= 0 ? Number(layer[repeatsAt]) || 1 : 1), 0);
+    const units = [['array_mj', 'PE array', 'accent'], ['dram_mj', 'DRAM', 'ink'], ['clock_mj', 'clock tree', 'quiet'], ['vector_mj', 'vector units', 'accent-soft'], ['buffers_mj', 'buffers', 'mid'],
+      ['post_mj', 'post unit', 'light'], ['infrastructure_mj', 'DMA and control', 'line']].filter(([column]) => at(column) >= 0);
+    byId('energies').hidden = units.length === 0;
+    showShares('energies', units.map(([column, name, tone]) => [name, energyOf(column), colour(tone)]), ' % of the dynamic energy');
     layerChart = new Chart(byId('layer-plot'), {
       type: 'bar',
       data: {labels: layers.map((layer) => layer[nameAt]), datasets: [{data: cycles, backgroundColor: bounds.map(colourOf), categoryPercentage: 1, barPercentage: layers.length > 60 ? 1 : 0.85}]},

@@ -57,7 +57,7 @@ std::vector<std::map<std::string, std::string>> csv(const std::filesystem::path&
 
 }  // namespace
 
-TEST_CASE("The ranking falls, holds layers at their floors, and does not depend on the number of jobs") {
+TEST_CASE("The ranking falls, holds layers at their floors, and does not depend on the number of jobs", "[long]") {
     const TemporaryFolder folder;
     const auto config = configuration(folder);
     const auto ranked = [&](const char* out, const char* jobs) { return sensitivity(config, folder / out, {"--jobs", jobs, "--layers", "encoder.block0.*,encoder.neck.conv2"}); };
@@ -87,7 +87,7 @@ TEST_CASE("The ranking falls, holds layers at their floors, and does not depend 
     CHECK(rows.size() - unranked > 5);
 }
 
-TEST_CASE("An allocation keeps its budget, and its configuration alone gives the same row") {
+TEST_CASE("An allocation keeps its budget, and its configuration alone gives the same row", "[long]") {
     const TemporaryFolder folder;
     const auto config = configuration(folder);
     const auto out = folder / "out";
@@ -125,7 +125,7 @@ TEST_CASE("An allocation keeps its budget, and its configuration alone gives the
     CHECK(csv(folder / "third/results.csv").at(0).at("numeric_hash") == row.at("numeric_hash"));
 }
 
-TEST_CASE("A latency budget is kept by the network as a whole, not only by the sum of its parts") {
+TEST_CASE("A latency budget is kept by the network as a whole, not only by the sum of its parts", "[long]") {
     const TemporaryFolder folder;
     const auto config = configuration(folder);
     const auto out = folder / "out";
@@ -140,7 +140,7 @@ TEST_CASE("A latency budget is kept by the network as a whole, not only by the s
     CHECK(allocated <= 1.02 * cycles);
 }
 
-TEST_CASE("Budgets out of reach and datapaths without reward are refused with what is possible") {
+TEST_CASE("Budgets out of reach and datapaths without reward are refused with what is possible", "[long]") {
     const TemporaryFolder folder;
     const auto config = configuration(folder);
     const auto small = sensitivity(config, folder / "out", {"--budget", "weight_bits=1.5"});
@@ -188,7 +188,7 @@ TEST_CASE("Sensitivity refuses networks without integers or weights, and texts i
     CHECK(run({EXPLORE, "sensitivity"}).code == 2);
 }
 
-TEST_CASE("Ctrl-C ends a study with 130, and the same command goes on from there") {
+TEST_CASE("Ctrl-C ends a study with 130, and the same command goes on from there", "[long]") {
     const TemporaryFolder folder;
     const auto config = configuration(folder);
     const auto out = folder / "out";

@@ -36,7 +36,7 @@ std::string numeric_text_of(const std::string& quant) { return numeric_text(conf
 
 }  // namespace
 
-TEST_CASE("A compat point has accuracy alone, and its row says why the hardware cells are empty") {
+TEST_CASE("A compat point has accuracy alone, and its row says why the hardware cells are empty", "[long]") {
     const auto configuration = configuration_of("mode: compat, groups: 4, mlp_hidden_scheme: hluq, hluq: {variant: reference}");
     const Grid grid(configuration);
     const testing::TemporaryFolder folder;

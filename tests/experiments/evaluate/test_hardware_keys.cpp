@@ -70,9 +70,9 @@ int num_feasible_with_equal_bits(const std::string& text, const Check& check_of)
         const auto configuration = read_configuration_text(text, "f.yaml", sets, PRELUDE_SOURCE_DIR "/arch_configs");
         const auto settings = Grid(configuration).at(0).settings;
         const auto verdict = check_of(resolve_design(settings, configuration.costs.at(settings.cost_table)));
-        INFO((sets.empty() ? std::string("base") : sets.front()) << ": " << verdict.at("detail").template get<std::string>());
-        const bool infeasible = verdict.at("detail").template get<std::string>().starts_with("bit check: infeasible");
-        CHECK((verdict.at("equal").template get<bool>() || infeasible));
+        INFO((sets.empty() ? std::string("base") : sets.front()) << ": " << verdict.dump());
+        const bool infeasible = verdict.contains("infeasible");
+        CHECK((infeasible || verdict.at("equal").template get<bool>()));
         num_feasible += !infeasible;
     };
     check({});
@@ -105,7 +105,7 @@ std::string configuration_of(const std::string& quant) {
 
 }  // namespace
 
-TEST_CASE("No hardware key changes a bit: every value of every key gives the words of the engine") {
+TEST_CASE("No hardware key changes a bit: every value of every key gives the words of the engine", "[long]") {
     const auto text = configuration_of("{weight_bits: 4, activation_bits: 6, groups: 3, softmax: {log_base: sqrt2}, nonlinear: ibert}");
     const Computed c(text);
     models::Predictor predictor(c.model.config, *c.model.weights);
@@ -117,7 +117,7 @@ TEST_CASE("No hardware key changes a bit: every value of every key gives the wor
     }) >= 40);
 }
 
-TEST_CASE("No hardware key changes a bit of a floating-point design") {
+TEST_CASE("No hardware key changes a bit of a floating-point design", "[long]") {
     for (const std::string datatype : {"fp32", "fp16"}) {
         const auto text = configuration_of("{datatype: " + datatype + ", float: {k_block: 16}}");
         const Computed c(text);

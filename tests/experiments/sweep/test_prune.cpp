@@ -91,7 +91,7 @@ TEST_CASE("A round simulates the points whose best values no other open point's 
     CHECK(round.pruned.empty());
 }
 
-TEST_CASE("Pruning leaves the Pareto front of a grid of hardware keys as it is, for any number of workers") {
+TEST_CASE("Pruning leaves the Pareto front of a grid of hardware keys as it is, for any number of workers", "[long]") {
     check_front(R"(model: {preset: sam_nano, checkpoint: none}
 hw: {clock_mhz: 150, pe: {rows: 8, cols: 8, depth: 8}, buffers: {weight_kib: 64, activation_kib: 64, partial_sum_kib: 64, score_kib: 128}}
 sweep:
@@ -104,7 +104,7 @@ sweep:
 )");
 }
 
-TEST_CASE("Pruning leaves the Pareto front as it is where accuracy is an objective") {
+TEST_CASE("Pruning leaves the Pareto front as it is where accuracy is an objective", "[long]") {
     check_front(prelude::testing::tiny_model() + R"(data: {kind: scene, num_images: 1, prompts_per_image: 1, prompts: [box]}
 hw: {clock_mhz: 150, pe: {rows: 8, cols: 8, depth: 8}}
 sweep:

@@ -64,7 +64,7 @@ TEST_CASE("Without quantizers the compat walk gives the bits of the FP32 referen
     CHECK(fake_logits(model) == float_logits());
 }
 
-TEST_CASE("More bits bring the compat walk nearer to FP32, 16 of them near") {
+TEST_CASE("More bits bring the compat walk nearer to FP32, 16 of them near", "[long]") {
     const auto reference = float_logits();
     double last = -100;
     for (const int bits : {3, 4, 16}) {

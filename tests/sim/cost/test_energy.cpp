@@ -84,3 +84,47 @@ TEST_CASE("The clock tree runs in every cycle, whatever is busy") {
     device.dram_kind = "ddr4";
     CHECK(segment_energy(busy(0, 0), resources(), device, costs()).clock.value == Approx(50 * 1000 * 0.125));
 }
+
+TEST_CASE("Twice the toggles double the slices' energy and leave every other term as it is") {
+    Device device;
+    device.family = "versal";
+    device.dram_kind = "ddr4";
+    auto stats = busy(8, 3);
+    stats.dram.bus_bytes = 640, stats.dram.row_misses = 3;
+    stats.buffers[0].read_accesses = 12;
+    for (auto& unit : stats.units) unit.busy_cycles = 8;
+    auto table = costs();
+    for (const auto* term : {"energy.dram_pj_per_bit.ddr4", "energy.dram_activate_nj.ddr4", "energy.bram36_access_pj.versal"}) table.terms.at(term).value = 3;
+    auto used = resources();
+    for (const char* unit : {"post_unit", "softmax_unit", "layernorm_unit", "dma", "controller"}) used.units.push_back({.unit = unit, .lut = exactly(30), .ff = exactly(20), .dsp = {}, .bram36 = {}, .uram = {}});
+    used.buffers.push_back({.name = "weight_buffer", .bits = 1 << 20, .width_bits = 144, .bram36 = 30, .uram = 0});
+    const auto energy = [&](int times) {
+        auto toggling = stats;
+        toggling.toggles = {.activation_toggles = 30 * times, .activation_bits = 200, .weight_toggles = 20 * times, .weight_bits = 200};
+        return segment_energy(toggling, used, device, table);
+    };
+    const auto none = energy(0), once = energy(1), twice = energy(2);
+    CHECK(once.pe_array.value - none.pe_array.value == Approx(5 * 10 * 2 * (0.125 / 0.125)));
+    CHECK(twice.pe_array.value - none.pe_array.value == Approx(2 * (once.pe_array.value - none.pe_array.value)));
+    for (const auto part : {&SegmentEnergy::post_unit, &SegmentEnergy::vector_units, &SegmentEnergy::buffers, &SegmentEnergy::infrastructure, &SegmentEnergy::clock, &SegmentEnergy::dram}) {
+        CHECK((once.*part).value > 0);
+        CHECK((once.*part).value == (twice.*part).value);
+    }
+}
+
+TEST_CASE("An estimate names the assumed terms it is made of, each once, and none it has nothing of") {
+    const Figure guess{.value = 2, .status = Provenance::assumed, .unit = {}, .source = {}, .name = "b"}, other{.value = 3, .status = Provenance::assumed, .unit = {}, .source = {}, .name = "a"},
+        known{.value = 5, .status = Provenance::published, .unit = {}, .source = {}, .name = "c"};
+    Estimate sum;
+    sum.add(guess, 2);
+    sum.add(guess, 1);
+    sum.add(known, 1);
+    sum.add(other, 0);
+    CHECK(sum.assumed == std::vector<std::string>{"b"});
+    CHECK(sum.status == Provenance::assumed);
+    const auto product = sum * estimate_of(other);
+    CHECK(product.value == Approx(11 * 3));
+    CHECK(product.assumed == std::vector<std::string>{"a", "b"});
+    CHECK((Estimate{} * estimate_of(other)).assumed.empty());
+    CHECK((2 * sum).assumed == sum.assumed);
+}
