@@ -19,7 +19,7 @@ enum class Multiplier { dsp, lut };
 enum class ZeroPoint { correct, subtract };
 enum class WeightPlacement { stream, resident, automatic };
 enum class Dataflow { output_stationary, weight_stationary, automatic };
-enum class AttentionFusion { unfused, fused_row, automatic };
+enum class AttentionFusion { unfused, fused_row, automatic, fused_recompute };
 
 /// How wide two operands of a product are, either way round: the narrowest class that holds both.
 inline constexpr int kMaxPortBits = 16;  ///< widest operand a multiplier takes at once; wider ones pass in parts

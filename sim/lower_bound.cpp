@@ -208,13 +208,22 @@ Cycle lower_bound(const Hardware& hardware, const models::Graph& graph, const qu
         }
         case SegmentKind::attention: {
             const auto head_dim = program.depth;
-            const double array = array_cycles(pe, program.products[0].form, false, false, {program.rows, program.cols, head_dim}) +
+            const bool recompute = hardware.attention == AttentionFusion::fused_recompute;
+            const double passes = recompute ? program.softmax.count : 1;
+            const double array = passes * array_cycles(pe, program.products[0].form, false, false, {program.rows, program.cols, head_dim}) +
                                  array_cycles(pe, program.products[1].form, false, false, {program.rows, head_dim, program.cols}) + relative_cycles();
-            const double post = static_cast<double>(post_cycles(pe, false, program.rows, program.cols) * program.products[0].form.num_sums() +
+            const double post = static_cast<double>(post_cycles(pe, false, program.rows, program.cols) * (recompute ? program.softmax.count : 1) * program.products[0].form.num_sums() +
                                                     post_cycles(pe, false, program.rows, head_dim) * program.products[1].form.num_sums()) + relative_post();
-            const auto softmax = static_cast<double>(program.rows * std::max(ceil_div(program.cols, hardware.softmax_lanes), program.softmax.threshold_cycles));
+            const auto softmax = passes * static_cast<double>(program.rows * ceil_div(program.cols, hardware.softmax_lanes)) +
+                                 static_cast<double>(program.rows * std::max<std::int64_t>(program.softmax.threshold_cycles - ceil_div(program.cols, hardware.softmax_lanes), 0));
             const auto keys = bytes_of(hardware, graph, program, program.operands[1]), values = bytes_of(hardware, graph, program, program.operands[2]);
             const auto scores = static_cast<double>(program.cols) * score_bits(graph, plan, segment) + static_cast<double>(terms_per_row(graph, program)) * 32;
+            if (recompute) {  // keys and values stream for every query tile; how many fit is not told by rows of scores
+                const double memory = memory_cycles(hardware, read, written);
+                const double work = hardware.slots > 1 ? std::max(array, softmax) : array;
+                at_least(std::max({batch * work + sums_leave, batch * post, memory - last}));
+                break;
+            }
             const bool resident = 8 * (keys + values).payload / batch <= static_cast<double>(hardware.weight_bits);
             double best = std::numeric_limits<double>::infinity();
             for (int score_slots = 1; score_slots <= (hardware.slots > 1 ? kMaxScoreSlots : 1); ++score_slots) {

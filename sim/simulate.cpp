@@ -100,7 +100,7 @@ std::vector<NodeId> fused_attention(const Graph& graph, const quant::FormatPlan&
             const BuildContext context{graph, plan, hardware, layout};
             entry->second = candidates(hardware, attention_shape(context, segment)).front().infeasible.empty();
         }
-        if (entry->second || hardware.attention == AttentionFusion::fused_row) fused.push_back(segment.main);
+        if (entry->second || hardware.attention != AttentionFusion::automatic) fused.push_back(segment.main);
     }
     return fused;
 }

@@ -206,8 +206,10 @@ void declare_hw_keys(std::vector<Key>& keys) {
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.dataflow; }));
     keys.push_back(field({.path = "hw.attention",
-                          .domain = Domain::choice({{"unfused", 0}, {"fused_row", 1}, {"auto", 2}, later("fused_recompute")}),
-                          .sentence = "Scores go through DRAM, or whole score rows of a query tile stay on chip.",
+                          .domain = Domain::choice({{"unfused", 0}, {"fused_row", 1}, {"fused_recompute", 3}, {"auto", 2}}),
+                          .sentence = "unfused: scores go through DRAM. fused_row: whole score rows of a query tile stay on chip. fused_recompute: scores of a tile of keys at a time, "
+                                      "made again for every stage of the softmax: more products, less memory. The bits are the same. auto: fused_row where the rows "
+                                      "fit, else unfused.",
                           .affects = Affects::hardware},
                          [](auto& s) -> auto& { return s.hw.attention; }));
     keys.push_back(field({.path = "hw.mapping",

@@ -17,6 +17,9 @@ std::vector<ModeConflict> mode_conflicts(const Settings& settings) {
     if (quant.is_floating() && quant.mode == quant::Mode::compat)
         conflicts.push_back({"quant.mode", fmt::format("compat with quant.datatype {}", find_key("quant.datatype")->print(settings)), "clean, or quant.datatype: int",
                              "compat shows what quantization does to the masks; nothing is quantized in floating point"});
+    if (quant.is_floating() && settings.hw.attention == sim::AttentionFusion::fused_recompute)
+        conflicts.push_back({"hw.attention", fmt::format("fused_recompute with quant.datatype {}", find_key("quant.datatype")->print(settings)), "auto, fused_row or unfused",
+                             "sums of floating-point exponentials are made over whole rows, in one order"});
     if (!quant.is_fake_quantized()) return conflicts;
     if (quant.mlp_hidden_scheme == quant::HiddenScheme::search)
         conflicts.push_back({"quant.mlp_hidden_scheme", "search with quant.mode compat", "uniform, hluq, or quant.mode: clean", "the published code has one scheme for all layers"});

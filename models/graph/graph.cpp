@@ -209,6 +209,14 @@ std::vector<NodeId> slice(const Graph& graph, std::span<const ValueId> given, st
     return order;
 }
 
+std::map<ValueId, std::size_t> last_uses(const Graph& graph, std::span<const NodeId> order, std::span<const ValueId> outputs) {
+    std::map<ValueId, std::size_t> last;
+    for (std::size_t i = 0; i < order.size(); ++i)
+        for (auto input : graph.node(order[i]).inputs) last[input] = i;
+    for (auto id : outputs) last[id] = order.size();
+    return last;
+}
+
 std::int64_t num_macs(const Graph& graph, const Node& node) {
     const auto& out = graph.value(node.output).shape;
     return std::visit(Overloaded{[&](const Linear& op) { return out.num_elements() * op.in_features; },

@@ -183,6 +183,9 @@ class Graph {
 /// Throws std::invalid_argument naming a graph input that is needed and not given.
 [[nodiscard]] std::vector<NodeId> slice(const Graph& graph, std::span<const ValueId> given, std::span<const ValueId> outputs);
 
+/// By value: the place in `order` of the last node that reads it; `outputs` are read behind all of them.
+[[nodiscard]] std::map<ValueId, std::size_t> last_uses(const Graph& graph, std::span<const NodeId> order, std::span<const ValueId> outputs);
+
 /// Useful multiply-accumulates of a node, padding tokens of windows included; 0 for operators without products.
 [[nodiscard]] std::int64_t num_macs(const Graph& graph, const Node& node);
 

@@ -2,6 +2,7 @@
 #include "quant/arithmetic/softmax.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "quant/arithmetic/rescale.hpp"
@@ -101,22 +102,45 @@ ProbabilityScale::ProbabilityScale(const SoftmaxOp& op, std::int64_t sum) noexce
 
 std::int32_t ProbabilityScale::code(std::int32_t exponential) const noexcept { return static_cast<std::int32_t>(rne_shift(exponential * mantissa_, shift_)); }
 
-void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes) {
-    const auto top = *std::ranges::max_element(scores);
-    if (op.tau != 0 && op.scale == ScaleMode::row) return log_row(op, scores, top, codes);
+namespace {
 
+bool needs_maximum_alone(const SoftmaxOp& op) noexcept { return op.tau != 0 && op.scale == ScaleMode::row; }
+
+std::vector<std::int32_t> exponentials(const SoftmaxOp& op, std::int32_t top, std::span<const std::int32_t> scores) {
     std::vector<std::int32_t> e(scores.size());
-    std::int64_t sum = 0;
-    for (std::size_t k = 0; k < scores.size(); ++k) {
-        e[k] = exp2_neg(op, static_cast<std::int64_t>(top) - scores[k]);
-        sum += e[k];
-    }
+    for (std::size_t k = 0; k < scores.size(); ++k) e[k] = exp2_neg(op, static_cast<std::int64_t>(top) - scores[k]);
+    return e;
+}
+
+void code_row(const SoftmaxOp& op, std::span<const std::int32_t> e, std::int64_t sum, std::span<std::int32_t> codes) {
     if (op.bits > kMaxComparedBits) {
         const ProbabilityScale scale(op, sum);
         for (std::size_t k = 0; k < e.size(); ++k) codes[k] = scale.code(e[k]);
         return;
     }
     compare_row(op, e, op.scale == ScaleMode::row ? exp2_neg(op, 0) : sum, codes);
+}
+
+}  // namespace
+
+void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes) {
+    const auto top = *std::ranges::max_element(scores);
+    if (needs_maximum_alone(op)) return log_row(op, scores, top, codes);
+    const auto e = exponentials(op, top, scores);
+    code_row(op, e, std::accumulate(e.begin(), e.end(), std::int64_t{0}), codes);
+}
+
+void RowStatistics::add_maximum(std::span<const std::int32_t> scores) noexcept {
+    for (auto score : scores) maximum = std::max(maximum, score);
+}
+
+void RowStatistics::add_exponentials(const SoftmaxOp& op, std::span<const std::int32_t> scores) noexcept {
+    for (auto score : scores) sum += exp2_neg(op, static_cast<std::int64_t>(maximum) - score);
+}
+
+void softmax_piece(const SoftmaxOp& op, const RowStatistics& row, std::span<const std::int32_t> scores, std::span<std::int32_t> codes) {
+    if (needs_maximum_alone(op)) return log_row(op, scores, row.maximum, codes);
+    code_row(op, exponentials(op, row.maximum, scores), row.sum, codes);
 }
 
 }  // namespace prelude::quant

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "quant/operations.hpp"
@@ -28,6 +29,18 @@ namespace prelude::quant {
 /// Shapes    scores [N], codes [N]
 /// Limits    N <= 4096 for the stated widths; ties go to the lower code
 void softmax_row(const SoftmaxOp& op, std::span<const std::int32_t> scores, std::span<std::int32_t> codes);
+
+/// What codes need to know of a whole row, for walks that see it piece by piece: first the maximum of all pieces, then the sum of their exponentials
+/// (of no use for logarithmic codes in row scale).
+struct RowStatistics {
+    std::int32_t maximum = std::numeric_limits<std::int32_t>::min();
+    std::int64_t sum = 0;
+    void add_maximum(std::span<const std::int32_t> scores) noexcept;
+    void add_exponentials(const SoftmaxOp& op, std::span<const std::int32_t> scores) noexcept;
+};
+
+/// Codes of a piece of a row; the codes of all pieces are those of softmax_row.
+void softmax_piece(const SoftmaxOp& op, const RowStatistics& row, std::span<const std::int32_t> scores, std::span<std::int32_t> codes);
 
 // What the codes of a row are made of, for walks that take many rows at a time.
 

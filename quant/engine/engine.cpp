@@ -296,18 +296,14 @@ Words Engine::run(Words given, std::span<const ValueId> wanted, const WordHook& 
     std::vector<ValueId> have;
     for (const auto& [id, words] : given) have.push_back(id);
     const auto order = models::slice(graph_, have, wanted);
-    std::map<ValueId, std::size_t> last_use;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        for (auto input : graph_.node(order[i]).inputs) last_use[input] = i;
-    }
-    for (auto id : wanted) last_use[id] = order.size();
+    const auto last_use = models::last_uses(graph_, order, wanted);
     auto live = std::move(given);
     for (const auto input : graph_.inputs()) {
         if (const auto found = live.find(input); hook && found != live.end()) hook(graph_, input, found->second);
     }
     const auto forget_inputs = [&](std::size_t i) {
         for (auto input : graph_.node(order[i]).inputs) {
-            if (last_use[input] == i) live.erase(input);
+            if (last_use.at(input) == i) live.erase(input);
         }
     };
     for (std::size_t i = 0; i < order.size(); ++i) {

@@ -228,11 +228,7 @@ FloatEngine::Values FloatEngine::run(Values given, std::span<const ValueId> want
         for (auto& value : tensor.values()) value = floating::stored(floats_.plan.format(graph_.value(id).name).bits, value);
     }
     const auto order = models::slice(graph_, have, wanted);
-    std::map<ValueId, std::size_t> last_use;
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        for (auto input : graph_.node(order[i]).inputs) last_use[input] = i;
-    }
-    for (auto id : wanted) last_use[id] = order.size();
+    const auto last_use = models::last_uses(graph_, order, wanted);
     auto live = std::move(given);
     for (std::size_t i = 0; i < order.size(); ++i) {
         const auto& node = graph_.node(order[i]);
@@ -242,7 +238,7 @@ FloatEngine::Values FloatEngine::run(Values given, std::span<const ValueId> want
         if (hook) hook(graph_, node.output, values);
         live[node.output] = std::move(values);
         for (auto input : node.inputs) {
-            if (last_use[input] == i) live.erase(input);
+            if (last_use.at(input) == i) live.erase(input);
         }
     }
     std::erase_if(live, [&](const auto& entry) { return std::ranges::find(wanted, entry.first) == wanted.end(); });

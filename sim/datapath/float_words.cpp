@@ -97,7 +97,7 @@ void finish_floats(const Run& run, const Command& command, const ProductUse& use
     const int node_bits = run.bits_of(node.output), output_bits = run.bits_of(stored_value);
     const OutputMap own_map(Layout{graph}, node, node.output);
 
-    if (!scores || command.cols.begin == 0) output.resize(command.rows, scores ? run.program->cols : command.cols.end);
+    if (!scores || command.first) output.resize(command.rows, scores ? run.program->cols : command.cols.end);
     std::size_t i = 0;
     for (auto row = command.rows.begin; row < command.rows.end; ++row) {
         auto words = output.row(row);

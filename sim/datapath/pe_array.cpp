@@ -36,6 +36,7 @@ void PeArrayUnit::count(const Command& command, const ProductUse& use, const PeO
     auto& macs = run_.stats->macs;
     auto macs_here = command.rows.size() * command.cols.size() * command.depth.size();
     std::int64_t useful = macs_here;
+    if (command.pass > 0 && command.product == 0) macs.recompute += useful, useful = 0;  // scores made again
     if (command.opcode == Opcode::relative) {  // of 2H-1 and 2W-1 table rows a query needs H and W
         const auto& op = std::get<models::RelativePosition>(run_.graph->node(use.node).op);
         useful = command.rows.size() * (op.height + op.width) * command.depth.size();

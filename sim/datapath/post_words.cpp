@@ -85,7 +85,7 @@ void PostUnit::finish_words(const Command& command, Tile& sums, Tile& output, Ti
     std::vector<const quant::Operation*> steps;
     for (auto id : segment.post) steps.push_back(&run_.functional->quantized->operation(run_.graph->node(id).name));
     // A score row gathers its key tiles; everything else is one tile.
-    if (!scores || command.cols.begin == 0) output.resize(command.rows, scores ? program().cols : command.cols.end);
+    if (!scores || command.first) output.resize(command.rows, scores ? program().cols : command.cols.end);
     std::size_t i = 0;
     for (auto row = command.rows.begin; row < command.rows.end; ++row) {
         quant::Reciprocal divisor{};

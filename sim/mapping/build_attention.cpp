@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs of fused attention: per query tile QK^T over all keys into score rows on chip, softmax in place, PV.
+// Programs of fused attention: per query tile QK^T over all keys into score rows on chip, softmax in place, PV. Or, where scores are made again,
+// tile of keys by tile of keys: a walk over the keys for each stage of the softmax, and PV along the last.
 #include <algorithm>
 
 #include "sim/mapping/build_program.hpp"
@@ -8,7 +9,7 @@ namespace prelude::sim {
 
 namespace {
 
-constexpr std::int16_t kOutputSlot = 2, kTermsSlot = kMaxScoreSlots, kValueSlot = 2, kTableSlot = 4;
+constexpr std::int16_t kOutputSlot = 2, kWeightedSlot = 4, kTermsSlot = kMaxScoreSlots, kValueSlot = 2, kTableSlot = 4;
 
 class AttentionBuilder {
   public:
@@ -19,10 +20,10 @@ class AttentionBuilder {
         describe();
         choose_mapping(context_, shape_, program_);
         if (context_.shapes_only || !program_.mapping.infeasible.empty()) return std::move(program_);
-        program_.mapping.keys_resident = program_.mapping.tile_cols == shape_.keys;
+        program_.mapping.keys_resident = program_.mapping.tile_cols == shape_.keys && !shape_.recompute;
         make_tokens();
         load_tables();
-        walk();
+        shape_.recompute ? walk_pieces() : walk();
         return std::move(program_);
     }
 
@@ -68,6 +69,7 @@ class AttentionBuilder {
         codes_ready_ = program_.new_token(0, StallCause::probabilities);
         output_ready_ = program_.new_token(0, StallCause::outputs), output_space_ = program_.new_token(map.slots, StallCause::buffer_space);
         tables_ready_ = program_.new_token(0, StallCause::weights);
+        weighted_ready_ = program_.new_token(0, StallCause::partial_sums), weighted_space_ = program_.new_token(1, StallCause::buffer_space);
     }
 
     void load_tables() {
@@ -88,8 +90,7 @@ class AttentionBuilder {
         bool first_of_batch = false, last_of_batch = false;
     };
 
-    /// With n score slots the array computes the scores of the next n - 1 query tiles while softmax unit and post unit work on this one.
-    void walk() {
+    [[nodiscard]] std::vector<QueryTile> query_tiles() const {
         std::vector<QueryTile> tiles;
         for (std::int64_t b = 0; b < (context_.max_batches > 0 ? context_.max_batches : shape_.batch); ++b) {
             for (std::int64_t q = 0; q < shape_.queries; q += program_.mapping.tile_rows) {
@@ -98,6 +99,13 @@ class AttentionBuilder {
                                  q == 0, rows.end == shape_.queries});
             }
         }
+        return tiles;
+    }
+    [[nodiscard]] Range keys_from(std::int64_t begin) const { return {begin, std::min(shape_.keys, begin + program_.mapping.tile_cols)}; }
+
+    /// With n score slots the array computes the scores of the next n - 1 query tiles while softmax unit and post unit work on this one.
+    void walk() {
+        const auto tiles = query_tiles();
         const auto ahead = static_cast<std::size_t>(program_.mapping.score_slots - 1);
         for (std::size_t i = 0; i < tiles.size() + ahead; ++i) {
             if (i < tiles.size()) score_tile(tiles[i]);
@@ -132,7 +140,8 @@ class AttentionBuilder {
         step.right = {BufferId::weight, static_cast<std::int16_t>(base + slot)};
     }
 
-    void score_tile(const QueryTile& tile) {
+    /// Loads a query tile and, with relative positions, makes its terms.
+    void begin_queries(const QueryTile& tile) {
         query_slot_ = static_cast<std::int16_t>((query_slot_ + 1) % program_.mapping.slots);
         Command load{.opcode = Opcode::load,
                      .operand = 0,
@@ -143,41 +152,53 @@ class AttentionBuilder {
         load.acquire.add(query_space_);
         load.release.add(query_ready_);
         program_.stream(UnitId::activation_dma).push_back(load);
-        bool waits_for_query = true;
-        if (shape_.relative) relative_terms(tile, waits_for_query);
+        waits_for_query_ = true;
+        if (shape_.relative) relative_terms(tile);
+    }
+
+    /// Scores of a tile of keys. `begins`, `ends`: the first and the last command that touches this slot's scores; `done`: the queries are not read again.
+    void make_scores(const QueryTile& tile, Range keys, Slot scores, int pass, bool begins, bool ends, bool done) {
+        Command step{.opcode = Opcode::multiply,
+                     .product = 0,
+                     .first = true,
+                     .last = true,
+                     .pass = static_cast<std::int8_t>(pass),
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .cols = keys,
+                     .depth = {0, shape_.head_dim},
+                     .left = {BufferId::activation, query_slot_},
+                     .target = next_sums()};
+        if (waits_for_query_) step.acquire.add(query_ready_);
+        waits_for_query_ = false;
+        load_keys(tile, 1, keys, key_slot_, 0, key_ready_, key_space_, step);
+        step.acquire.add(sums_space_);
+        step.release.add(sums_ready_);
+        if (done) step.release.add(query_space_);
+        array().push_back(step);
+        Command post{.opcode = Opcode::rescale,
+                     .product = 0,
+                     .pass = static_cast<std::int8_t>(pass),
+                     .batch = tile.batch,
+                     .rows = tile.rows,
+                     .cols = keys,
+                     .left = step.target,
+                     .target = scores};
+        post.first = begins;
+        if (shape_.relative) post.extra = {BufferId::score, kTermsSlot};
+        post.acquire.add(sums_ready_);
+        if (begins) post.acquire.add(scores_space_);
+        post.release.add(sums_space_);
+        if (ends) post.release.add(scores_ready_);
+        program_.stream(UnitId::post_unit).push_back(post);
+    }
+
+    void score_tile(const QueryTile& tile) {
+        begin_queries(tile);
         const Slot scores{BufferId::score, tile.score_slot};
         for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
-            const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
-            Command step{.opcode = Opcode::multiply,
-                         .product = 0,
-                         .first = true,
-                         .last = true,
-                         .batch = tile.batch,
-                         .rows = tile.rows,
-                         .cols = keys,
-                         .depth = {0, shape_.head_dim},
-                         .left = load.target,
-                         .target = next_sums()};
-            if (waits_for_query) step.acquire.add(query_ready_);
-            waits_for_query = false;
-            load_keys(tile, 1, keys, key_slot_, 0, key_ready_, key_space_, step);
-            step.acquire.add(sums_space_);
-            step.release.add(sums_ready_);
-            if (keys.end == shape_.keys) step.release.add(query_space_);
-            array().push_back(step);
-            Command post{.opcode = Opcode::rescale,
-                         .product = 0,
-                         .batch = tile.batch,
-                         .rows = tile.rows,
-                         .cols = keys,
-                         .left = step.target,
-                         .target = scores};
-            if (shape_.relative) post.extra = {BufferId::score, kTermsSlot};
-            post.acquire.add(sums_ready_);
-            if (keys.begin == 0) post.acquire.add(scores_space_);
-            post.release.add(sums_space_);
-            if (keys.end == shape_.keys) post.release.add(scores_ready_);
-            program_.stream(UnitId::post_unit).push_back(post);
+            const auto keys = keys_from(k);
+            make_scores(tile, keys, scores, 0, k == 0, keys.end == shape_.keys, keys.end == shape_.keys);
         }
         Command softmax{
             .opcode = Opcode::softmax, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.keys}, .left = scores, .target = scores};
@@ -186,7 +207,66 @@ class AttentionBuilder {
         program_.stream(UnitId::softmax_unit).push_back(softmax);
     }
 
-    void relative_terms(const QueryTile& tile, bool& waits_for_query) {
+    /// A tile of keys in one of the walks over them.
+    struct Piece {
+        QueryTile tile;
+        int pass = 0;
+        Range keys;
+    };
+
+    /// With n score slots the array computes the scores of the next n - 1 pieces while post unit and softmax unit work on this one.
+    void walk_pieces() {
+        std::vector<Piece> pieces;
+        for (const auto& tile : query_tiles())
+            for (int pass = 0; pass < shape_.passes(); ++pass)
+                for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) pieces.push_back({tile, pass, keys_from(k)});
+        const auto slots = static_cast<std::size_t>(program_.mapping.score_slots), ahead = slots - 1;
+        const auto slot_of = [&](std::size_t i) { return Slot{BufferId::score, static_cast<std::int16_t>(i % slots)}; };
+        for (std::size_t i = 0; i < pieces.size() + ahead; ++i) {
+            if (i < pieces.size()) score_piece(pieces[i], slot_of(i));
+            if (i >= ahead && pieces[i - ahead].pass + 1 == shape_.passes()) weighted_piece(pieces[i - ahead], slot_of(i - ahead));
+        }
+    }
+
+    void score_piece(const Piece& piece, Slot scores) {
+        const bool is_last_pass = piece.pass + 1 == shape_.passes(), ends_row = piece.keys.end == shape_.keys;
+        if (piece.pass == 0 && piece.keys.begin == 0) begin_queries(piece.tile);
+        make_scores(piece.tile, piece.keys, scores, piece.pass, true, true, is_last_pass && ends_row);
+        Command softmax{.opcode = is_last_pass ? Opcode::softmax : Opcode::row_statistics,
+                        .first = piece.pass == 0 && piece.keys.begin == 0,
+                        .pass = static_cast<std::int8_t>(piece.pass),
+                        .batch = piece.tile.batch,
+                        .rows = piece.tile.rows,
+                        .cols = piece.keys,
+                        .left = scores};
+        if (is_last_pass) softmax.target = scores;
+        softmax.acquire.add(scores_ready_);
+        softmax.release.add(is_last_pass ? codes_ready_ : scores_space_);
+        program_.stream(UnitId::softmax_unit).push_back(softmax);
+    }
+
+    void weighted_piece(const Piece& piece, Slot codes) {
+        const Slot sums{BufferId::partial_sum, kWeightedSlot};
+        Command step{.opcode = Opcode::multiply,
+                     .product = 1,
+                     .first = piece.keys.begin == 0,
+                     .last = piece.keys.end == shape_.keys,
+                     .batch = piece.tile.batch,
+                     .rows = piece.tile.rows,
+                     .cols = {0, shape_.head_dim},
+                     .depth = piece.keys,
+                     .left = codes,
+                     .target = sums};
+        step.acquire.add(codes_ready_);
+        if (step.first) step.acquire.add(weighted_space_);
+        load_keys(piece.tile, 2, piece.keys, value_slot_, kValueSlot, value_ready_, value_space_, step);
+        step.release.add(scores_space_);
+        if (step.last) step.release.add(weighted_ready_);
+        array().push_back(step);
+        if (step.last) finish_tile(piece.tile, sums, weighted_ready_, weighted_space_);
+    }
+
+    void relative_terms(const QueryTile& tile) {
         Command step{.opcode = Opcode::relative,
                      .product = 2,
                      .first = true,
@@ -199,7 +279,7 @@ class AttentionBuilder {
                      .right = {BufferId::weight, kTableSlot},
                      .target = next_sums()};
         step.acquire.add(query_ready_);
-        waits_for_query = false;
+        waits_for_query_ = false;
         if (!tables_used_) step.acquire.add(tables_ready_);
         tables_used_ = true;
         step.acquire.add(sums_space_);
@@ -220,7 +300,7 @@ class AttentionBuilder {
     void weighted_tile(const QueryTile& tile) {
         const auto sums = next_sums();
         for (std::int64_t k = 0; k < shape_.keys; k += program_.mapping.tile_cols) {
-            const Range keys{k, std::min(shape_.keys, k + program_.mapping.tile_cols)};
+            const auto keys = keys_from(k);
             Command step{.opcode = Opcode::multiply,
                          .product = 1,
                          .first = keys.begin == 0,
@@ -242,6 +322,11 @@ class AttentionBuilder {
             }
             array().push_back(step);
         }
+        finish_tile(tile, sums, sums_ready_, sums_space_);
+    }
+
+    /// The sums of a query tile become words and leave.
+    void finish_tile(const QueryTile& tile, Slot sums, TokenId ready, TokenId space) {
         output_slot_ = static_cast<std::int16_t>((output_slot_ + 1) % program_.mapping.slots);
         const Slot output{BufferId::partial_sum, static_cast<std::int16_t>(kOutputSlot + output_slot_)};
         Command post{.opcode = Opcode::rescale,
@@ -251,9 +336,9 @@ class AttentionBuilder {
                      .cols = {0, shape_.head_dim},
                      .left = sums,
                      .target = output};
-        post.acquire.add(sums_ready_);
+        post.acquire.add(ready);
         post.acquire.add(output_space_);
-        post.release.add(sums_space_);
+        post.release.add(space);
         post.release.add(output_ready_);
         program_.stream(UnitId::post_unit).push_back(post);
         Command store{.opcode = Opcode::store, .batch = tile.batch, .rows = tile.rows, .cols = {0, shape_.head_dim}, .left = output};
@@ -266,10 +351,10 @@ class AttentionBuilder {
     const Segment& segment_;
     AttentionShape shape_;
     Program program_;
-    bool tables_used_ = false;
+    bool tables_used_ = false, waits_for_query_ = false;
     std::int16_t query_slot_ = -1, key_slot_ = -1, value_slot_ = -1, sums_slot_ = -1, output_slot_ = -1;
     TokenId query_ready_{}, query_space_{}, key_ready_{}, key_space_{}, value_ready_{}, value_space_{}, sums_ready_{}, sums_space_{},
-        scores_ready_{}, scores_space_{}, codes_ready_{}, output_ready_{}, output_space_{}, tables_ready_{};
+        scores_ready_{}, scores_space_{}, codes_ready_{}, output_ready_{}, output_space_{}, tables_ready_{}, weighted_ready_{}, weighted_space_{};
 };
 
 }  // namespace
@@ -289,6 +374,7 @@ AttentionShape attention_shape(const BuildContext& context, const Segment& segme
     shape.scores_accumulator_bits = context.plan.contraction(qk.name).accumulator_bits;
     shape.weighted_accumulator_bits = context.plan.contraction(pv.name).accumulator_bits;
     shape.output_bits = bits(segment.output);
+    shape.recompute = context.hardware.attention == AttentionFusion::fused_recompute;
     if (context.plan.is_floating()) {
         shape.key_unit = context.plan.float_block;
         shape.softmax.threshold_cycles = float_timing::sum_cycles(shape.keys, context.hardware.softmax_lanes, shape.key_unit);  // rows come no closer than their sums

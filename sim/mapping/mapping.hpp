@@ -68,6 +68,9 @@ struct AttentionShape {
     int table_bits = 8;
     bool relative = false;
     std::int64_t key_unit = 1;  ///< keys may be cut at multiples of this
+    bool recompute = false;     ///< scores of a tile of keys at a time, made again for every stage of the softmax (AttentionFusion::fused_recompute)
+    /// Walks over the keys that make scores.
+    [[nodiscard]] int passes() const noexcept { return recompute ? softmax.count : 1; }
     /// Rows of both relative-position tables; 0 without.
     [[nodiscard]] std::int64_t table_rows() const noexcept { return relative ? 2 * (grid_height + grid_width) - 2 : 0; }
 };

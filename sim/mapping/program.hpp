@@ -40,11 +40,12 @@ enum class Opcode : std::uint8_t {
     add_relative,  ///< post unit: rescales the relative-position terms of a query tile
     elementwise,   ///< post unit: add, requantize, table, resize, prompt on whole rows
     layer_norm,    ///< LayerNorm unit: whole rows
-    softmax,       ///< softmax unit: whole rows of scores -> codes
+    softmax,       ///< softmax unit: whole rows of scores -> codes; in a pass behind the first: a tile of scores, with what is known of its rows
+    row_statistics,  ///< softmax unit: a tile of scores -> its rows' maximum, or sum of exponentials
 };
 
-inline constexpr std::array<const char*, 9> kOpcodeNames{"load",         "store",       "multiply",   "relative", "rescale",
-                                                         "add_relative", "elementwise", "layer_norm", "softmax"};  ///< in the order of Opcode
+inline constexpr std::array<const char*, 10> kOpcodeNames{"load",         "store",       "multiply",   "relative", "rescale",
+                                                          "add_relative", "elementwise", "layer_norm", "softmax",  "row_statistics"};  ///< in the order of Opcode
 
 using TokenId = std::int16_t;
 struct TokenList {
@@ -63,7 +64,8 @@ struct Command {
     std::int8_t operand = -1;          ///< index into Program::operands
     std::int8_t product = -1;          ///< index into Program::products
     bool prefetched = false;           ///< load: already on chip
-    bool first = false, last = false;  ///< multiply: first / last part of K
+    bool first = false, last = false;  ///< multiply: first / last part of K; row_statistics: first tile of its rows
+    std::int8_t pass = 0;              ///< attention that makes its scores several times: which of the walks over the keys this is
     std::int64_t batch = 0;
     Range rows{}, cols{}, depth{};
     Slot left{}, right{}, target{}, extra{};  ///< extra: residual tile or relative-position terms

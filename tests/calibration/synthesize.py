@@ -59,6 +59,23 @@ class Unit:
         return hashlib.sha256(text).hexdigest()[:12]
 
 
+DMA_ENGINES = rows_of("PORTS PORT_BYTES BURST_BYTES OUTSTANDING", """
+    1 8 256 4
+    2 16 256 4
+    4 16 256 8
+    1 16 256 8
+    2 8 256 8
+    4 8 256 4
+    1 32 256 16
+    2 32 256 16
+    3 16 512 6
+    1 4 128 2
+    2 16 4096 8
+    4 32 1024 16
+    6 16 256 8
+    8 8 256 4
+    """)
+
 STUDY = {
     # Products of codes in LUTs; those with zero points, beside the array, in slices.
     "pe_array_uniform": Unit("pe_array", ARRAY, 10, arrays(0, "ROWS COLS DEPTH LEFT_BITS RIGHT_BITS DRAIN_ROWS ACC_BITS", """
@@ -261,38 +278,8 @@ STUDY = {
         48 300
         128 2048
         """)),
-    "dma_read": Unit("dma_read", ["dma_read.sv", "burst_cutter.sv"], 2, rows_of("PORTS PORT_BYTES BURST_BYTES OUTSTANDING", """
-        1 8 256 4
-        2 16 256 4
-        4 16 256 8
-        1 16 256 8
-        2 8 256 8
-        4 8 256 4
-        1 32 256 16
-        2 32 256 16
-        3 16 512 6
-        1 4 128 2
-        2 16 4096 8
-        4 32 1024 16
-        6 16 256 8
-        8 8 256 4
-        """)),
-    "dma_write": Unit("dma_write", ["dma_write.sv", "burst_cutter.sv"], 2, rows_of("PORTS PORT_BYTES BURST_BYTES OUTSTANDING", """
-        1 8 256 4
-        2 16 256 4
-        4 16 256 8
-        1 16 256 8
-        2 8 256 8
-        4 8 256 4
-        1 32 256 16
-        2 32 256 16
-        3 16 512 6
-        1 4 128 2
-        2 16 4096 8
-        4 32 1024 16
-        6 16 256 8
-        8 8 256 4
-        """)),
+    "dma_read": Unit("dma_read", ["dma_read.sv", "burst_cutter.sv"], 2, DMA_ENGINES),
+    "dma_write": Unit("dma_write", ["dma_write.sv", "burst_cutter.sv"], 2, DMA_ENGINES),
 }
 
 

@@ -6,9 +6,11 @@
 #include "models/graph/sam.hpp"
 #include "sim/mapping/pe_timing.hpp"
 #include "sim/simulate.hpp"
+#include "tests/sim/small_graphs.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
+using namespace prelude::sim::testing;
 
 namespace {
 
@@ -23,21 +25,6 @@ Design base_design() {
     design.pe = {.rows = 8, .cols = 8, .depth = 8};
     design.attention = AttentionFusion::fused_row;
     return design;
-}
-
-models::Graph linear_graph(std::int64_t rows, std::int64_t in, std::int64_t out) {
-    models::Graph graph;
-    const auto x = graph.add_input("x", {1, rows, in}, 2);
-    graph.add("layer", models::Part::encoder, 0, models::Linear{"w", "b", in, out}, {x});
-    return graph;
-}
-
-models::SamConfig small_config() {
-    models::SamConfig config;
-    config.image_size = 64, config.patch_size = 8, config.width = 48, config.mlp_width = 96, config.depth = 3, config.num_heads = 3;
-    config.window_size = 3, config.global_blocks = {};
-    config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 32, config.iou_head_width = 16;
-    return config;
 }
 
 NetworkResult run(const models::Graph& graph, const Design& design, quant::Settings settings = {}, Options options = {}) {
@@ -207,7 +194,7 @@ TEST_CASE("Array size, softmax lanes and double buffering move latency as their 
 }
 
 TEST_CASE("Equal segments take equal cycles whether simulated once or each time", "[sim]") {
-    const auto graph = models::build_sam(small_config());
+    const auto graph = models::build_sam(small_config(3, {}));
     const auto once = run(graph, base_design()), each = run(graph, base_design(), {}, {.reuse = false});
     REQUIRE(once.segments.size() == each.segments.size());
     int reused = 0;
@@ -223,7 +210,7 @@ TEST_CASE("Equal segments take equal cycles whether simulated once or each time"
 }
 
 TEST_CASE("Prefetching the next segment's weights and keeping weights on chip both save time", "[sim]") {
-    const auto graph = models::build_sam(small_config());
+    const auto graph = models::build_sam(small_config(3, {}));
     auto design = base_design();
     const auto plain = run(graph, design);
     design.layer_overlap = true;
@@ -239,8 +226,8 @@ TEST_CASE("Prefetching the next segment's weights and keeping weights on chip bo
 }
 
 TEST_CASE("Every node of the graph is computed in one segment or listed", "[sim]") {
-    const auto graph = models::build_sam(small_config());
-    for (auto form : {AttentionFusion::fused_row, AttentionFusion::unfused}) {
+    const auto graph = models::build_sam(small_config(3, {}));
+    for (auto form : {AttentionFusion::fused_row, AttentionFusion::fused_recompute, AttentionFusion::unfused}) {
         auto design = base_design();
         design.attention = form;
         const auto result = run(graph, design);
@@ -257,6 +244,36 @@ TEST_CASE("Every node of the graph is computed in one segment or listed", "[sim]
             macs += models::num_macs(graph, node);
         }
         CHECK(result.total.macs.useful == macs);
+    }
+}
+
+TEST_CASE("Scores that are made again take products for memory: rows need not fit, and each stage of the softmax but the first costs their products once more", "[sim]") {
+    const auto graph = models::build_sam(small_config(3, {0, 1, 2}));
+    std::int64_t score_macs = 0;
+    for (const auto& core : Partitioner::attention_candidates(graph)) score_macs += models::num_macs(graph, graph.node(core.main));
+    REQUIRE(score_macs > 0);
+    for (const auto scheme : {quant::SoftmaxScheme::log, quant::SoftmaxScheme::uniform}) {
+        quant::Settings settings;
+        settings.softmax.scheme = scheme, settings.softmax.scale = quant::ScaleMode::row;
+        if (scheme == quant::SoftmaxScheme::uniform) settings.softmax.bits = 8;
+        const int stages = scheme == quant::SoftmaxScheme::log ? 2 : 3;  // docs/numerics.md section 4: codes relative to the maximum, or to a sum
+        auto design = base_design();
+        design.attention = AttentionFusion::fused_row;
+        const auto rows = run(graph, design, settings);
+        design.attention = AttentionFusion::fused_recompute;
+        const auto again = run(graph, design, settings);
+        CHECK(again.total.macs.useful == rows.total.macs.useful);
+        CHECK(again.total.macs.recompute - rows.total.macs.recompute == (stages - 1) * score_macs);
+        CHECK(again.total.cycles > rows.total.cycles);
+        CHECK(again.total.dram.bytes_written == rows.total.dram.bytes_written);
+        // A row of scores and its terms no longer fit; a tile of them does.
+        design.buffers.score_kib = 1;
+        design.attention = AttentionFusion::fused_row;
+        CHECK(simulate(graph, quant::make_plan(graph, settings), design).infeasible.find("score buffer overflows") != std::string::npos);
+        design.attention = AttentionFusion::fused_recompute;
+        CHECK(run(graph, design, settings).total.macs.recompute == again.total.macs.recompute);
+        design.attention = AttentionFusion::unfused;
+        CHECK(run(graph, design, settings).total.dram.bytes_written > again.total.dram.bytes_written);
     }
 }
 

@@ -3,30 +3,11 @@
 #include <catch2/catch.hpp>
 
 #include "tests/sim/random_network.hpp"
+#include "tests/sim/small_graphs.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
 using namespace prelude::sim::testing;
-
-namespace {
-
-models::SamConfig tiny_config() {
-    models::SamConfig config;
-    config.image_size = 40, config.patch_size = 8, config.width = 12, config.mlp_width = 20, config.depth = 2, config.num_heads = 2;
-    config.window_size = 3, config.global_blocks = {1};
-    config.prompt_width = 8, config.mask_in_channels = 8, config.decoder_heads = 2, config.decoder_mlp_width = 14,
-    config.iou_head_width = 10;
-    return config;
-}
-
-models::Graph one_layer(models::Operator op, models::Shape shape, std::size_t channel_axis) {
-    models::Graph graph;
-    const auto x = graph.add_input("x", std::move(shape), channel_axis);
-    graph.add("layer", models::Part::encoder, 0, std::move(op), {x});
-    return graph;
-}
-
-}  // namespace
 
 TEST_CASE("A linear layer of prime shape has the words of the engine at every pair of widths", "[sim]") {
     for (int weight_bits : {2, 4, 5, 8}) {
@@ -57,7 +38,7 @@ TEST_CASE("Convolutions of every kind have the words of the engine", "[sim]") {
 }
 
 TEST_CASE("A whole small SAM has the words of the engine in every value", "[sim]") {
-    auto form = GENERATE(AttentionFusion::fused_row, AttentionFusion::unfused);
+    auto form = GENERATE(AttentionFusion::fused_row, AttentionFusion::fused_recompute, AttentionFusion::unfused);
     auto scheme = GENERATE(quant::SoftmaxScheme::log, quant::SoftmaxScheme::uniform);
     quant::Settings settings;
     settings.nonlinear = GENERATE(quant::Nonlinear::table, quant::Nonlinear::ibert, quant::Nonlinear::ivit);

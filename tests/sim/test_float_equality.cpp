@@ -6,20 +6,13 @@
 #include "quant/float/engine.hpp"
 #include "quant/float/words.hpp"
 #include "tests/sim/random_network.hpp"
+#include "tests/sim/small_graphs.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
 using namespace prelude::sim::testing;
 
 namespace {
-
-models::SamConfig tiny_config() {
-    models::SamConfig config;
-    config.image_size = 40, config.patch_size = 8, config.width = 12, config.mlp_width = 20, config.depth = 2, config.num_heads = 2;
-    config.window_size = 3, config.global_blocks = {1};
-    config.prompt_width = 8, config.mask_in_channels = 8, config.decoder_heads = 2, config.decoder_mlp_width = 14, config.iou_head_width = 10;
-    return config;
-}
 
 quant::Settings of(quant::Datatype datatype, int block) {
     quant::Settings settings;
@@ -76,13 +69,6 @@ std::vector<std::string> differences(const FloatNetwork& network, const Design& 
     if (names.empty() && !wrong.empty()) names.push_back("inherited differences only");
     if (timing) *timing = result;
     return names;
-}
-
-models::Graph one_layer(models::Operator op, models::Shape shape, std::size_t channel_axis) {
-    models::Graph graph;
-    const auto x = graph.add_input("x", std::move(shape), channel_axis);
-    graph.add("layer", models::Part::encoder, 0, std::move(op), {x});
-    return graph;
 }
 
 }  // namespace

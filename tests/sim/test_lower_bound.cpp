@@ -4,28 +4,17 @@
 
 #include <random>
 
+#include "tests/sim/small_graphs.hpp"
 #include "tests/support/pruning_grid.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
 using namespace prelude::sim::testing;
 
-namespace {
-
-models::SamConfig small_config() {
-    models::SamConfig config;
-    config.image_size = 64, config.patch_size = 8, config.width = 48, config.mlp_width = 96, config.depth = 2, config.num_heads = 3;
-    config.window_size = 3, config.global_blocks = {1};
-    config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 32, config.iou_head_width = 16;
-    return config;
-}
-
-}  // namespace
-
 TEST_CASE("The bound of a network is never above its simulated cycles, whatever the hardware and the formats", "[sim]") {
     std::mt19937 random(11);
     const auto pick = [&](int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random); };
-    const auto graph = models::build_sam(small_config());
+    const auto graph = models::build_sam(small_config(2, {1}));
     int feasible = 0;
     for (int trial = 0; trial < 60; ++trial) {
         Design design;
@@ -39,7 +28,7 @@ TEST_CASE("The bound of a network is never above its simulated cycles, whatever 
         design.axi = {.ports = pick(1, 4), .data_bits = 32 << pick(0, 3), .outstanding = pick(1, 8), .max_burst = 16};
         design.weights = static_cast<WeightPlacement>(pick(0, 2) == 2 ? 2 : 0);
         design.double_buffer = pick(0, 2) > 0, design.layer_overlap = pick(0, 2) == 0;
-        design.dataflow = static_cast<Dataflow>(pick(0, 2)), design.attention = static_cast<AttentionFusion>(pick(0, 2));
+        design.dataflow = static_cast<Dataflow>(pick(0, 2)), design.attention = static_cast<AttentionFusion>(pick(0, 3));
         quant::Settings settings;
         settings.weight_bits = pick(2, 8), settings.activation_bits = pick(2, 8), settings.groups = pick(0, 3);
         if (settings.groups == 0) settings.groups = 1;

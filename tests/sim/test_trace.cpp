@@ -10,24 +10,18 @@
 
 #include "models/graph/sam.hpp"
 #include "sim/trace.hpp"
+#include "tests/sim/small_graphs.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
+using namespace prelude::sim::testing;
 
 namespace {
-
-models::SamConfig small_config() {
-    models::SamConfig config;
-    config.image_size = 64, config.patch_size = 8, config.width = 48, config.mlp_width = 96, config.depth = 3, config.num_heads = 3;
-    config.window_size = 3, config.global_blocks = {2};
-    config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 32, config.iou_head_width = 16;
-    return config;
-}
 
 constexpr double kClock = 300;
 
 NetworkResult simulated() {
-    const auto graph = models::build_sam(small_config());
+    const auto graph = models::build_sam(small_config(3, {2}));
     Design design;
     design.clock_mhz = kClock;
     design.dram.gb_per_s = 2.0;

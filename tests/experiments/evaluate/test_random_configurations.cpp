@@ -101,7 +101,7 @@ std::vector<std::string> values(Random& random) {
         {"hw.layernorm.dividers", [&] { return number(1, 16); }},
         {"hw.gelu.lanes", [&] { return number(1, 64); }},
         {"hw.dataflow", [&] { return random.one_of({"output_stationary", "weight_stationary", "auto"}); }},
-        {"hw.attention", [&] { return random.one_of({"unfused", "fused_row", "auto"}); }},
+        {"hw.attention", [&] { return random.one_of({"unfused", "fused_row", "fused_recompute", "auto"}); }},
         {"hw.device", [&] { return random.one_of({"zcu102", "u250", "u50", "pynq_z2", "vck190"}); }},
     };
     std::vector<std::string> sets;

@@ -61,6 +61,14 @@ Protocol read(const fs::path& folder) {
     return protocol;
 }
 
+/// Of the folder's first design.
+Prediction prediction_of(const TemporaryFolder& folder) {
+    const auto protocol = read(folder.path());
+    int runs = 0;
+    const auto task_set = linear_evaluation(runs);
+    return Predictor(protocol, folder.path(), kArchConfigs, task_set).of(protocol.designs[0]);
+}
+
 }  // namespace
 
 TEST_CASE("A prediction is the default and the range of what the design leaves open, and stated keys stay") {
@@ -88,10 +96,7 @@ TEST_CASE("An end that does not fit is left out with its reason") {
     const TemporaryFolder folder;
     write_folder(folder);
     write(folder, "assumptions.yaml", "assumptions:\n  hw.axi.ports: {slow: 2, default: 4, fast: 9}\n");
-    const auto protocol = read(folder.path());
-    int runs = 0;
-    const auto task_set = linear_evaluation(runs);
-    const auto prediction = Predictor(protocol, folder.path(), kArchConfigs, task_set).of(protocol.designs[0]);
+    const auto prediction = prediction_of(folder);
     CHECK(prediction.low == 250);
     CHECK(prediction.high == 500);
     CHECK(prediction.left_out == std::vector<std::string>{"a, fast: too many ports", "a, hw.axi.ports: too many ports"});
@@ -101,10 +106,7 @@ TEST_CASE("Alternatives of a design widen its range, the first is its default") 
     const TemporaryFolder folder;
     write_folder(folder);
     write(folder, "a.yaml", matmul() + "hw: {pe: {rows: 4}}\nsweep: {axes: {hw.axi.ports: [2, 5, 8]}}\n");
-    const auto protocol = read(folder.path());
-    int runs = 0;
-    const auto task_set = linear_evaluation(runs);
-    const auto prediction = Predictor(protocol, folder.path(), kArchConfigs, task_set).of(protocol.designs[0]);
+    const auto prediction = prediction_of(folder);
     CHECK(prediction.standard == 500);
     CHECK(prediction.low == 125);
     CHECK(prediction.high == 510);

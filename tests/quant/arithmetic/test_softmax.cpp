@@ -168,6 +168,30 @@ TEST_CASE("adding a constant to a row of scores changes no code", "[property]") 
     }
 }
 
+TEST_CASE("a row in pieces has the codes of the whole row, wherever it is cut", "[property]") {
+    Random random(13);
+    for (int i = 0; i < 600; ++i) {
+        const int tau = random.of<int>({0, 0, 1, 2, 4});
+        auto form = make_softmax(static_cast<int>(random.in(0, 10)), tau == 0 ? random.of<int>({2, 3, 5, 8, 16}) : static_cast<int>(random.in(2, 8)), tau, 15, true,
+                                 random.of<ScaleMode>({ScaleMode::row, ScaleMode::tensor, ScaleMode::one}), 1.0);
+        if (form.bits <= 8) set_exponential(form, random.of(kExponentials), 16);
+        const auto scores = words(random, random.of(kPatterns), 61, -3000, 3000, 61);
+        std::vector<std::int32_t> whole(scores.size()), pieces(scores.size());
+        quant::softmax_row(form, scores, whole);
+        std::vector<std::size_t> cuts{0, scores.size()};
+        for (auto n = random.in(0, 5); n > 0; --n) cuts.push_back(static_cast<std::size_t>(random.in(0, 61)));
+        std::ranges::sort(cuts);
+        const auto each = [&](const auto& body) {
+            for (std::size_t c = 1; c < cuts.size(); ++c) body(std::span(scores).subspan(cuts[c - 1], cuts[c] - cuts[c - 1]), std::span(pieces).subspan(cuts[c - 1], cuts[c] - cuts[c - 1]));
+        };
+        quant::RowStatistics row;
+        each([&](auto piece, auto) { row.add_maximum(piece); });
+        each([&](auto piece, auto) { row.add_exponentials(form, piece); });
+        each([&](auto piece, auto codes) { quant::softmax_piece(form, row, piece, codes); });
+        REQUIRE(pieces == whole);
+    }
+}
+
 // Tolerance: half a code step of 1/(2^b - 1), one EXP rounding and chord.
 TEST_CASE("uniform codes of the row lie within half a step of p / p_max", "[oracle]") {
     Random random(13);

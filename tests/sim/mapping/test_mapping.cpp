@@ -7,9 +7,11 @@
 #include "models/graph/sam.hpp"
 #include "sim/simulate.hpp"
 #include "tests/sim/random_network.hpp"
+#include "tests/sim/small_graphs.hpp"
 
 using namespace prelude;
 using namespace prelude::sim;
+using namespace prelude::sim::testing;
 
 namespace {
 
@@ -19,21 +21,6 @@ Design base_design() {
     design.dram.gb_per_s = 12.8;  // 64 bytes a cycle
     design.pe = {.rows = 8, .cols = 8, .depth = 8};
     return design;
-}
-
-models::Graph linear_graph(std::int64_t rows, std::int64_t in, std::int64_t out) {
-    models::Graph graph;
-    const auto x = graph.add_input("x", {1, rows, in}, 2);
-    graph.add("layer", models::Part::encoder, 0, models::Linear{"w", "b", in, out}, {x});
-    return graph;
-}
-
-models::SamConfig small_config() {
-    models::SamConfig config;
-    config.image_size = 64, config.patch_size = 8, config.width = 48, config.mlp_width = 96, config.depth = 3, config.num_heads = 3;
-    config.window_size = 3, config.global_blocks = {1};
-    config.prompt_width = 16, config.decoder_heads = 2, config.decoder_mlp_width = 32, config.iou_head_width = 16;
-    return config;
 }
 
 Hardware hardware_of(const Design& design, const models::Graph& graph) { return resolve(design, quant::make_plan(graph, {})); }
@@ -123,9 +110,9 @@ TEST_CASE("A buffer overflows by as many KiB as are missing, and holds a tile th
 }
 
 TEST_CASE("A network with all mappings pinned from its own printout takes the same cycles", "[sim]") {
-    const auto graph = models::build_sam(small_config());
+    const auto graph = models::build_sam(small_config(3, {1}));
     const auto plan = quant::make_plan(graph, {});
-    for (const auto attention : {AttentionFusion::fused_row, AttentionFusion::unfused}) {
+    for (const auto attention : {AttentionFusion::fused_row, AttentionFusion::fused_recompute, AttentionFusion::unfused}) {
         for (const bool overlap : {false, true}) {
             auto design = base_design();
             design.attention = attention;
