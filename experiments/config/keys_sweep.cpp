@@ -37,7 +37,7 @@ void declare_sweep_keys(std::vector<Key>& keys) {
                          [](auto& s) -> auto& { return s.sweep.constraints; }));
     keys.push_back(field({.path = "sweep.objectives.max",
                           .domain = Domain::texts("a list of columns of results.csv"),
-                          .sentence = "Columns that the Pareto front maximises."},
+                          .sentence = "Columns that the Pareto front maximises; of a network without weights none, unless stated."},
                          [](auto& s) -> auto& { return s.sweep.maximize; }));
     keys.push_back(field({.path = "sweep.objectives.min",
                           .domain = Domain::texts("a list of columns of results.csv"),

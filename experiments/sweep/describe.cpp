@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/sweep/describe.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "experiments/config/canonical.hpp"
 #include "experiments/config/keys.hpp"
+#include "experiments/evaluate/model.hpp"
 
 namespace prelude::experiments {
+
+namespace {
+
+/// Without weights nothing has an accuracy: a front that nobody chose objectives for is then of the others.
+bool lacks_accuracy(const Configuration& configuration) {
+    const auto is_of_model = [](const Key* key) { return key->path.starts_with("model."); };
+    for (const auto& axis : configuration.axes)
+        if (std::ranges::any_of(axis.keys, is_of_model)) return false;
+    const auto is_chosen = [](const Assignment& assignment) { return assignment.key->path == "sweep.objectives.max"; };
+    return checkpoint_path(configuration.base.model).empty() && std::ranges::none_of(configuration.assignments, is_chosen);
+}
+
+}  // namespace
 
 SweepInfo info_of(const Configuration& configuration, const Grid& grid, const TaskSet& task_set) {
     SweepInfo info;
@@ -15,7 +30,7 @@ SweepInfo info_of(const Configuration& configuration, const Grid& grid, const Ta
     info.num_points = grid.size();
     info.swept = grid.columns();
     info.layer_columns = task_set.layer_columns;
-    info.maximize = configuration.base.sweep.maximize;
+    if (!lacks_accuracy(configuration)) info.maximize = configuration.base.sweep.maximize;
     info.minimize = configuration.base.sweep.minimize;
     for (const auto& constraint : configuration.constraints) info.constraints.push_back(constraint.text());
     const auto& sweep = configuration.base.sweep;
