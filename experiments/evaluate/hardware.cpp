@@ -88,6 +88,8 @@ void resource_cells(const DesignPoint& point, Cells& cells, AssumedFigures& assu
     const auto& r = point.resources;
     rounded_cells("lut", r.lut, cells);
     rounded_cells("ff", r.ff, cells);
+    rounded_cells("lut_csynth", r.csynth_lut, cells);
+    rounded_cells("ff_csynth", r.csynth_ff, cells);
     cells["dsp"] = number(std::ceil(r.dsp.value));
     cells["bram36"] = number(std::ceil(r.bram36.value));
     cells["uram"] = number(std::ceil(r.uram.value));

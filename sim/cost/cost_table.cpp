@@ -158,6 +158,8 @@ constexpr std::array kTerms = {
     // How far an estimate made of these terms is from a placed design.
     CostTerm{"band.lut", "factor", "Placed over estimated LUTs."},
     CostTerm{"band.ff", "factor", "Placed over estimated FFs."},
+    CostTerm{"csynth.lut", "factor", "LUTs that the report of high-level synthesis books over those of the placed design."},
+    CostTerm{"csynth.ff", "factor", "FFs that the report of high-level synthesis books over those of the placed design."},
     CostTerm{"clock.utilization_derate", "fraction", "Share of fmax lost at full utilization; none up to half, linear between."},
     CostTerm{"clock.die_crossing_derate", "fraction", "Share of the clock lost per die boundary the design crosses."},
     CostTerm{"band.latency", "factor", "Measured over simulated cycles of memory-bound designs."},

@@ -19,6 +19,7 @@ constexpr int kLongestRow = 4096, kLogChannels = 12, kOperandBits = 32, kLargest
 constexpr int offset_bits(int out_bits) { return kLargestShift + out_bits + 2; }
 // Products lie this far apart in a packed slice (WP521, WP486; 4 x 16 bits).
 constexpr int kQuadField = 11, kPairField = 18, kWidePairField = 20;
+constexpr const char* kPlatform = "platform";  // the unit of what the device's shell takes
 constexpr int kGuardBits = 8;  // of a table's entry where segments are interpolated
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -309,7 +310,7 @@ class Estimator {
             u.ff = u.ff * placed_ff;
         }
         const auto& reserved = design_.device.reserved;  // placed already
-        auto& platform = unit("platform");
+        auto& platform = unit(kPlatform);
         platform.lut.add(exactly(reserved.lut, Provenance::published));
         platform.ff.add(exactly(reserved.ff, Provenance::published));
         platform.dsp.add(exactly(reserved.dsp, Provenance::published));
@@ -325,7 +326,10 @@ class Estimator {
             r.dsp.add(u.dsp);
             r.bram36.add(u.bram36);
             r.uram.add(u.uram);
+            if (u.unit != kPlatform) r.csynth_lut.add(u.lut), r.csynth_ff.add(u.ff);
         }
+        r.csynth_lut = r.csynth_lut * estimate_of(cost("csynth.lut"));
+        r.csynth_ff = r.csynth_ff * estimate_of(cost("csynth.ff"));
         const auto& d = design_.device;
         struct Kind {
             const char* name;

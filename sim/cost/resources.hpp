@@ -37,6 +37,7 @@ struct ResourceEstimate {
     std::vector<UnitResources> units;
     std::vector<BufferGeometry> buffers;
     Estimate lut, ff, dsp, bram36, uram;  ///< totals, the platform's reserve included
+    Estimate csynth_lut, csynth_ff;       ///< what high-level synthesis of such a design may book, before placement; without the platform's reserve
     bool fits = true;
     double max_utilization_pct = 0;       ///< of the device's capacity, the most used kind
     std::string limiting_resource;        ///< that kind: lut | ff | dsp | bram36 | uram

@@ -64,7 +64,7 @@ struct Command {
     std::int8_t operand = -1;          ///< index into Program::operands
     std::int8_t product = -1;          ///< index into Program::products
     bool prefetched = false;           ///< load: already on chip
-    bool first = false, last = false;  ///< multiply: first / last part of K; row_statistics: first tile of its rows
+    bool first = false, last = false;  ///< multiply: first / last part of K; rescale: first words of a score slot; row_statistics: first tile of its rows
     std::int8_t pass = 0;              ///< attention that makes its scores several times: which of the walks over the keys this is
     std::int64_t batch = 0;
     Range rows{}, cols{}, depth{};

@@ -65,6 +65,12 @@ Band band_of(std::vector<double> x) {
     return {.median = x.size() % 2 == 1 ? x[middle] : 0.5 * (x[middle - 1] + x[middle]), .low = x[low - 1], .high = x[high - 1]};
 }
 
+double mean(std::span<const double> values) {
+    double sum = 0;
+    for (const double v : values) sum += v;
+    return sum / static_cast<double>(values.size());
+}
+
 LeftOut leave_one_out(const std::vector<double>& all) {
     LeftOut result;
     std::vector<double> widths;
@@ -95,6 +101,17 @@ std::map<std::string, sim::Figure, std::less<>> band_figures(std::span<const Rep
     };
     set("band.lut", "LUTs", placed_lut_ratios(reports));
     set("band.ff", "flip-flops", placed_ff_ratios(reports));
+    const auto set_csynth = [&](const char* term, const char* of, const std::vector<double>& later_over_csynth) {
+        const auto [least, most] = std::ranges::minmax(later_over_csynth);
+        figures[term] = {.value = rounded(1 / mean(later_over_csynth)),
+                         .status = sim::Provenance::calibrated,
+                         .unit = "factor",
+                         .source = fmt::format("{} of {} designs, csynth over synthesized or placed (reports.csv); too few for a band: their range; docs/resources.md", of, later_over_csynth.size()),
+                         .low = rounded(1 / most),
+                         .high = rounded(1 / least)};
+    };
+    set_csynth("csynth.lut", "LUTs", csynth_lut_ratios(reports));
+    set_csynth("csynth.ff", "flip-flops", csynth_ff_ratios(reports));
     return figures;
 }
 

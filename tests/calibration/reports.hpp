@@ -26,6 +26,7 @@ struct Report {
 [[nodiscard]] std::vector<double> placed_lut_ratios(std::span<const Report> reports);
 [[nodiscard]] std::vector<double> placed_ff_ratios(std::span<const Report> reports);
 /// Synthesized (placed, where a report has only that) over what high-level synthesis estimated.
+[[nodiscard]] double mean(std::span<const double> values);
 [[nodiscard]] std::vector<double> csynth_lut_ratios(std::span<const Report> reports);
 [[nodiscard]] std::vector<double> csynth_ff_ratios(std::span<const Report> reports);
 

@@ -40,12 +40,6 @@ void add_bands(std::string& text, std::span<const Report> reports) {
     add("placed / synthesized flip-flops", placed_ff_ratios(reports));
 }
 
-double mean(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double v : values) sum += v;
-    return sum / static_cast<double>(values.size());
-}
-
 void add_kernels(std::string& text, std::span<const Report> reports, const Calibration& calibration) {
     sim::CostTable costs{.name = "fitted", .terms = calibration.figures};
     const auto bands = band_figures(reports);

@@ -168,7 +168,7 @@ TEST_CASE("adding a constant to a row of scores changes no code", "[property]") 
     }
 }
 
-TEST_CASE("a row in pieces has the codes of the whole row, wherever it is cut", "[property]") {
+TEST_CASE("a row in pieces has the codes of the whole row, wherever it is cut", "[property][mutation]") {
     Random random(13);
     for (int i = 0; i < 600; ++i) {
         const int tau = random.of<int>({0, 0, 1, 2, 4});
