@@ -10,6 +10,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(pugixml REQUIRED)
 if(PRELUDE_FUZZERS)  # clang's OpenMP is a package of its own, and no reader uses any
   add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED)
 else()

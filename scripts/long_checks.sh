@@ -9,17 +9,19 @@ trap 'rm -rf "$work"' EXIT
 
 scripts/mutation_check.sh
 
-# Sweeps from end to end under the sanitizers, which the default run leaves out.
-for layer in quant sim experiments; do
-    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 OMP_NUM_THREADS=1 "build/asan/tests/test_$layer" '[long]'
-done
+# Everything under the sanitizers; the default run leaves out what sweeps from end to end.
+cmake -DPRELUDE_SANITIZE_ALL=ON build/asan >/dev/null
+prelude_build asan
+ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ctest --test-dir build/asan --output-on-failure -j "$(nproc)"
+cmake -DPRELUDE_SANITIZE_ALL=OFF build/asan >/dev/null
 
 # Readers of untrusted files: a minute each, from the test data as seeds.
 prelude_build fuzz fuzzers
 python3 tests/fuzz/seeds.py "$work/seeds"
-for reader in safetensors pth coco yaml; do
+for reader in safetensors pth coco yaml report; do
     seeds=("$work/seeds/$reader")
     [ "$reader" = yaml ] && seeds=(arch_configs tests/data/bad/configs)
+    [ "$reader" = report ] && seeds=(tests/data/reports)
     mkdir -p "$work/corpus/$reader"
     "build/fuzz/tests/fuzz/fuzz_$reader" -max_total_time=60 -print_final_stats=0 "$work/corpus/$reader" "${seeds[@]}" 2>"$work/$reader.log" ||
         { tail -n 30 "$work/$reader.log"; echo "fuzz_$reader found a defect"; exit 1; }

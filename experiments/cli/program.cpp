@@ -14,6 +14,7 @@
 #include "experiments/commands/diff.hpp"
 #include "experiments/commands/explain.hpp"
 #include "experiments/commands/inspect.hpp"
+#include "experiments/commands/read_report.hpp"
 #include "experiments/commands/report.hpp"
 #include "experiments/commands/run_image.hpp"
 #include "experiments/commands/sensitivity.hpp"
@@ -119,6 +120,7 @@ class Program {
         if (*validate_) return validate(validate_command_, make_task_set);
         if (*ratio_) return ratio_command(ratio_command_);
         if (*explain_) return explain_command(key_);
+        if (*read_report_) return read_report(read_report_command_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
             return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_, make_task_set({}));
@@ -238,7 +240,10 @@ class Program {
         report_->add_option("DIR", folder_, "Folder of a sweep")->required();
         explain_ = app_.add_subcommand("explain", "What a configuration key means: type, unit, range, default, source");
         explain_->add_option("KEY", key_, "Key, section, column of results.csv, or `all`")->required();
-        for (const auto* name : {"export", "verify", "read-report", "calibrate-costs"}) {
+        read_report_ = app_.add_subcommand("read-report", "What a report of Vivado HLS, Vitis HLS or Vivado says, in one form");
+        read_report_->add_option("FILE", read_report_command_.file, "csynth (.rpt, .xml), its summary, cosim, export, utilization, power or timing")->required();
+        read_report_->add_flag("--json", read_report_command_.json, "The same as JSON; unknown is null");
+        for (const auto* name : {"export", "verify", "calibrate-costs"}) {
             auto* command = app_.add_subcommand(name, "Not available in this version");
             command->allow_extras();
             unavailable_->commands.push_back(command);
@@ -268,11 +273,12 @@ class Program {
     CompareCommand compare_command_;
     ValidateCommand validate_command_;
     TableCommand table_command_;
+    ReadReportCommand read_report_command_;
     RatioCommand ratio_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr, *read_report_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 
