@@ -20,7 +20,7 @@ std::string quoted(std::string_view line) {
 
 std::string first_word(std::string_view text) { return std::string(text.substr(0, text.find(' '))); }
 
-PrimitiveCounts counts_of(const ReportText& text, const TextTable& table, const TableRow& row) {
+PrimitiveCounts counts_of(const ReportText& text, const ReportTable& table, const ReportRow& row) {
     const auto at = [&](std::initializer_list<std::string_view> names) -> std::optional<std::int64_t> {
         const auto column = table.column(names);
         if (!column || *column >= row.cells.size()) return std::nullopt;
@@ -29,15 +29,15 @@ PrimitiveCounts counts_of(const ReportText& text, const TextTable& table, const 
     return {.bram18 = at({"BRAM_18K", "BRAM"}), .dsp = at({"DSP", "DSP48E"}), .ff = at({"FF"}), .lut = at({"LUT"}), .uram = at({"URAM"})};
 }
 
-const TableRow& row_of(const ReportText& text, const TextTable& table, std::string_view name) {
+const ReportRow& row_of(const ReportText& text, const ReportTable& table, std::string_view name) {
     const auto* row = table.row(name);
     if (!row) text.refuse(table.line, fmt::format("the table has no row \"{}\"", name));
     return *row;
 }
 
 /// The one row of a summary table.
-const TableRow& only_row(const ReportText& text, const TextTable& table) {
-    const auto found = std::ranges::find(table.rows, false, &TableRow::in_head);
+const ReportRow& only_row(const ReportText& text, const ReportTable& table) {
+    const auto found = std::ranges::find(table.rows, false, &ReportRow::in_head);
     if (found == table.rows.end()) text.refuse(table.line, "the table has no row");
     return *found;
 }

@@ -73,12 +73,12 @@ std::string_view ReportText::value_of(std::string_view key) const {
     return {};
 }
 
-TextTable ReportText::table(std::size_t from) const {
+ReportTable ReportText::table(std::size_t from) const {
     const auto is_border = [&](std::size_t i) { return trimmed(lines_[i]).starts_with("+-"); };
     auto i = from;
     while (i < lines_.size() && !is_border(i)) ++i;
     if (i == lines_.size()) refuse(std::min(from, lines_.size() - 1), "a table is expected behind this line");
-    TextTable table{.line = i, .end = i, .rows = {}};
+    ReportTable table{.line = i, .end = i, .rows = {}};
     int borders = 0;
     for (; i < lines_.size(); ++i) {
         auto line = trimmed(lines_[i]);
@@ -87,7 +87,7 @@ TextTable ReportText::table(std::size_t from) const {
             continue;
         }
         if (!line.starts_with('|')) break;
-        TableRow row{.line = i, .in_head = borders < 2, .cells = {}};
+        ReportRow row{.line = i, .in_head = borders < 2, .cells = {}};
         line.remove_prefix(1);
         while (!line.empty()) {
             const auto end = line.find('|');
@@ -101,7 +101,7 @@ TextTable ReportText::table(std::size_t from) const {
     return table;
 }
 
-std::optional<std::size_t> TextTable::column(std::initializer_list<std::string_view> names) const {
+std::optional<std::size_t> ReportTable::column(std::initializer_list<std::string_view> names) const {
     std::size_t width = 0;
     for (const auto& row : rows)
         if (row.in_head) width = std::max(width, row.cells.size());
@@ -114,7 +114,7 @@ std::optional<std::size_t> TextTable::column(std::initializer_list<std::string_v
     return std::nullopt;
 }
 
-const TableRow* TextTable::row(std::string_view name) const {
+const ReportRow* ReportTable::row(std::string_view name) const {
     for (const auto& row : rows)
         if (!row.in_head && !row.cells.empty() && without_mark(row.cells.front()) == name) return &row;
     return nullptr;

@@ -11,19 +11,19 @@
 
 namespace prelude::experiments {
 
-struct TableRow {
+struct ReportRow {
     std::size_t line = 0;                 ///< index into ReportText
     bool in_head = false;                 ///< above the second border
     std::vector<std::string_view> cells;  ///< without surrounding blanks
 };
 
-struct TextTable {
+struct ReportTable {
     std::size_t line = 0, end = 0;  ///< its first line, the line behind its last
-    std::vector<TableRow> rows;
+    std::vector<ReportRow> rows;
     /// Column of the first head cell, its lines joined by blanks, that is one of `names`; none: nothing
     [[nodiscard]] std::optional<std::size_t> column(std::initializer_list<std::string_view> names) const;
     /// First row of the body whose first cell is `name` (an asterisk behind it does not count).
-    [[nodiscard]] const TableRow* row(std::string_view name) const;
+    [[nodiscard]] const ReportRow* row(std::string_view name) const;
 };
 
 class ReportText final {
@@ -39,7 +39,7 @@ class ReportText final {
     /// What stands behind `key` on the first line that begins with it (blanks, * and | aside); empty: no such line
     [[nodiscard]] std::string_view value_of(std::string_view key) const;
     /// The next table at or behind `from`; throws where there is none.
-    [[nodiscard]] TextTable table(std::size_t from) const;
+    [[nodiscard]] ReportTable table(std::size_t from) const;
 
     /// A cell as a number. Unknown: `?`, `undef`, `-`, `NA`, `N/A`, nothing. Shares in brackets behind the number and units do not count.
     [[nodiscard]] std::optional<double> number(std::string_view cell, std::size_t line, std::string_view unit = {}) const;

@@ -28,7 +28,7 @@ ToolReport headed(const ReportText& text, ReportKind kind) {
 /// Rows of all tables whose first column is the type of a site.
 struct Sites {
     const ReportText& text;
-    std::vector<TextTable> tables;
+    std::vector<ReportTable> tables;
 
     [[nodiscard]] std::optional<double> at(std::string_view title, std::initializer_list<std::string_view> names) const {
         for (const auto& table : tables) {
