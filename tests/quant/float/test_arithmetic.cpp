@@ -38,7 +38,7 @@ TEST_CASE("Every word of binary16 is the word of its value, and rounding keeps t
     CHECK(floating::value_of(16, 0x7BFF) == floating::kLargestHalf);
 }
 
-TEST_CASE("Rounding to binary16 is that of the oracle: half-way points, neighbours of every number, subnormals, saturation") {
+TEST_CASE("Rounding to binary16 is that of the oracle: half-way points, neighbours of every number, subnormals, saturation", "[mutation]") {
     const auto check = [](float x) {
         INFO(x);
         REQUIRE(bits_of(floating::stored(16, x)) == bits_of(oracle::stored(16, x)));
@@ -52,7 +52,7 @@ TEST_CASE("Rounding to binary16 is that of the oracle: half-way points, neighbou
     for (int i = 0; i < 200000; ++i) check(any_number(random));
 }
 
-TEST_CASE("Sums of any length and block have the order of the oracle, cancellation included") {
+TEST_CASE("Sums of any length and block have the order of the oracle, cancellation included", "[mutation]") {
     std::mt19937 random(2);
     for (const int block : {1, 2, 8, 64, 256}) {
         for (const std::size_t length : {1, 2, 3, 7, 8, 63, 64, 65, 127, 129, 300}) {
@@ -79,7 +79,7 @@ TEST_CASE("The order of a sum is what the block says: other blocks give other bi
     CHECK(oracle::sum(std::vector<float>{0x1p24F, 1.0F, 1.0F, 1.0F}, 4) == 0x1p24F + 2.0F);
 }
 
-TEST_CASE("Matrix products are sums of products in the stated order, at prime shapes and for numbers of any size") {
+TEST_CASE("Matrix products are sums of products in the stated order, at prime shapes and for numbers of any size", "[mutation]") {
     std::mt19937 random(3);
     for (const int block : {1, 4, 16, 64, 128}) {
         for (const auto& [rows, outputs, depth] : {std::tuple{1, 1, 1}, {3, 5, 7}, {2, 8, 64}, {31, 13, 67}, {5, 17, 131}, {33, 9, 200}}) {
