@@ -11,8 +11,10 @@ find_package(SQLite3 REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(pugixml REQUIRED)
-if(PRELUDE_FUZZERS)  # clang's OpenMP is a package of its own, and no reader uses any
+if(PRELUDE_FUZZERS)  # clang's OpenMP is a package of its own, and no reader uses any: one thread
   add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED)
+  file(WRITE ${CMAKE_BINARY_DIR}/one_thread/omp.h "#pragma once\ninline int omp_get_max_threads() { return 1; }\ninline void omp_set_num_threads(int) {}\n")
+  target_include_directories(OpenMP::OpenMP_CXX INTERFACE ${CMAKE_BINARY_DIR}/one_thread)
 else()
   find_package(OpenMP REQUIRED COMPONENTS CXX)
 endif()

@@ -132,12 +132,13 @@ std::optional<double> ReportText::number(std::string_view cell, std::size_t line
     return value;
 }
 
-std::optional<std::int64_t> ReportText::count(std::string_view cell, std::size_t line) const {
+std::optional<std::int64_t> ReportText::count(std::string_view cell, std::size_t line, int times) const {
     constexpr double kMost = 9e15;
     const auto value = number(cell, line);
     if (!value) return std::nullopt;
-    if (*value != std::floor(*value) || *value > kMost) refuse(line, fmt::format("\"{}\" where a whole number is expected", shown(cell)));
-    return static_cast<std::int64_t>(*value);
+    const double whole = times * *value;
+    if (whole != std::floor(whole) || whole > kMost) refuse(line, fmt::format("\"{}\" where a whole number is expected", shown(cell)));
+    return static_cast<std::int64_t>(whole);
 }
 
 void ReportText::refuse(std::size_t line, std::string_view what) const { throw models::InputError(fmt::format("{}:{}: {}", name_, line + 1, what)); }

@@ -43,7 +43,8 @@ class ReportText final {
 
     /// A cell as a number. Unknown: `?`, `undef`, `-`, `NA`, `N/A`, nothing. Shares in brackets behind the number and units do not count.
     [[nodiscard]] std::optional<double> number(std::string_view cell, std::size_t line, std::string_view unit = {}) const;
-    [[nodiscard]] std::optional<std::int64_t> count(std::string_view cell, std::size_t line) const;
+    /// `times` the number of a cell, which has to be whole: tiles count in halves.
+    [[nodiscard]] std::optional<std::int64_t> count(std::string_view cell, std::size_t line, int times = 1) const;
     [[noreturn]] void refuse(std::size_t line, std::string_view what) const;
 
   private:

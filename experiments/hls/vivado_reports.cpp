@@ -30,22 +30,19 @@ struct Sites {
     const ReportText& text;
     std::vector<ReportTable> tables;
 
-    [[nodiscard]] std::optional<double> at(std::string_view title, std::initializer_list<std::string_view> names) const {
+    [[nodiscard]] std::optional<std::int64_t> at(std::string_view title, std::initializer_list<std::string_view> names, int halves) const {
         for (const auto& table : tables) {
             const auto column = table.column({title});
             if (!column) continue;
             for (const auto name : names) {
                 const auto* row = table.row(name);
-                if (row && *column < row->cells.size()) return text.number(row->cells[*column], row->line);
+                if (row && *column < row->cells.size()) return text.count(row->cells[*column], row->line, halves);
             }
         }
         return std::nullopt;
     }
     [[nodiscard]] PrimitiveCounts counts(std::string_view title) const {
-        const auto whole = [&](std::initializer_list<std::string_view> names, int halves = 1) -> std::optional<std::int64_t> {
-            const auto value = at(title, names);
-            return value ? std::optional(static_cast<std::int64_t>(halves * *value)) : std::nullopt;
-        };
+        const auto whole = [&](std::initializer_list<std::string_view> names, int halves = 1) { return at(title, names, halves); };
         return {.bram18 = whole({"Block RAM Tile"}, 2), .dsp = whole({"DSPs", "DSP Slices"}), .ff = whole({"CLB Registers", "Slice Registers", "Registers"}),
                 .lut = whole({"CLB LUTs", "Slice LUTs"}), .uram = whole({"URAM"})};
     }
@@ -57,12 +54,11 @@ ToolReport kernel_utilization(const ReportText& text, ToolReport report) {
     const auto counts = [&](std::string_view name) -> PrimitiveCounts {
         const auto* row = table.row(name);
         if (!row) text.refuse(table.line, fmt::format("the table has no row \"{}\"", name));
-        const auto at = [&](std::string_view title) -> std::optional<std::int64_t> {
+        const auto at = [&](std::string_view title, int halves = 1) -> std::optional<std::int64_t> {
             const auto column = table.column({title});
-            return column && *column < row->cells.size() ? text.count(row->cells[*column], row->line) : std::nullopt;
+            return column && *column < row->cells.size() ? text.count(row->cells[*column], row->line, halves) : std::nullopt;
         };
-        const auto tiles = at("BRAM");
-        return {.bram18 = tiles ? std::optional(2 * *tiles) : std::nullopt, .dsp = at("DSP"), .ff = at("REG"), .lut = at("LUT"), .uram = at("URAM")};
+        return {.bram18 = at("BRAM", 2), .dsp = at("DSP"), .ff = at("REG"), .lut = at("LUT"), .uram = at("URAM")};
     };
     report.used = counts("Used Resources");
     report.available = counts("User Budget");

@@ -151,6 +151,8 @@ TEST_CASE("What a report lacks or says in words that are not known is named with
     refused(csynth("|  nan|  9|  70 ns|  90 ns|  8|  10|  no|"), "\"nan\"");
     refused(csynth("|  7|  9|  8|"), "r.rpt:20: a latency table of 3 columns; 5 or 7 are known");
     refused(csynth("|  7|  9|  70 ns|  90 ns|  8|  10|  no|", "|Sum | 1| 2| 3| 4| 5|"), "the table has no row \"Total\"");
+    refused("| Command : report_utilization\n+---+---+\n| Site Type | Used |\n+---+---+\n| CLB LUTs | 2.74e+82 |\n+---+---+\n", "r.rpt:5: \"2.74e+82\" where a whole number is expected");
+    refused("| Command : report_utilization\n+---+---+\n| Site Type | Used |\n+---+---+\n| CLB LUTs | 4 |\n| Block RAM Tile | 2.25 |\n+---+---+\n", "r.rpt:6: \"2.25\"");
     refused(kHead, "the report ends without \"+ Timing\"");
     refused("<profile>\n<a>\n</profile>", "r.rpt:3: no well-formed XML");
     refused("<html></html>", "<html> where <profile>");
