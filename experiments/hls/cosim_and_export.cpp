@@ -32,13 +32,18 @@ ToolReport read_export(const ReportText& text) {
     const auto implementation = text.value_of("Implementation tool");
     if (const auto at = implementation.find("v."); at != std::string_view::npos) report.version = implementation.substr(at + 2, implementation.find(' ', at) - at - 2);
     report.part = text.value_of("Device target");
-    const auto line = text.expect("Resource usage");
-    const auto count = [&](std::string_view key) { return text.count(text.value_of(key), line); };
+    const auto resources = text.expect("Resource usage");
+    const auto count = [&](std::string_view key) {
+        const auto found = text.entry(key);
+        return text.count(found.value, found.line);
+    };
     report.used = {.bram18 = count("BRAM"), .dsp = count("DSP"), .ff = count("FF"), .lut = count("LUT"), .uram = count("URAM")};
-    const auto timing = text.expect("Final timing", line);
+    const auto timing = text.expect("Final timing", resources);
     const auto time = [&](std::initializer_list<std::string_view> keys) -> std::optional<double> {
-        for (const auto key : keys)
-            if (const auto value = text.number(text.value_of(key), timing, "ns")) return value;
+        for (const auto key : keys) {
+            const auto found = text.entry(key);
+            if (const auto value = text.number(found.value, found.line, "ns")) return value;
+        }
         return std::nullopt;
     };
     report.clock_target_ns = time({"CP required"});

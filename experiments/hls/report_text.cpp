@@ -63,12 +63,13 @@ std::size_t ReportText::expect(std::string_view words, std::size_t from) const {
     return *found;
 }
 
-std::string_view ReportText::value_of(std::string_view key) const {
-    for (auto line : lines_) {
+ReportText::Entry ReportText::entry(std::string_view key) const {
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+        auto line = lines_[i];
         while (!line.empty() && (is_blank(line.front()) || line.front() == '*' || line.front() == '|')) line.remove_prefix(1);
         if (!line.starts_with(key)) continue;
         const auto rest = trimmed(line.substr(key.size()));
-        if (rest.starts_with(':')) return trimmed(rest.substr(1));
+        if (rest.starts_with(':')) return {trimmed(rest.substr(1)), i};
     }
     return {};
 }

@@ -36,8 +36,13 @@ class ReportText final {
     [[nodiscard]] std::optional<std::size_t> find(std::string_view words, std::size_t from = 0) const;
     /// The same; throws where there is none.
     [[nodiscard]] std::size_t expect(std::string_view words, std::size_t from = 0) const;
-    /// What stands behind `key` on the first line that begins with it (blanks, * and | aside); empty: no such line
-    [[nodiscard]] std::string_view value_of(std::string_view key) const;
+    /// `key: value`, on the first line that begins with the key (blanks, * and | aside).
+    struct Entry {
+        std::string_view value;  ///< empty: no such line
+        std::size_t line = 0;
+    };
+    [[nodiscard]] Entry entry(std::string_view key) const;
+    [[nodiscard]] std::string_view value_of(std::string_view key) const { return entry(key).value; }
     /// The next table at or behind `from`; throws where there is none.
     [[nodiscard]] ReportTable table(std::size_t from) const;
 

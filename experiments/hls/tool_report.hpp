@@ -40,7 +40,7 @@ struct ToolReport {
     std::optional<std::int64_t> latency_min, latency_max, interval_min, interval_max;
     std::string pipeline;  ///< of the top function, as the report says: no, yes, none, function, dataflow, ...
     PrimitiveCounts used, available;
-    std::string status;  ///< cosim: pass or fail; utilization, power, timing: synthesized, placed, routed; export: met or not met
+    std::string status;  ///< cosim: pass or fail; utilization, power: synthesized, placed, routed; timing, export: met or not met
     std::optional<double> total_w, dynamic_w, static_w;
     friend bool operator==(const ToolReport&, const ToolReport&) = default;
 };
@@ -50,6 +50,8 @@ struct ToolReport {
 /// Limits    files of up to 256 MB, tables of up to 256 columns; XML entities beyond the predefined ones are not expanded
 /// Errors    models::InputError "FILE:LINE: what was found; what was expected": no report of these kinds, a table without an expected row or column, a cell that is
 ///           neither a number nor a word for unknown
+/// Source    layouts of 38 public reports, Vivado HLS 2018.2 to Vitis HLS 2025.1 (tests/data/hls_reports.csv); the timing summary's after Vivado's user guide
+/// A summary of a project (csynth.rpt) gives one latency: it is taken as both ends
 [[nodiscard]] ToolReport read_tool_report(const std::filesystem::path& file);
 [[nodiscard]] ToolReport read_tool_report(std::string_view text, const std::string& name);
 

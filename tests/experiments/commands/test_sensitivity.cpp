@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/paths.hpp"
+#include "tests/support/csv_rows.hpp"
 #include "tests/support/program.hpp"
 #include "tests/support/tiny_configuration.hpp"
 
@@ -30,31 +31,6 @@ Ended sensitivity(const std::string& config, const std::filesystem::path& out, s
     return run(arguments);
 }
 
-/// Lines of a CSV file as cells by the names of its first line.
-std::vector<std::map<std::string, std::string>> csv(const std::filesystem::path& file) {
-    std::istringstream lines(read_file(file));
-    std::vector<std::string> names;
-    std::vector<std::map<std::string, std::string>> rows;
-    for (std::string line; std::getline(lines, line);) {
-        std::vector<std::string> cells;
-        std::string cell;
-        bool quoted = false;
-        for (const char c : line) {
-            if (c == '"') quoted = !quoted;
-            else if (c == ',' && !quoted) cells.push_back(std::exchange(cell, {}));
-            else if (c != '\r') cell += c;
-        }
-        cells.push_back(cell);
-        if (names.empty()) {
-            names = cells;
-            continue;
-        }
-        auto& row = rows.emplace_back();
-        for (std::size_t i = 0; i < names.size(); ++i) row[names[i]] = cells.at(i);
-    }
-    return rows;
-}
-
 }  // namespace
 
 TEST_CASE("The ranking falls, holds layers at their floors, and does not depend on the number of jobs", "[long]") {
@@ -68,7 +44,7 @@ TEST_CASE("The ranking falls, holds layers at their floors, and does not depend 
     CHECK(read_file(folder / "one/sensitivity.csv") == read_file(folder / "two/sensitivity.csv"));
     CHECK(one.out.substr(0, one.out.rfind("held at")) == two.out.substr(0, two.out.rfind("held at")));
     CHECK_THAT(one.out, Contains("W4A4: error of the mask logits") && Contains("encoder.block0.qkv") && Contains("by quant.edge_bits"));
-    const auto rows = csv(folder / "one/sensitivity.csv");
+    const auto rows = csv_rows(folder / "one/sensitivity.csv");
     double last = 1e300;
     std::size_t unranked = 0;
     for (const auto& row : rows) {
@@ -96,7 +72,7 @@ TEST_CASE("An allocation keeps its budget, and its configuration alone gives the
     REQUIRE(ended.code == 0);
     CHECK_THAT(ended.out, Contains("uniform W4") && Contains("allocated") && Contains("predicted"));
     double uniform = 0, allocated = 0;
-    for (const auto& row : csv(out / "allocation.csv")) {
+    for (const auto& row : csv_rows(out / "allocation.csv")) {
         if (row.at("operand") != "weights" || (row.at("bits") != row.at("allocated"))) continue;
         uniform += std::stod(row.at("weights")) * std::stod(row.at("uniform"));
         allocated += std::stod(row.at("weights")) * std::stod(row.at("allocated"));
@@ -106,10 +82,10 @@ TEST_CASE("An allocation keeps its budget, and its configuration alone gives the
     const auto again = run({EXPLORE, "--config", (out / "allocated.yaml").string(), "--out", (folder / "again").string(), "--quiet"});
     INFO(again.out << again.err);
     REQUIRE(again.code == 0);
-    const auto row = csv(folder / "again/results.csv").at(0);
+    const auto row = csv_rows(folder / "again/results.csv").at(0);
     // The store of the command holds both points: the report command writes them out.
     REQUIRE(run({EXPLORE, "report", out.string()}).code == 0);
-    const auto evaluated = csv(out / "results.csv").at(1);
+    const auto evaluated = csv_rows(out / "results.csv").at(1);
     for (const auto* column : {"miou", "sqnr_db", "cycles", "energy_mj", "lut", "bits_checked", "numeric_hash", "hardware_hash"}) {
         CAPTURE(column);
         CHECK(row.at(column) == evaluated.at(column));
@@ -122,7 +98,7 @@ TEST_CASE("An allocation keeps its budget, and its configuration alone gives the
     const auto third = run({EXPLORE, "--config", pasted.string(), "--out", (folder / "third").string(), "--quiet"});
     INFO(third.err);
     REQUIRE(third.code == 0);
-    CHECK(csv(folder / "third/results.csv").at(0).at("numeric_hash") == row.at("numeric_hash"));
+    CHECK(csv_rows(folder / "third/results.csv").at(0).at("numeric_hash") == row.at("numeric_hash"));
 }
 
 TEST_CASE("A latency budget is kept by the network as a whole, not only by the sum of its parts", "[long]") {
@@ -136,7 +112,7 @@ TEST_CASE("A latency budget is kept by the network as a whole, not only by the s
     REQUIRE(run({EXPLORE, "report", out.string()}).code == 0);
     const auto configured = run({EXPLORE, "--config", config, "--out", (folder / "configured").string(), "--quiet"});
     REQUIRE(configured.code == 0);
-    const double cycles = std::stod(csv(folder / "configured/results.csv").at(0).at("cycles")), allocated = std::stod(csv(out / "results.csv").at(1).at("cycles"));
+    const double cycles = std::stod(csv_rows(folder / "configured/results.csv").at(0).at("cycles")), allocated = std::stod(csv_rows(out / "results.csv").at(1).at("cycles"));
     CHECK(allocated <= 1.02 * cycles);
 }
 
@@ -205,5 +181,5 @@ TEST_CASE("Ctrl-C ends a study with 130, and the same command goes on from there
     INFO(again.err);
     REQUIRE(again.code == 0);
     CHECK_THAT(again.out, Contains("mean IoU "));
-    for (const auto& row : csv(out / "sensitivity.csv")) CHECK(row.at("miou").empty() == row.at("rank").empty());
+    for (const auto& row : csv_rows(out / "sensitivity.csv")) CHECK(row.at("miou").empty() == row.at("rank").empty());
 }
