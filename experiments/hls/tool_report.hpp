@@ -50,7 +50,7 @@ struct ToolReport {
 /// Limits    files of up to 256 MB, tables of up to 256 columns; XML entities beyond the predefined ones are not expanded
 /// Errors    models::InputError "FILE:LINE: what was found; what was expected": no report of these kinds, a table without an expected row or column, a cell that is
 ///           neither a number nor a word for unknown
-/// Source    layouts of 38 public reports, Vivado HLS 2018.2 to Vitis HLS 2025.1 (tests/data/hls_reports.csv); the timing summary's after Vivado's user guide
+/// Source    layouts of 38 public reports, Vivado HLS 2018.2 to Vitis HLS 2025.1 (tests/data/hls_reports.csv); no public timing summary was at hand, its layout is untested against a real one
 /// A summary of a project (csynth.rpt) gives one latency: it is taken as both ends
 [[nodiscard]] ToolReport read_tool_report(const std::filesystem::path& file);
 [[nodiscard]] ToolReport read_tool_report(std::string_view text, const std::string& name);
