@@ -45,6 +45,24 @@ double value_of(const Meaning& meaning, std::size_t channel, std::int32_t word) 
     return meaning.scale[g] * (word - meaning.zero_point[g]);
 }
 
+QuantizedGraph restricted_to(const QuantizedGraph& graph, const models::Graph& part) {
+    QuantizedGraph result{.config = graph.config, .settings = graph.settings, .plan = graph.plan, .operations = {}, .meanings = {}, .warnings = graph.warnings};
+    result.plan.formats.clear();
+    result.plan.contractions.clear();
+    const auto take = [](const auto& from, auto& to, const std::string& name) {
+        if (const auto found = from.find(name); found != from.end()) to.insert(*found);
+    };
+    for (const auto& value : part.values()) {
+        take(graph.plan.formats, result.plan.formats, value.name);
+        take(graph.meanings, result.meanings, value.name);
+    }
+    for (const auto& node : part.nodes()) {
+        take(graph.plan.contractions, result.plan.contractions, node.name);
+        take(graph.operations, result.operations, node.name);
+    }
+    return result;
+}
+
 const Operation& QuantizedGraph::operation(std::string_view node) const {
     const auto found = operations.find(node);
     models::check(found != operations.end(), fmt::format("quantized graph: no operation {}", node));

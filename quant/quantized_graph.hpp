@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,11 +47,16 @@ struct QuantizedGraph {
     [[nodiscard]] models::Tensor dequantize(std::string_view name, const IntTensor& words, std::size_t channel_axis) const;
 };
 
+/// What of it the nodes of `part` (models::subgraph) need: their integers, the formats and meanings of their values.
+[[nodiscard]] QuantizedGraph restricted_to(const QuantizedGraph& graph, const models::Graph& part);
+
 /// Writes `prelude.qgraph/1`: a safetensors file of integer tensors with JSON metadata. Atomic.
 void save(const QuantizedGraph& graph, const std::filesystem::path& path);
 
 /// Reads what save() wrote, for the graphs of `workload`: the integers fit them (quant/consistency.hpp), so any walk may follow.
 /// Throws CheckpointError listing every problem; an unknown major version is refused.
 [[nodiscard]] QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload& workload = {});
+/// The same for a file that holds these nodes alone (restricted_to).
+[[nodiscard]] QuantizedGraph load_part(const std::filesystem::path& path, const models::SamWorkload& workload, std::span<const std::string> nodes);
 
 }  // namespace prelude::quant

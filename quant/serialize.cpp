@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <functional>
 #include <limits>
 #include <list>
 #include <nlohmann/json.hpp>
 
 #include "models/checkpoint/safetensors.hpp"
+#include "models/graph/subgraph.hpp"
 #include "quant/consistency.hpp"
 
 namespace prelude::quant {
@@ -237,7 +239,10 @@ void save(const QuantizedGraph& graph, const std::filesystem::path& path) {
     models::write_safetensors(path, writer.tensors(), {{"format", std::string(kFormat)}, {"graph", header.dump()}});
 }
 
-QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload& workload) {
+namespace {
+
+/// `graph_of(config)`: the graph that the integers have to fit.
+QuantizedGraph load_for(const std::filesystem::path& path, const std::function<models::Graph(const models::SamConfig&)>& graph_of) {
     const auto file = models::read_safetensors(path);
     const auto entry = [&](const std::string& key) {
         const auto found = file.metadata().find(key);
@@ -286,9 +291,22 @@ QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload
     } catch (const json::exception& error) {
         problems.push_back(fmt::format("metadata 'graph': {}", error.what()));
     }
-    if (problems.empty()) problems = inconsistencies(models::build_sam(graph.config, workload), graph);
+    if (problems.empty()) problems = inconsistencies(graph_of(graph.config), graph);
     if (!problems.empty()) throw models::CheckpointError(path.string(), problems);
     return graph;
+}
+
+}  // namespace
+
+QuantizedGraph load(const std::filesystem::path& path, const models::SamWorkload& workload) {
+    return load_for(path, [&](const models::SamConfig& config) { return models::build_sam(config, workload); });
+}
+
+QuantizedGraph load_part(const std::filesystem::path& path, const models::SamWorkload& workload, std::span<const std::string> nodes) {
+    return load_for(path, [&](const models::SamConfig& config) {
+        const auto whole = models::build_sam(config, workload);
+        return models::subgraph(whole, models::nodes_named(whole, nodes));
+    });
 }
 
 }  // namespace prelude::quant

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "models/checkpoint/safetensors.hpp"
+#include "models/graph/subgraph.hpp"
 #include "quant/consistency.hpp"
 #include "quant/engine/engine.hpp"
 #include "quant/serialize.hpp"
@@ -181,5 +182,23 @@ TEST_CASE("A quantized graph of another major version, and a file that is none, 
     CHECK_THROWS_WITH(quant::load(file), Catch::Contains("not a quantized graph"));
     models::write_safetensors(file, {}, {{"format", "prelude.qgraph/1"}, {"graph", "{\"config\": 3}"}});
     CHECK_THROWS_AS(quant::load(file), models::CheckpointError);
+    std::filesystem::remove(file);
+}
+
+TEST_CASE("The integers of a part of the network load alone, compute the same words and are refused where they do not fit") {
+    const auto model = tests::random_model(minute(), 7);
+    const auto quantized = model.quantize({});
+    const std::vector<std::string> names{"encoder.block0.norm2", "encoder.block0.lin1"};
+    const auto part = models::subgraph(model.graph, models::nodes_named(model.graph, names));
+    const auto file = temporary("part.safetensors");
+    quant::save(quant::restricted_to(quantized, part), file);
+    const auto again = quant::load_part(file, {}, names);
+    CHECK(again.operations.size() == 2);
+    const std::vector wanted{model.id("encoder.block0.lin1.out"), model.id("encoder.block0.add1.out")};
+    const auto whole_words = quant::Engine(model.graph, quantized).run(model.words, wanted);
+    const auto words = quant::Engine(part, again).run({{part.inputs()[0], whole_words.at(wanted[1])}}, std::vector{*part.find_value("encoder.block0.lin1.out")});
+    CHECK(words.begin()->second == whole_words.at(wanted[0]));
+    CHECK_THROWS_WITH(quant::load(file), Catch::Contains("no format"));
+    CHECK_THROWS_WITH(quant::load_part(file, {}, std::vector<std::string>{"encoder.block0.lin2"}), Catch::Contains("encoder.block0.lin2"));
     std::filesystem::remove(file);
 }
