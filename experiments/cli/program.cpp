@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "experiments/allocate/budget.hpp"
+#include "experiments/cli/handoff.hpp"
 #include "experiments/commands/accumulators.hpp"
 #include "experiments/commands/compare.hpp"
 #include "experiments/commands/diff.hpp"
@@ -100,6 +101,7 @@ class Program {
         declare_run();
         declare_sensitivity();
         declare_others();
+        handoff_.emplace(app_);
         for (int i = 1; i < argc; ++i) sweep_.arguments.emplace_back(argv[i]);
     }
 
@@ -112,7 +114,9 @@ class Program {
             return kUsage;
         }
         if (!problem_.empty()) return usage(problem_);
+        if (const auto problem = handoff_->problem(); !problem.empty()) return usage(problem);
         if (unavailable_->parsed_any()) return usage(unavailable_->name + ": not available in this version");
+        if (const auto code = handoff_->run(make_task_set)) return *code;
         if (*report_) return report(folder_);
         if (*diff_) return diff(folder_, a_, b_);
         if (*compare_) return compare_command(compare_command_);
@@ -243,7 +247,7 @@ class Program {
         read_report_ = app_.add_subcommand("read-report", "What a report of Vivado HLS, Vitis HLS or Vivado says, in one form");
         read_report_->add_option("FILE", read_report_command_.file, "csynth (.rpt, .xml), its summary, cosim, export, utilization, power or timing")->required();
         read_report_->add_flag("--json", read_report_command_.json, "The same as JSON; unknown is null");
-        for (const auto* name : {"export", "verify", "calibrate-costs"}) {
+        for (const auto* name : {"calibrate-costs"}) {
             auto* command = app_.add_subcommand(name, "Not available in this version");
             command->allow_extras();
             unavailable_->commands.push_back(command);
@@ -279,6 +283,7 @@ class Program {
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
     CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr, *read_report_ = nullptr;
+    std::optional<HandoffCommands> handoff_;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

@@ -117,6 +117,12 @@ void read_meaning(Members& members, TensorDescription& tensor, std::size_t chann
 
 }  // namespace
 
+WordFormat word_format_of(const quant::Format& format) noexcept {
+    using quant::FormatKind;
+    const bool is_unsigned = format.kind == FormatKind::pixel || format.kind == FormatKind::code || format.kind == FormatKind::probability || format.kind == FormatKind::hybrid;
+    return {.bits = format.bits, .is_signed = !is_unsigned};
+}
+
 std::string_view name_of(TensorRole role) noexcept { return kRoles[static_cast<std::size_t>(role)]; }
 
 std::string TensorDescription::place_of(std::uint64_t index) const {

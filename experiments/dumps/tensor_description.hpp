@@ -13,6 +13,9 @@
 
 namespace prelude::experiments {
 
+/// Words of a value: codes, probabilities and pixels unsigned, all others two's complement.
+[[nodiscard]] WordFormat word_format_of(const quant::Format& format) noexcept;
+
 enum class TensorRole {
     input,        ///< read by exported nodes, computed by none of them
     output,       ///< computed by an exported node

@@ -37,7 +37,7 @@ class NodeRunner {
 
     void operator()(const Contraction& form) {
         auto& runner = runner_of(form);
-        contract(form, [&](std::int64_t, std::span<const std::int64_t> acc, std::int32_t* out) { runner.rescale_row(acc, out); });
+        contract(form, out_, [&](std::int64_t, std::span<const std::int64_t> acc, std::int32_t* out) { runner.rescale_row(acc, out); });
     }
 
     void operator()(const PatchEmbedding& form) {
@@ -45,7 +45,7 @@ class NodeRunner {
         const auto across = graph_.value(node_.output).shape[3];
         const auto height = op.content_height ? op.content_height : in_[0]->shape()[2], width = op.content_width ? op.content_width : in_[0]->shape()[3];
         const PatchOffsets offsets(form, height, width);
-        contract(form.contraction, [&](std::int64_t row, std::span<const std::int64_t> acc, std::int32_t* out) {
+        contract(form.contraction, out_, [&](std::int64_t row, std::span<const std::int64_t> acc, std::int32_t* out) {
             const auto& rescale_form = form.contraction.rescale;
             for (std::size_t o = 0; o < acc.size(); ++o) {
                 const auto operand = rne_shift(acc[o], rescale_form.operand_shift);
@@ -124,6 +124,14 @@ class NodeRunner {
         });
     }
 
+    /// Acc instead of words.
+    models::BasicTensor<std::int64_t> sums(const Contraction& form) {
+        auto sums = models::BasicTensor<std::int64_t>::uninitialised(out_.shape());
+        contract(form, sums, [&](std::int64_t, std::span<const std::int64_t> acc, std::int64_t* out) { std::ranges::copy(acc, out); });
+        return sums;
+    }
+    models::BasicTensor<std::int64_t> sums(const Product& form) { return {out_.shape(), product_sums(form, *in_[0], *in_[1])}; }
+
     void operator()(const ConstantOp& form) { out_ = form.values; }
 
     void operator()(const PromptOp& form) {
@@ -188,14 +196,14 @@ class NodeRunner {
 
     ContractionRunner& runner_of(const Contraction& form) { return contractions_.try_emplace(&form, form, path_).first->second; }
 
-    /// Runs a contraction by its operator's layout; `finish_row(pixel or token, Acc of all outputs, words)` ends a row.
-    template <class FinishRow>
-    void contract(const Contraction& form, const FinishRow& finish_row) {
+    /// Runs a contraction by its operator's layout; `finish_row(pixel or token, Acc of all outputs, words)` ends a row, whose words go to `to`.
+    template <class Word, class FinishRow>
+    void contract(const Contraction& form, models::BasicTensor<Word>& to, const FinishRow& finish_row) {
         const auto n = static_cast<std::size_t>(form.num_outputs);
         // Every row of operands gives the words of `n` outputs, which `place(row, words)` brings to where the operator has them.
         const auto run = [&](std::span<const std::int32_t> codes, std::int64_t num_rows, std::int64_t rows_of_image, const auto& place) {
             runner_of(form).run(codes, num_rows, overflows_, [&](std::int64_t first, std::int64_t count, std::span<const std::int64_t> acc) {
-                std::vector<std::int32_t> words(n);
+                std::vector<Word> words(n);
                 for (std::int64_t i = 0; i < count; ++i) {
                     finish_row((first + i) % rows_of_image, acc.subspan(static_cast<std::size_t>(i) * n, n), words.data());
                     place(first + i, words);
@@ -204,24 +212,24 @@ class NodeRunner {
         };
         if (std::holds_alternative<models::Linear>(node_.op)) {
             const auto rows = in_[0]->shape().num_rows();
-            return run(in_[0]->values(), rows, rows, [&](std::int64_t row, std::span<const std::int32_t> words) { std::ranges::copy(words, out_.row(row).begin()); });
+            return run(in_[0]->values(), rows, rows, [&](std::int64_t row, std::span<const Word> words) { std::ranges::copy(words, to.row(row).begin()); });
         }
-        const auto& shape = out_.shape();
+        const auto& shape = to.shape();
         if (const auto* conv = std::get_if<models::Conv>(&node_.op)) {
             const auto pixels = shape[2] * shape[3];
-            return run(convolution_rows(*conv, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const std::int32_t> words) {
-                auto* to = out_.data() + row / pixels * shape[1] * pixels + row % pixels;
-                for (std::size_t o = 0; o < n; ++o) to[static_cast<std::int64_t>(o) * pixels] = words[o];
+            return run(convolution_rows(*conv, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const Word> words) {
+                auto* first = to.data() + row / pixels * shape[1] * pixels + row % pixels;
+                for (std::size_t o = 0; o < n; ++o) first[static_cast<std::int64_t>(o) * pixels] = words[o];
             });
         }
         const auto& up = std::get<models::ConvTranspose>(node_.op);
         const models::Conv pointwise{.in_channels = up.in_channels, .out_channels = up.out_channels};
         const auto height = in_[0]->shape()[2], width = in_[0]->shape()[3], kernel = up.kernel, pixels = height * width;
-        run(convolution_rows(pointwise, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const std::int32_t> words) {
+        run(convolution_rows(pointwise, *in_[0], form), shape[0] * pixels, pixels, [&](std::int64_t row, std::span<const Word> words) {
             const auto b = row / pixels, y = row / width % height, x = row % width;
             for (std::int64_t i = 0; i < form.num_outputs; ++i) {
                 const auto o = i / (kernel * kernel), ky = i / kernel % kernel, kx = i % kernel;
-                out_[static_cast<std::size_t>(((b * shape[1] + o) * shape[2] + y * kernel + ky) * shape[3] + x * kernel + kx)] = words[static_cast<std::size_t>(i)];
+                to[static_cast<std::size_t>(((b * shape[1] + o) * shape[2] + y * kernel + ky) * shape[3] + x * kernel + kx)] = words[static_cast<std::size_t>(i)];
             }
         });
     }
@@ -258,6 +266,21 @@ IntTensor Engine::run_node(const Node& node, Inputs inputs) const {
     NodeRunner runner(graph_, node, inputs, path_, contractions_, overflows_);
     std::visit(runner, quantized_.operation(node.name));
     return runner.take();
+}
+
+models::BasicTensor<std::int64_t> Engine::accumulators(const Node& node, Inputs inputs) const {
+    std::int64_t narrowed = 0;
+    const auto& operation = quantized_.operation(node.name);
+    const auto exact = [&](Contraction form) {
+        form.accumulator = {};
+        std::map<const Contraction*, ContractionRunner> own;
+        return NodeRunner(graph_, node, inputs, path_, own, narrowed).sums(form);
+    };
+    if (const auto* form = std::get_if<Contraction>(&operation)) return exact(*form);
+    if (const auto* patch = std::get_if<PatchEmbedding>(&operation)) return exact(patch->contraction);
+    const auto* product = std::get_if<Product>(&operation);
+    models::check(product != nullptr, node.name + " has no accumulators");
+    return NodeRunner(graph_, node, inputs, path_, contractions_, narrowed).sums(*product);
 }
 
 std::optional<Engine::Attention> Engine::attention_at(std::span<const models::NodeId> next, std::span<const ValueId> wanted) const {

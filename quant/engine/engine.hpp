@@ -35,6 +35,10 @@ class Engine {
     /// Words of one node, inputs given.
     [[nodiscard]] IntTensor run_node(const models::Node& node, std::span<const IntTensor* const> inputs) const;
 
+    /// Acc of every output of a contraction or product, inputs given: what its rescale begins with, in the shape of its output.
+    /// Limits    exact sums (docs/numerics.md section 2), also where a width study narrows those that run_node computes; of the patch embedding without the mean
+    [[nodiscard]] models::BasicTensor<std::int64_t> accumulators(const models::Node& node, std::span<const IntTensor* const> inputs) const;
+
     [[nodiscard]] std::int64_t num_overflows() const noexcept { return overflows_; }
     [[nodiscard]] const models::Graph& graph() const noexcept { return graph_; }
 

@@ -352,6 +352,10 @@ void ProductRunner::run(std::span<const std::int32_t> left, std::int64_t count, 
     }
 }
 
+std::vector<std::int64_t> product_sums(const Product& form, const IntTensor& left, const IntTensor& right) {
+    return WholeProduct(form, left, right, ProductPath::automatic).run();
+}
+
 IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows) {
     WholeProduct whole(form, left, right, path);
     const auto& shape = whole.shape();

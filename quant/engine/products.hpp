@@ -76,6 +76,9 @@ class ProductRunner final {
 /// Operand rows of a convolution: [B*H'*W', C*k*k] in (c, ky, kx) order; positions outside the picture hold their channel's zero point.
 [[nodiscard]] std::vector<std::int32_t> convolution_rows(const models::Conv& op, const IntTensor& in, const Contraction& form);
 
+/// Exact Acc of a product of two computed operands, [B,M,N].
+[[nodiscard]] std::vector<std::int64_t> product_sums(const Product& form, const IntTensor& left, const IntTensor& right);
+
 /// Words of a product of two computed operands, [B,M,K] x [B,N,K] or [B,K,N].
 [[nodiscard]] IntTensor run_product(const Product& form, const IntTensor& left, const IntTensor& right, ProductPath path, std::int64_t& overflows);
 
