@@ -89,7 +89,7 @@ int export_command(const ExportCommand& command, const TaskSet& task_set) {
     const auto mappings = mappings_of(handed, design);
 
     ExportFolder folder(command.out, command.formats, command.packing);
-    Progress progress(handed.part.values().size(), {.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80)});
+    Progress progress(handed.part.values().size(), {.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80), .unit = "values"});
     const auto begin = std::chrono::steady_clock::now();
     std::size_t num_values = 0;
     for_each_tensor(handed.part, handed.quantized, handed.words, mappings, [&](ExportedTensor&& tensor) {

@@ -27,16 +27,18 @@ void write_heat_maps(const fs::path& folder, const Verification& verification) {
 }
 
 Verification compare(const VerifyCommand& command) {
-    constexpr std::size_t kSteps = 1000;
-    Progress progress(kSteps, {.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80)});
+    constexpr std::uint64_t kMegabyte = 1'000'000;
+    std::optional<Progress> progress;
     const auto begin = std::chrono::steady_clock::now();
     auto verification = verify_dumps(command.dumps, [&](std::uint64_t done, std::uint64_t total, const std::string& name) {
-        const auto share = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
+        if (total < kMegabyte) return;
+        if (!progress)
+            progress.emplace(total / kMegabyte, Progress::Options{.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80), .unit = "MB"});
+        const auto share = static_cast<double>(done) / static_cast<double>(total);
         const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        const auto megabytes_per_s = seconds > 0 ? static_cast<double>(done) * 1e-6 / seconds : 0;
-        progress.show(static_cast<std::size_t>(share * kSteps), 0, share > 0 ? seconds / share * (1 - share) : -1, fmt::format("{} {:.0f} MB/s", name, megabytes_per_s));
+        progress->show(done / kMegabyte, 0, share > 0 ? seconds / share * (1 - share) : -1, name);
     });
-    progress.clear();
+    if (progress) progress->clear();
     return verification;
 }
 

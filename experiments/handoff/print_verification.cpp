@@ -83,22 +83,29 @@ constexpr std::string_view kStyle =
 
 std::string print(const Verification& v) {
     TextTable table({{"tensor", false}, {"role", false}, {"words"}, {"mismatched"}, {"largest error"}, {"", false}});
+    std::size_t constants = 0;
     for (const auto& tensor : v.tensors) {
         if (tensor.verdict == TensorVerdict::left_out) continue;
+        if (tensor.description.role == TensorRole::constant && tensor.verdict == TensorVerdict::equal) {
+            ++constants;
+            continue;
+        }
         const auto& c = tensor.comparison;
         const bool compared = tensor.verdict == TensorVerdict::equal || tensor.verdict == TensorVerdict::differs;
         table.add({tensor.description.name, std::string(name_of(tensor.description.role)), compared ? fmt::format("{}", c.compared) : "", compared ? fmt::format("{}", c.mismatched) : "",
                    c.mismatched > 0 ? fmt::format("{}", c.largest_error) : "", std::string(name_of(tensor.verdict))});
     }
     auto text = table.print("");
+    if (constants > 0) text += fmt::format("and {} equal constants\n", constants);
     for (const auto& tensor : v.tensors) {
         if (!is_failure(tensor.verdict)) continue;
         text += fmt::format("\n{}\n", tensor.description.name);
         for (const auto& line : details(tensor)) text += fmt::format("  {}\n", line);
     }
-    if (const auto left = v.count(TensorVerdict::left_out); left > 0) text += fmt::format("\n{} inputs, constants and accumulators were not dumped\n", left);
+    text += "\n";
+    if (const auto left = v.count(TensorVerdict::left_out); left > 0) text += fmt::format("{} inputs, constants and accumulators were not dumped\n", left);
     for (const auto& note : v.notes) text += fmt::format("note: {}\n", note);
-    return text + "\n" + summary(v) + "\n";
+    return text + summary(v) + "\n";
 }
 
 std::string junit_xml(const Verification* verification, const std::vector<FigureCheck>& figures) {

@@ -64,7 +64,7 @@ std::string print_duration(double seconds) {
     return fmt::format("{} h {:02d} min", whole / 3600, whole % 3600 / 60);
 }
 
-Progress::Progress(std::size_t num_tasks, Options options) : num_tasks_(num_tasks), options_(options) {
+Progress::Progress(std::size_t num_tasks, Options options) : num_tasks_(num_tasks), options_(std::move(options)) {
     shown_ = start_;
 }
 
@@ -82,7 +82,7 @@ void Progress::show(std::size_t num_done, std::size_t num_failed, double seconds
     drawn_ = true;
 
     const double elapsed = std::chrono::duration<double>(now - start_).count();
-    std::string text = fmt::format("{}/{} tasks", num_done, num_tasks_);
+    std::string text = fmt::format("{}/{} {}", num_done, num_tasks_, options_.unit);
     if (num_done > 0 && elapsed > 0) {
         const double per_second = static_cast<double>(num_done) / elapsed;
         text += per_second >= 1 ? fmt::format("  {:.1f}/s", per_second) : fmt::format("  {:.1f}/min", 60 * per_second);

@@ -48,6 +48,7 @@ class Progress {
         bool quiet = false;
         bool terminal = false;
         int width = 80;
+        std::string unit = "tasks";  ///< of what is counted
     };
     Progress(std::size_t num_tasks, Options options);
     Progress(const Progress&) = delete;
