@@ -31,7 +31,7 @@ using LoadWords = std::function<std::optional<std::vector<std::int64_t>>(const s
 
 /// The part of the network an export is of, with golden and dumped words by tensor name.
 struct DiagnosisContext {
-    const models::Graph* part = nullptr;
+    const models::Graph* part = nullptr;  ///< null: not known
     const quant::QuantizedGraph* quantized = nullptr;
     LoadWords golden, actual;
 };

@@ -53,20 +53,23 @@ class HexWord {
 
     /// Takes the digits; false: one is none.
     bool parse(std::string_view digits) {
-        limbs_.fill(0);
-        undefined_ = false;
-        std::size_t place = 0;
-        for (auto at = digits.size(); at-- > 0;) {
-            const int digit = kDigits[static_cast<unsigned char>(digits[at])];
-            if (digit == kSpacer) continue;
-            if (digit == kNotADigit) return false;
-            if (digit == kUndefinedDigit) undefined_ = true;
-            else if (digit != 0 && place >= 16 * limbs_.size()) return false;
-            else if (digit != 0) limbs_[place / 16] |= static_cast<std::uint64_t>(digit) << (4 * (place % 16));
-            ++place;
+        std::uint64_t pattern = 0;
+        int others = 0;
+        if (digits.size() <= kDigitsPerLimb) {  // most words
+            for (const char c : digits) {
+                const int digit = kDigits[static_cast<unsigned char>(c)];
+                others |= digit;
+                pattern = pattern << 4 | static_cast<std::uint64_t>(digit & 15);
+            }
+            if (static_cast<unsigned>(others) < 16 && !digits.empty()) {
+                limbs_[0] = pattern;
+                used_ = 1;
+                undefined_ = false;
+                num_digits_ = digits.size();
+                return true;
+            }
         }
-        num_digits_ = place;
-        return place > 0;
+        return parse_long(digits);
     }
     [[nodiscard]] std::int64_t element(int index) const noexcept {
         if (undefined_) return kUndefinedWord;
@@ -76,12 +79,36 @@ class HexWord {
     }
 
   private:
+    static constexpr std::size_t kDigitsPerLimb = 16;
+
+    /// Any number of digits, undefined ones and spacers among them.
+    bool parse_long(std::string_view digits) {
+        limbs_.fill(0);
+        used_ = 1;
+        undefined_ = false;
+        std::size_t place = 0;
+        for (auto at = digits.size(); at-- > 0;) {
+            const int digit = kDigits[static_cast<unsigned char>(digits[at])];
+            if (digit == kSpacer) continue;
+            if (digit == kNotADigit) return false;
+            const auto limb = place / kDigitsPerLimb;
+            if (digit == kUndefinedDigit) {
+                undefined_ = true;
+            } else if (digit != 0) {
+                if (limb >= limbs_.size()) return false;
+                limbs_[limb] |= static_cast<std::uint64_t>(digit) << (4 * (place % kDigitsPerLimb));
+                used_ = std::max(used_, limb + 1);
+            }
+            ++place;
+        }
+        num_digits_ = place;
+        return place > 0;
+    }
     /// A word that holds one element: its digits beyond the element's bits are 0 or the sign, or the word is another one.
     [[nodiscard]] std::int64_t alone() const noexcept {
         const auto pattern = word_.pattern_of(static_cast<std::int64_t>(limbs_[0]));
         const auto word = word_.of_pattern(pattern);
-        bool wider = false;
-        for (std::size_t i = 1; i < limbs_.size(); ++i) wider = wider || limbs_[i] != 0;
+        const bool wider = used_ > 1;
         if (!wider && limbs_[0] == pattern) return word;
         const auto width = std::min<std::size_t>(64, 4 * num_digits_);
         const auto sign_extended = static_cast<std::uint64_t>(word) << (64 - width) >> (64 - width);
@@ -89,14 +116,14 @@ class HexWord {
         return wider || limbs_[0] >> 63 ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(limbs_[0]);
     }
     [[nodiscard]] bool beyond_is_ones() const noexcept {
-        for (std::size_t digit = 16; digit < num_digits_ && digit < 16 * limbs_.size(); ++digit)
-            if ((limbs_[digit / 16] >> (4 * (digit % 16)) & 15) != 15) return false;
+        for (std::size_t digit = kDigitsPerLimb; digit < num_digits_ && digit < kDigitsPerLimb * used_; ++digit)
+            if ((limbs_[digit / kDigitsPerLimb] >> (4 * (digit % kDigitsPerLimb)) & 15) != 15) return false;
         return true;
     }
     [[nodiscard]] std::uint64_t bits_at(std::size_t bit) const noexcept {
         const auto limb = bit / 64, offset = bit % 64;
-        auto value = limbs_[limb] >> offset;
-        if (offset != 0 && limb + 1 < limbs_.size()) value |= limbs_[limb + 1] << (64 - offset);
+        auto value = limb < used_ ? limbs_[limb] >> offset : 0;
+        if (offset != 0 && limb + 1 < used_) value |= limbs_[limb + 1] << (64 - offset);
         return value;
     }
 
@@ -104,7 +131,7 @@ class HexWord {
     Packing packing_;
     int elements_;
     std::array<std::uint64_t, kMaxPackedBits / 64> limbs_{};
-    std::size_t num_digits_ = 0;
+    std::size_t used_ = 0, num_digits_ = 0;  ///< limbs that hold digits
     bool undefined_ = false;
 };
 

@@ -102,30 +102,37 @@ bool TokenSource::skip_slash_comment() {
 
 std::string_view TokenSource::next() {
     while (at_ < end_ || refill(at_)) {
-        const char c = buffer_[at_];
-        switch (classes_[static_cast<unsigned char>(c)]) {
-            case Class::blank:
-                if (c == '\n') ++line_;
-                ++at_;
-                continue;
-            case Class::hash: skip_line(); continue;
-            case Class::slash:
-                if (!skip_slash_comment()) refuse("found '/', which begins no comment");
-                continue;
-            case Class::normal: break;
+        const char* const buffer = buffer_.data();
+        // Between most tokens stands one blank.
+        while (at_ < end_ && classes_[static_cast<unsigned char>(buffer[at_])] == Class::blank) line_ += buffer[at_++] == '\n' ? 1 : 0;
+        if (at_ == end_) continue;
+        const auto kind = classes_[static_cast<unsigned char>(buffer[at_])];
+        if (kind == Class::hash) {
+            skip_line();
+            continue;
         }
-        auto start = at_;
-        while (true) {
-            while (at_ < end_ && classes_[static_cast<unsigned char>(buffer_[at_])] == Class::normal) ++at_;
-            if (at_ - start > kMaxToken) refuse(fmt::format("'{}' is longer than {} characters", shown({buffer_.data() + start, kMaxToken}), kMaxToken));
-            if (at_ < end_) break;
-            const bool more = refill(start);
-            start = 0;
-            if (!more) break;
+        if (kind == Class::slash) {
+            if (!skip_slash_comment()) refuse("found '/', which begins no comment");
+            continue;
         }
-        return {buffer_.data() + start, at_ - start};
+        return token_from(at_);
     }
     return {};
+}
+
+std::string_view TokenSource::token_from(std::size_t start) {
+    while (true) {
+        const char* const buffer = buffer_.data();
+        auto at = at_;
+        while (at < end_ && classes_[static_cast<unsigned char>(buffer[at])] == Class::normal) ++at;
+        at_ = at;
+        if (at_ - start > kMaxToken) refuse(fmt::format("'{}' is longer than {} characters", shown({buffer + start, kMaxToken}), kMaxToken));
+        if (at_ < end_) break;
+        const bool more = refill(start);
+        start = 0;
+        if (!more) break;
+    }
+    return {buffer_.data() + start, at_ - start};
 }
 
 bool TokenSource::skip_behind(char character) {

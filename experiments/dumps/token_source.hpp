@@ -62,6 +62,8 @@ class TokenSource final {
     /// Keeps what lies behind `keep`, reads on behind it; false: nothing came.
     bool refill(std::size_t keep);
     void skip_line();
+    /// The token that begins at `start`.
+    [[nodiscard]] std::string_view token_from(std::size_t start);
     /// At a slash that begins a comment: passes over it.
     bool skip_slash_comment();
 
