@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace prelude::experiments {
 
 namespace {
@@ -75,7 +77,7 @@ void HandoffCommands::declare_verify(CLI::App& app) {
     auto& dumps = c.dumps;
     verify_ = app.add_subcommand("verify", "Dumps of an HLS or RTL build against an export, word by word");
     verify_->add_option("--golden", dumps.golden, "Folder of the export")->option_text("DIR")->required();
-    verify_->add_option("--actual", dumps.actual, "Folder of the build's dumps, called like the tensors")->option_text("DIR")->required();
+    verify_->add_option("--actual", dumps.actual, "Folder of the build's dumps, called like the tensors")->option_text("DIR");
     add_list(*verify_, "--only", "Tensors to compare, with * and ? (default: all)", "PATTERN,...", dumps.only);
     verify_->add_option_function<std::string>(
                "--format", [&dumps](const std::string& name) { dumps.format = format_named("--format", name); }, "Format of the dumps (default: told by each)")
@@ -88,6 +90,13 @@ void HandoffCommands::declare_verify(CLI::App& app) {
         ->option_text("N")
         ->check(CLI::Range(1, kMaxPackedBits));
     add_element_order(*verify_, [packing](ElementOrder order) { packing().order = order; });
+    for (const auto& [name, kind, help] : {std::tuple{"--csynth", ReportKind::csynth, "Report of high-level synthesis (.rpt, .xml)"}, {"--cosim", ReportKind::cosim, "Report of co-simulation"},
+                                           {"--utilization", ReportKind::utilization, "Vivado: report_utilization"}, {"--power", ReportKind::power, "Vivado: report_power"},
+                                           {"--timing", ReportKind::timing, "Vivado: report_timing_summary"}})
+        verify_->add_option_function<std::string>(name, [&c, kind = kind](const std::string& file) { c.reports[kind] = file; }, help)->option_text("FILE");
+    verify_->add_option("--tolerances", c.tolerances, "How far reports may be from expected.json, and which terms may be unknown")->option_text("FILE.yaml");
+    verify_->add_option("--baseline", c.baseline, "What reports of an earlier build said: growth beyond the tolerance fails")->option_text("FILE");
+    verify_->add_flag("--update-baseline", c.update_baseline, "Writes the baseline instead");
     verify_->add_option("--junit", c.junit, "Writes JUnit XML")->option_text("FILE");
     verify_->add_option("--html", c.html, "Writes one page with heat maps of the mismatches")->option_text("FILE");
     verify_->add_option("--heat-maps", c.heat_maps, "Writes the heat maps as PNG")->option_text("DIR");
@@ -97,6 +106,9 @@ void HandoffCommands::declare_verify(CLI::App& app) {
 
 std::string HandoffCommands::problem() const {
     if (*export_ && export_command_.config.empty() == export_command_.results.empty()) return "export: needs --config FILE.yaml or --results DIR, one of them";
+    if (*verify_ && verify_command_.dumps.actual.empty() && verify_command_.reports.empty()) return "verify: needs --actual DIR, or a report to compare with expected.json";
+    if (*verify_ && !verify_command_.baseline.empty() && verify_command_.reports.empty()) return "verify: --baseline needs reports";
+    if (*verify_ && verify_command_.update_baseline && verify_command_.baseline.empty()) return "verify: --update-baseline needs --baseline FILE";
     return {};
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 #include "experiments/cli/program.hpp"
@@ -14,6 +15,7 @@
 #include "experiments/evaluate/calibrated_ranges.hpp"
 #include "experiments/handoff/design.hpp"
 #include "experiments/handoff/export_folder.hpp"
+#include "experiments/hls/expected.hpp"
 #include "experiments/output/progress.hpp"
 #include "models/error.hpp"
 #include "quant/quantize.hpp"
@@ -72,6 +74,13 @@ std::string prompt_text(const models::Prompt& prompt) {
     return fmt::format("{} points", prompt.points.size());
 }
 
+std::string expected_text(const Expected& expected) {
+    if (!expected.latency_max || !expected.lut || !expected.total_w) return {};
+    return fmt::format("expected of them: {:.0f} cycles at {:.3f} ns, {:.0f} LUT, {:.0f} FF, {:.0f} DSP, {:.0f} BRAM18, {:.0f} URAM, {:.2f} W\n", expected.latency_max->value, expected.clock_target_ns,
+                       std::ceil(expected.lut->value), std::ceil(expected.ff->value), std::ceil(expected.dsp->value), std::ceil(expected.bram18->value), std::ceil(expected.uram->value),
+                       expected.total_w->value);
+}
+
 }  // namespace
 
 int export_command(const ExportCommand& command, const TaskSet& task_set) {
@@ -85,7 +94,8 @@ int export_command(const ExportCommand& command, const TaskSet& task_set) {
     const auto item = picture_of(command, settings, model.config);
     const auto quantized = quantized_of(grid, point, model, task_set, from_results ? command.results / "cache" : fs::path());
     const auto handed = hand_over(quantized, item, command.layers, command.units);
-    const auto design = resolve_design(settings, configuration.costs.at(settings.cost_table), workload_graph(settings), quantized.plan);
+    const auto& costs = configuration.costs.at(settings.cost_table);
+    const auto design = resolve_design(settings, costs, workload_graph(settings), quantized.plan);
     const auto mappings = mappings_of(handed, design);
 
     ExportFolder folder(command.out, command.formats, command.packing);
@@ -104,11 +114,14 @@ int export_command(const ExportCommand& command, const TaskSet& task_set) {
     quant::save(handed.quantized, folder.path() / kOperationsFile);
     folder.note_file(std::string(kOperationsFile));
     folder.add_file(std::string(kConfigurationFile), resolved_yaml(configuration));
+    const auto expected = expect(design, handed.part, costs, design_text(grid, point));
+    folder.add_file(std::string(kExpectedFile), to_json(expected).dump(1) + "\n");
     const auto num_tensors = folder.num_tensors();
     folder.finish({.version = PRELUDE_VERSION, .design = design_text(grid, point), .picture = item.name, .prompt = prompt_text(item.prompts.front().prompt),
                    .workload = handed.workload, .nodes = handed.nodes, .packing = {}, .tensors = {}, .files = {}});
 
     auto text = fmt::format("{} layers of {}, {} tensors, {:.1f} MB in {}\n", handed.nodes.size(), model_name(settings.model), num_tensors, static_cast<double>(folder.num_bytes()) * 1e-6, command.out.string());
+    text += expected_text(expected);
     if (!design.infeasible.empty()) text += fmt::format("the design point is infeasible: {}\n", design.infeasible);
     text += fmt::format("compare a build's dumps: explore verify --golden {} --actual DIR\n", command.out.string());
     std::fputs(text.c_str(), stdout);

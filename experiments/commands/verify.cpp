@@ -2,6 +2,7 @@
 #include "experiments/commands/verify.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,8 +10,10 @@
 
 #include "experiments/cli/program.hpp"
 #include "experiments/handoff/print_verification.hpp"
+#include "experiments/hls/baseline.hpp"
 #include "experiments/output/progress.hpp"
 #include "experiments/store/cache.hpp"
+#include "models/error.hpp"
 
 namespace prelude::experiments {
 
@@ -26,7 +29,7 @@ void write_heat_maps(const fs::path& folder, const Verification& verification) {
     }
 }
 
-Verification compare(const VerifyCommand& command) {
+Verification compare_tensors(const VerifyCommand& command) {
     constexpr std::uint64_t kMegabyte = 1'000'000;
     std::optional<Progress> progress;
     const auto begin = std::chrono::steady_clock::now();
@@ -42,17 +45,67 @@ Verification compare(const VerifyCommand& command) {
     return verification;
 }
 
+/// Reports of the build, each of the kind it was given as.
+std::vector<NamedReport> read_reports(const VerifyCommand& command) {
+    std::vector<NamedReport> reports;
+    std::vector<std::string> problems;
+    for (const auto& [kind, file] : command.reports) {
+        try {
+            auto report = read_tool_report(file);
+            if (report.kind != kind) problems.push_back(fmt::format("{}: a report of kind {}, given as {}", file.string(), name_of(report.kind), name_of(kind)));
+            reports.push_back({file.string(), std::move(report)});
+        } catch (const models::InputError& error) {
+            problems.emplace_back(error.what());
+        }
+    }
+    if (!problems.empty()) throw models::InputError(fmt::format("{}", fmt::join(problems, "\n")));
+    return reports;
+}
+
+/// What the reports say, held against what was expected and against the earlier build.
+struct FigureResult {
+    std::vector<FigureCheck> figures;
+    std::string text;
+    bool passed = true;
+};
+
+FigureResult check_figures(const VerifyCommand& command) {
+    FigureResult result;
+    if (command.reports.empty()) return result;
+    const auto reports = read_reports(command);
+    const auto expected = read_expected(command.dumps.golden / kExpectedFile);
+    const auto tolerances = command.tolerances.empty() ? default_tolerances() : read_tolerances(command.tolerances);
+    const auto check = check_reports(expected, reports, tolerances);
+    result.figures = figures_of(check);
+    result.text = "\n" + print_check(check, "");
+    result.passed = check.passed();
+    if (command.baseline.empty()) return result;
+    const auto now = measured(reports, expected.design);
+    if (command.update_baseline) {
+        write_atomically(command.baseline, to_json(now).dump(1) + "\n");
+        result.text += fmt::format("baseline of {} terms written to {}\n", now.terms.size(), command.baseline.string());
+        return result;
+    }
+    const auto regression = compare(read_baseline(command.baseline), now, tolerances);
+    for (auto& figure : figures_of(regression)) result.figures.push_back(std::move(figure));
+    result.text += "\n" + print_regression(regression, "");
+    result.passed = result.passed && regression.passed();
+    return result;
+}
+
 }  // namespace
 
 int verify(const VerifyCommand& command) {
-    const auto verification = compare(command);
-    const std::vector<FigureCheck> figures;
-    if (!command.heat_maps.empty()) write_heat_maps(command.heat_maps, verification);
-    if (!command.junit.empty()) write_atomically(command.junit, junit_xml(&verification, figures));
-    if (!command.html.empty()) write_atomically(command.html, verification_html(&verification, figures));
-    std::fputs(print(verification).c_str(), stdout);
-    if (verification.count(TensorVerdict::broken) > 0) return kRejected;
-    return verification.passed() ? kDone : kVerificationFailed;
+    const auto checked = check_figures(command);
+    std::optional<Verification> verification;
+    if (!command.dumps.actual.empty()) verification = compare_tensors(command);
+    const auto* tensors = verification ? &*verification : nullptr;
+    if (tensors != nullptr && !command.heat_maps.empty()) write_heat_maps(command.heat_maps, *tensors);
+    if (!command.junit.empty()) write_atomically(command.junit, junit_xml(tensors, checked.figures));
+    if (!command.html.empty()) write_atomically(command.html, verification_html(tensors, checked.figures));
+    std::fputs(((tensors != nullptr ? print(*tensors) : std::string()) + checked.text).c_str(), stdout);
+    if (tensors != nullptr && tensors->count(TensorVerdict::broken) > 0) return kRejected;
+    return (tensors == nullptr || tensors->passed()) && checked.passed ? kDone : kVerificationFailed;
 }
 
 }  // namespace prelude::experiments

@@ -4,16 +4,21 @@
 // explore verify: a build's dumps and reports against an export.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/handoff/verification.hpp"
+#include "experiments/hls/tool_report.hpp"
 
 namespace prelude::experiments {
 
 struct VerifyCommand {
-    VerificationOptions dumps;
+    VerificationOptions dumps;                     ///< actual empty: reports alone
+    std::map<ReportKind, std::filesystem::path> reports;
+    std::filesystem::path tolerances, baseline;    ///< empty: the defaults; none
+    bool update_baseline = false;                  ///< writes the baseline instead of comparing with it
     std::filesystem::path junit, html, heat_maps;  ///< empty: not written
     bool quiet = false;
 };

@@ -6,24 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "experiments/handoff/figures.hpp"
 #include "experiments/handoff/verification.hpp"
 #include "models/data/image.hpp"
 
 namespace prelude::experiments {
 
-/// One check of anything beside dumps: a term of a report against its expected figure, or against the baseline.
-struct FigureCheck {
-    std::string group;    ///< "csynth", "utilization", "baseline", ...
-    std::string name;     ///< "lut"
-    std::string verdict;  ///< pass | fail | unknown
-    bool failed = false;
-    std::string text;     ///< "expected 1200 (900 .. 1500), found 1320 (+10.0 %), tolerance 25 %"
-};
-
 /// A table of the tensors, then every mismatch in detail.
 [[nodiscard]] std::string print(const Verification& verification);
 
-/// JUnit's XML: a test case a tensor that was to be compared, and one a figure.
+/// JUnit's XML: a test case a tensor that was to be compared, and one a figure. `verification` null: no dumps were compared.
 [[nodiscard]] std::string junit_xml(const Verification* verification, const std::vector<FigureCheck>& figures);
 
 /// One self-contained page with heat maps.
