@@ -5,9 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
+#include "experiments/handoff/selection.hpp"
 #include "experiments/hls/constant_text.hpp"
 #include "models/overloaded.hpp"
 #include "quant/arithmetic/elementwise.hpp"
@@ -233,12 +233,6 @@ std::string one_line(std::string_view text) {
 }
 
 }  // namespace
-
-std::string c_name(std::string_view name) {
-    std::string result(name);
-    std::ranges::replace_if(result, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-    return result;
-}
 
 std::string_view ap_types_header() { return assets::types; }
 std::string_view words_header() { return assets::words; }

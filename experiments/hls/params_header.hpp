@@ -19,10 +19,7 @@ struct Tile {
 };
 using Tiles = std::map<std::string, Tile, std::less<>>;  ///< by node name
 
-/// "encoder.block0.lin1" -> "encoder_block0_lin1".
-[[nodiscard]] std::string c_name(std::string_view name);
-
-/// prelude_params.h of `part`: namespace prelude_params with one namespace per node, called c_name of it.
+/// prelude_params.h of `part`: namespace prelude_params with one namespace per node, called c_name of it (handoff/selection.hpp).
 ///
 /// Contract
 ///  - words       typedefs input0_t, input1_t .. output_t (and _fixed_t where the point stands still), weight_t, product_t (A_t), accumulator_t (Acc)

@@ -48,7 +48,8 @@ std::vector<Word> read(const std::string& file, std::size_t count) {
 }
 
 template <class Word>
-void write(const std::string& file, const std::vector<Word>& words, int bytes = bytes_of(Word::width)) {
+void write(const std::string& file, const std::vector<Word>& words) {
+    const int bytes = bytes_of(Word::width);
     std::FILE* out = std::fopen(file.c_str(), "wb");
     if (out == nullptr) fail(file, "cannot be written");
     std::vector<unsigned char> buffer;

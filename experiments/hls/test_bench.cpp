@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "experiments/handoff/selection.hpp"
 #include "experiments/hls/params_header.hpp"
 #include "models/overloaded.hpp"
 
@@ -46,7 +47,7 @@ class NodeCall {
         }
         text += "        std::vector<output_t> out(kOutputElements);\n";
         text += fmt::format("        {}_top({}out.data());\n", name_, arguments);
-        if (sums_) text += fmt::format("        prelude_words::write(actual + \"/{}.accumulators.bin\", accumulators, 8);\n", node_.name);
+        if (sums_) text += fmt::format("        prelude_words::write(actual + \"/{}.accumulators.bin\", accumulators);\n", node_.name);
         return text + fmt::format("        prelude_words::write(actual + \"/{}.bin\", out);\n    }}\n", part_.value(node_.output).name);
     }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/handoff/selection.hpp"
 #include "experiments/hls/params_header.hpp"
 #include "models/graph/subgraph.hpp"
 #include "quant/arithmetic/elementwise.hpp"
