@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 
 namespace prelude::experiments {
 namespace {
+
+constexpr const char* kFaults = PRELUDE_SOURCE_DIR "/tests/experiments/hls/example_faults.txt";
 
 /// Header and words of the example's layers in a model.
 struct Exported {
@@ -58,6 +61,40 @@ TEST_CASE("the example kernel gives every word of the integer engine", "[hls]") 
     CHECK(testing::differing(layers.data.outputs, folder / "actual").empty());
     CHECK(kernel.run(folder / "golden", folder / "isolated", true) == "");
     CHECK(testing::differing(layers.data.outputs, folder / "isolated").empty());
+}
+
+TEST_CASE("every single fault of the example still finds its line", "[hls]") {
+    const auto model = tests::trained_nano(0);
+    const auto layers = exported(model);
+    const auto faults = testing::read_faults(kFaults);
+    CHECK(faults.size() >= 18);
+    for (const auto& fault : faults) {
+        const testing::TemporaryFolder folder;
+        INFO(fault.name);
+        CHECK(testing::ExampleKernel(folder.path(), layers.header).plant(fault));
+    }
+}
+
+/// Minutes: `test_experiments [faults]`.
+TEST_CASE("every single fault of the example builds and shows in a word", "[.][faults]") {
+    const auto model = tests::trained_nano(0);
+    const auto layers = exported(model);
+    const testing::TemporaryFolder folder;
+    testing::write_data(folder / "golden", layers.data.inputs);
+    testing::write_data(folder / "golden", layers.data.outputs);
+    for (const auto& fault : testing::read_faults(kFaults)) {
+        const testing::TemporaryFolder own;
+        const testing::ExampleKernel kernel(own / "kernel", layers.header);
+        INFO(fault.name);
+        REQUIRE(kernel.plant(fault));
+        REQUIRE(kernel.build() == "");
+        CHECK(kernel.run(folder / "golden", own / "actual", true) == "");
+        const auto differences = testing::differing(layers.data.outputs, own / "actual");
+        CHECK_FALSE(differences.empty());
+        for (const auto& difference : differences) UNSCOPED_INFO(difference);
+        std::printf("%-34s %s\n", fault.name.c_str(), differences.empty() ? "SURVIVED" : differences.front().c_str());
+        std::fflush(stdout);
+    }
 }
 
 }  // namespace prelude::experiments
