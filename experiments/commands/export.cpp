@@ -14,6 +14,7 @@
 #include "experiments/evaluate/calibrated_ranges.hpp"
 #include "experiments/handoff/design.hpp"
 #include "experiments/handoff/export_folder.hpp"
+#include "experiments/hls/params_header.hpp"
 #include "experiments/output/progress.hpp"
 #include "models/error.hpp"
 #include "quant/quantize.hpp"
@@ -72,6 +73,16 @@ std::string prompt_text(const models::Prompt& prompt) {
     return fmt::format("{} points", prompt.points.size());
 }
 
+/// What an HLS engineer compiles.
+void add_hls_files(ExportFolder& folder, const HandedPart& handed, const std::map<std::string, sim::Mapping, std::less<>>& mappings, const std::string& design) {
+    Tiles tiles;
+    for (const auto& [node, mapping] : mappings) tiles[node] = {.rows = mapping.tile_rows, .inputs = mapping.tile_depth, .outputs = mapping.tile_cols};
+    folder.add_file("hls/prelude_params.h", params_header(handed.part, handed.quantized, tiles, design));
+    folder.add_file("hls/prelude_ap_types.h", std::string(ap_types_header()));
+    folder.add_file("hls/prelude_words.h", std::string(words_header()));
+    folder.add_file("hls/test_bench.cpp", test_bench_skeleton(handed.part, handed.quantized));
+}
+
 }  // namespace
 
 int export_command(const ExportCommand& command, const TaskSet& task_set) {
@@ -104,6 +115,7 @@ int export_command(const ExportCommand& command, const TaskSet& task_set) {
     quant::save(handed.quantized, folder.path() / kOperationsFile);
     folder.note_file(std::string(kOperationsFile));
     folder.add_file(std::string(kConfigurationFile), resolved_yaml(configuration));
+    add_hls_files(folder, handed, mappings, design_text(grid, point));
     const auto num_tensors = folder.num_tensors();
     folder.finish({.version = PRELUDE_VERSION, .design = design_text(grid, point), .picture = item.name, .prompt = prompt_text(item.prompts.front().prompt),
                    .workload = handed.workload, .nodes = handed.nodes, .packing = {}, .tensors = {}, .files = {}});
