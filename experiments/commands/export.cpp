@@ -16,6 +16,7 @@
 #include "experiments/handoff/design.hpp"
 #include "experiments/handoff/export_folder.hpp"
 #include "experiments/hls/expected.hpp"
+#include "experiments/hls/params_header.hpp"
 #include "experiments/output/progress.hpp"
 #include "models/error.hpp"
 #include "quant/quantize.hpp"
@@ -81,6 +82,16 @@ std::string expected_text(const Expected& expected) {
                        expected.total_w->value);
 }
 
+/// What an HLS engineer compiles.
+void add_hls_files(ExportFolder& folder, const HandedPart& handed, const std::map<std::string, sim::Mapping, std::less<>>& mappings, const std::string& design) {
+    Tiles tiles;
+    for (const auto& [node, mapping] : mappings) tiles[node] = {.rows = mapping.tile_rows, .inputs = mapping.tile_depth, .outputs = mapping.tile_cols};
+    folder.add_file("hls/prelude_params.h", params_header(handed.part, handed.quantized, tiles, design));
+    folder.add_file("hls/prelude_ap_types.h", std::string(ap_types_header()));
+    folder.add_file("hls/prelude_words.h", std::string(words_header()));
+    folder.add_file("hls/test_bench.cpp", test_bench_skeleton(handed.part, handed.quantized));
+}
+
 }  // namespace
 
 int export_command(const ExportCommand& command, const TaskSet& task_set) {
@@ -116,6 +127,7 @@ int export_command(const ExportCommand& command, const TaskSet& task_set) {
     folder.add_file(std::string(kConfigurationFile), resolved_yaml(configuration));
     const auto expected = expect(design, handed.part, costs, design_text(grid, point));
     folder.add_file(std::string(kExpectedFile), to_json(expected).dump(1) + "\n");
+    add_hls_files(folder, handed, mappings, design_text(grid, point));
     const auto num_tensors = folder.num_tensors();
     folder.finish({.version = PRELUDE_VERSION, .design = design_text(grid, point), .picture = item.name, .prompt = prompt_text(item.prompts.front().prompt),
                    .workload = handed.workload, .nodes = handed.nodes, .packing = {}, .tensors = {}, .files = {}});

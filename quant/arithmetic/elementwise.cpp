@@ -57,8 +57,13 @@ void relative_position_terms(const RelativePositionOp& op, std::span<const std::
     for (std::int64_t i = 0; i < op.width; ++i) across[static_cast<std::size_t>(i)] = term(op.table_width, col - i + op.width - 1, op.rescale_width);
 }
 
-void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept {
+std::span<const std::int32_t> sine_turn() noexcept {
     static const auto kSine = make_sine();
+    return kSine;
+}
+
+void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept {
+    const auto sine = sine_turn();
     constexpr std::int64_t turn = std::int64_t{1} << kPhaseBits, rest_mask = (std::int64_t{1} << kRestBits) - 1, index_mask = (1 << kSineBits) - 1;
     const auto centre = (op.image_size << kCoordinateFraction) / 2;
     const auto features = static_cast<std::size_t>(op.num_frequencies);
@@ -69,7 +74,7 @@ void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t
             const auto product = (x - centre) * op.frequency[column] + (y - centre) * op.frequency[features + column];
             const auto phase = (rne_shift(product, kFrequencyBits - kPhaseBits) + (f < features ? 0 : turn / 4)) & (turn - 1);
             const auto index = phase >> kRestBits;
-            const std::int64_t left = kSine[static_cast<std::size_t>(index)], right = kSine[static_cast<std::size_t>((index + 1) & index_mask)];
+            const std::int64_t left = sine[static_cast<std::size_t>(index)], right = sine[static_cast<std::size_t>((index + 1) & index_mask)];
             sum += (left << kRestBits) + (right - left) * (phase & rest_mask);
         }
         out[f] = static_cast<std::int32_t>(saturate(rne_shift(sum, kRestBits + kSineFraction - op.output_fraction), signed_min(op.bits), signed_max(op.bits)));

@@ -62,6 +62,9 @@ void relative_position_terms(const RelativePositionOp& op, std::span<const std::
 /// Units     x, y: (pixel + 1/2) in 2^-8 pixel; label -1..3
 void prompt_row(const PromptOp& op, std::int32_t x, std::int32_t y, std::int32_t label, std::span<std::int32_t> out) noexcept;
 
+/// T above.
+[[nodiscard]] std::span<const std::int32_t> sine_turn() noexcept;
+
 /// B_o of a patch with `valid_rows` x `valid_cols` real pixels: RNE-free of padding, so that padding contributes exactly nothing.
 ///
 /// Integer   B_o - RNE(M_o * T_o * 2^-(8 + r)),  T_o = sum over valid pixels of w * mean_q8

@@ -61,6 +61,8 @@ std::uint64_t repeated_root(std::uint64_t m) noexcept {
 
 }  // namespace
 
+std::span<const std::uint32_t> root_seeds() noexcept { return kSeedTable; }
+
 ReciprocalRoot reciprocal_root(std::uint64_t v, Root form) noexcept {
     constexpr auto kOne = std::uint64_t{1} << (kRootDividendBits - 1);
     const int exponent = (bit_length(v) - 1) / 2;

@@ -27,6 +27,9 @@ struct ReciprocalRoot {
 };
 [[nodiscard]] ReciprocalRoot reciprocal_root(std::uint64_t v, Root form) noexcept;
 
+/// The guesses of the seeded form.
+[[nodiscard]] std::span<const std::uint32_t> root_seeds() noexcept;
+
 /// Layer normalisation of one token or pixel.
 ///
 /// Meaning   (x - mean) / sqrt(var + eps) * gamma + beta, as output words
