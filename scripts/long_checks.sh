@@ -18,7 +18,7 @@ cmake -DPRELUDE_SANITIZE_ALL=OFF build/asan >/dev/null
 # Readers of untrusted files: a minute each, from the test data as seeds.
 prelude_build fuzz fuzzers
 python3 tests/fuzz/seeds.py "$work/seeds"
-for reader in safetensors pth coco yaml report; do
+for reader in safetensors pth coco yaml report dump; do
     seeds=("$work/seeds/$reader")
     [ "$reader" = yaml ] && seeds=(arch_configs tests/data/bad/configs)
     [ "$reader" = report ] && seeds=(tests/data/reports)

@@ -34,7 +34,7 @@ Verification compare_tensors(const VerifyCommand& command) {
     std::optional<Progress> progress;
     const auto begin = std::chrono::steady_clock::now();
     auto verification = verify_dumps(command.dumps, [&](std::uint64_t done, std::uint64_t total, const std::string& name) {
-        if (total < kMegabyte) return;
+        if (total < kMegabyte || done >= total) return;
         if (!progress)
             progress.emplace(total / kMegabyte, Progress::Options{.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80), .unit = "MB"});
         const auto share = static_cast<double>(done) / static_cast<double>(total);

@@ -8,9 +8,13 @@
 #include <limits>
 #include <set>
 
+#include "experiments/diagnosis/code_causes.hpp"
 #include "experiments/diagnosis/evidence.hpp"
+#include "experiments/diagnosis/linear_causes.hpp"
 #include "experiments/diagnosis/node_trial.hpp"
+#include "experiments/diagnosis/norm_causes.hpp"
 #include "experiments/diagnosis/rescale_causes.hpp"
+#include "experiments/diagnosis/softmax_causes.hpp"
 #include "experiments/diagnosis/sum_causes.hpp"
 #include "experiments/diagnosis/table_causes.hpp"
 #include "experiments/diagnosis/value_causes.hpp"
@@ -93,7 +97,7 @@ class Diagnoser {
         const auto& operation = trial_.operation();
         if (evidence_.tensor().role == TensorRole::accumulator) {
             if (!differing_.empty() && evidence_.equals(trial_.sums(operation))) return upstream();
-            return causes_of_sums(evidence_, trial_, Stage::sums);
+            return causes_before_rescale(Stage::sums);
         }
         const bool has_sums = std::holds_alternative<quant::Contraction>(operation) || std::holds_alternative<quant::Product>(operation);
         const auto dumped_sums = has_sums ? context_.actual(node_.name + ".accumulators") : std::nullopt;
@@ -110,8 +114,8 @@ class Diagnoser {
             }
             findings = causes_of_rescale(evidence_, sums, *rescale, channel);
         }
-        if (has_sums && !dumped_sums) append(findings, causes_of_sums(evidence_, trial_, Stage::words));
-        if (const auto* form = std::get_if<quant::AddOp>(&operation)) append(findings, causes_of_addition(evidence_, operand(0), operand(1), *form));
+        if (has_sums && !dumped_sums) append(findings, causes_before_rescale(Stage::words));
+        if (const auto* form = std::get_if<quant::AddOp>(&operation)) append(findings, causes_of_addition(evidence_, {operand(0), word_of(0)}, {operand(1), word_of(1)}, *form));
         if (std::holds_alternative<quant::TableOp>(operation)) append(findings, causes_of_table(evidence_, trial_));
         if (std::holds_alternative<quant::SoftmaxOp>(operation)) append(findings, causes_of_softmax(evidence_, trial_));
         if (std::holds_alternative<quant::LayerNormOp>(operation)) append(findings, causes_of_norm(evidence_, trial_));
@@ -119,6 +123,12 @@ class Diagnoser {
     }
 
   private:
+    [[nodiscard]] std::vector<Finding> causes_before_rescale(Stage stage) const {
+        auto findings = causes_of_sums(evidence_, trial_, stage);
+        if (findings.empty()) findings = causes_of_linear(evidence_, trial_, stage);
+        if (findings.empty() && stage == Stage::sums) findings = causes_of_codes(evidence_, trial_);
+        return findings;
+    }
     static void append(std::vector<Finding>& to, std::vector<Finding> more) { to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); }
     static std::int64_t bounded(std::int64_t v) { return std::clamp(v, -(std::int64_t{1} << 61), std::int64_t{1} << 61); }
     std::vector<Finding> upstream() const { return {{Cause::upstream, fmt::format("it is right for the dumped {}, which differs", fmt::join(differing_, ", "))}}; }
@@ -133,6 +143,8 @@ class Diagnoser {
         if (std::holds_alternative<quant::RequantizeOp>(operation)) return operand(0);
         return trial_.sums(operation);
     }
+
+    [[nodiscard]] WordFormat word_of(std::size_t input) const { return word_format_of(context_.quantized->plan.format(context_.part->value(node_.inputs[input]).name)); }
 
     /// Words of an operand, one for every word of the output: broadcast along the axes it has once.
     [[nodiscard]] std::vector<std::int64_t> operand(std::size_t input) const {

@@ -21,7 +21,8 @@ class NodeTrial final {
     [[nodiscard]] const std::vector<models::IntTensor>& inputs() const noexcept { return inputs_; }
     [[nodiscard]] const models::Shape& output_shape() const { return graph_.value(node().output).shape; }
     [[nodiscard]] std::size_t channel_of(std::size_t index) const noexcept { return index / inner_ % channels_; }
-    [[nodiscard]] std::size_t num_channels() const noexcept { return channels_; }
+    /// Words between one channel and the next.
+    [[nodiscard]] std::size_t words_per_channel() const noexcept { return inner_; }
 
     /// Whether a walk with these integers stays inside its arrays (quant/consistency.hpp).
     [[nodiscard]] bool fits(const quant::Operation& operation) const;

@@ -17,8 +17,12 @@ namespace prelude::experiments {
 [[nodiscard]] std::vector<Finding> causes_of_rescale(const Evidence& evidence, std::span<const std::int64_t> sums, const quant::Rescale& form,
                                                      const std::function<std::size_t(std::size_t)>& channel_of);
 
-/// Faults of (a 2^l + b 2^r) 2^-s: rounding, shifts, an addend left out or subtracted, saturation.
-/// Shapes    left, right: one per word
-[[nodiscard]] std::vector<Finding> causes_of_addition(const Evidence& evidence, std::span<const std::int64_t> left, std::span<const std::int64_t> right, const quant::AddOp& form);
+struct Addend {
+    std::vector<std::int64_t> words;  ///< one per word of the sum
+    WordFormat format;
+};
+
+/// Faults of (a 2^l + b 2^r) 2^-s: rounding, shifts, an addend left out, subtracted or with another sign, saturation.
+[[nodiscard]] std::vector<Finding> causes_of_addition(const Evidence& evidence, const Addend& left, const Addend& right, const quant::AddOp& form);
 
 }  // namespace prelude::experiments

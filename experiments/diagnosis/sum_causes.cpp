@@ -28,6 +28,31 @@ struct Fault {
     std::function<void(quant::Operation&)> plant;
 };
 
+/// Another group for every input: by the map and the input's place.
+struct Regrouping {
+    const char* detail;
+    std::int32_t (*group)(const std::vector<std::int32_t>& map, std::size_t input, std::int32_t num_groups);
+};
+constexpr std::array kRegroupings{
+    Regrouping{"that of the next input", [](const auto& map, std::size_t i, std::int32_t) { return map[(i + 1) % map.size()]; }},
+    Regrouping{"that of the input before", [](const auto& map, std::size_t i, std::int32_t) { return map[(i + map.size() - 1) % map.size()]; }},
+    Regrouping{"that of the input as far from the end", [](const auto& map, std::size_t i, std::int32_t) { return map[map.size() - 1 - i]; }},
+    Regrouping{"one number too high", [](const auto& map, std::size_t i, std::int32_t n) { return (map[i] + 1) % n; }},
+    Regrouping{"numbered in reverse", [](const auto& map, std::size_t i, std::int32_t n) { return n - 1 - map[i]; }},
+};
+
+/// Maps an engineer may have used instead of the right one.
+std::vector<std::pair<std::string, std::vector<std::int32_t>>> other_maps(const std::vector<std::int32_t>& map, std::size_t num_groups) {
+    std::vector<std::pair<std::string, std::vector<std::int32_t>>> maps;
+    for (const auto& by : kRegroupings) {
+        auto& other = maps.emplace_back(by.detail, map).second;
+        for (std::size_t i = 0; i < map.size(); ++i) other[i] = by.group(map, i, static_cast<std::int32_t>(num_groups));
+    }
+    auto& sorted = maps.emplace_back("by the order of inputs: the map is not used", map).second;
+    std::ranges::sort(sorted);
+    return maps;
+}
+
 void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& faults) {
     const auto add = [&](Cause cause, std::string detail, std::function<void(quant::Contraction&)> plant) {
         faults.push_back({{cause, std::move(detail)}, [plant = std::move(plant)](quant::Operation& operation) { plant(*contraction_in(operation)); }});
@@ -61,6 +86,12 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
         if (extent >= k) continue;
         without(fmt::format("the last {} inputs are not added", k % extent == 0 ? extent : k % extent), (k - 1) / extent * extent, k);
         without(fmt::format("the first {} inputs are not added", extent), 0, extent);
+        for (const bool last : {true, false})
+            add(Cause::loop_bound, fmt::format("the {} of every {} inputs is not added", last ? "last" : "first", extent), [=](auto& f) {
+                for (std::size_t o = 0; o < n; ++o)
+                    for (std::size_t i = 0; i < k; ++i)
+                        if (i % extent == (last ? extent - 1 : 0) || (last && i + 1 == k)) f.weights[o * k + i] = 0;
+            });
     }
     for (const auto extent : kTileExtents) {
         if (extent < n)
@@ -74,29 +105,17 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
             });
     }
     if (num_terms > 1 && !form.term_of.empty()) {
-        const auto regroup = [&](std::string detail, std::function<std::int32_t(const std::vector<std::int32_t>&, std::size_t)> group) {
-            add(Cause::group_map, std::move(detail), [group = std::move(group), num_terms](auto& f) {
-                const auto map = f.term_of;
-                for (std::size_t i = 0; i < map.size(); ++i) f.term_of[i] = static_cast<std::int32_t>(static_cast<std::size_t>(group(map, i)) % num_terms);
-            });
-        };
-        regroup("every input has the group of the next", [](const auto& map, std::size_t i) { return map[(i + 1) % map.size()]; });
-        regroup("every input has the group of the one before", [](const auto& map, std::size_t i) { return map[(i + map.size() - 1) % map.size()]; });
-        regroup("the map is read in reverse", [](const auto& map, std::size_t i) { return map[map.size() - 1 - i]; });
-        regroup("inputs are in groups by their order, the map is not used", [](const auto& map, std::size_t i) {
-            auto sorted = map;
-            std::ranges::sort(sorted);
-            return sorted[i];
-        });
-        regroup("groups are numbered one too high", [](const auto& map, std::size_t i) { return map[i] + 1; });
-        regroup("groups are numbered in reverse", [num_terms](const auto& map, std::size_t i) { return static_cast<std::int32_t>(num_terms) - 1 - map[i]; });
+        for (const auto& [detail, map] : other_maps(form.term_of, num_terms))
+            add(Cause::group_map, fmt::format("every input has another group: {}", detail), [map = map](auto& f) { f.term_of = map; });
         constexpr std::size_t kMaxListed = 16;
         for (std::size_t a = 0; a < std::min(num_terms, kMaxListed); ++a) {
             const auto g = static_cast<std::int32_t>(a);
-            regroup(fmt::format("all inputs are in group {}", a), [g](const auto&, std::size_t) { return g; });
+            add(Cause::group_map, fmt::format("all inputs are in group {}", a), [g](auto& f) { std::ranges::fill(f.term_of, g); });
             for (std::size_t b = a + 1; b < std::min(num_terms, kMaxListed); ++b) {
                 const auto h = static_cast<std::int32_t>(b);
-                regroup(fmt::format("groups {} and {} are exchanged", a, b), [g, h](const auto& map, std::size_t i) { return map[i] == g ? h : map[i] == h ? g : map[i]; });
+                add(Cause::group_map, fmt::format("groups {} and {} are exchanged", a, b), [g, h](auto& f) {
+                    for (auto& group : f.term_of) group = group == g ? h : group == h ? g : group;
+                });
                 const auto swap = [&](std::string_view what, auto member) {
                     add(Cause::group_map, fmt::format("{} of groups {} and {} are exchanged", what, a, b), [=](auto& f) { std::swap(f.terms[a].*member, f.terms[b].*member); });
                 };
@@ -225,6 +244,32 @@ std::vector<std::pair<Finding, std::vector<models::IntTensor>>> stale_inputs(con
     return variants;
 }
 
+/// Zero points by one map, sums by another: only one of the two reads of the map is wrong.
+template <class Explained>
+void add_split_maps(const NodeTrial& trial, const quant::Contraction& form, const Explained& explained, std::vector<Finding>& findings) {
+    if (form.terms.size() < 2 || form.term_of.empty()) return;
+    const auto k = static_cast<std::size_t>(form.depth), n = static_cast<std::size_t>(form.num_outputs);
+    const auto attempt = [&](const std::vector<std::int32_t>& sum_map, const std::vector<std::int32_t>& zero_map, std::string detail) {
+        auto operation = trial.operation();
+        auto& other = *contraction_in(operation);
+        other.term_of = sum_map;
+        for (auto& term : other.terms) term.zero_point = 0;
+        std::vector<std::int64_t> zeros(n, 0);  // what the zero points take away from every output
+        for (std::size_t o = 0; o < n; ++o)
+            for (std::size_t i = 0; i < k; ++i) {
+                const auto& sum_term = form.terms[static_cast<std::size_t>(sum_map[i])];
+                const std::int64_t factor = std::int64_t{form.terms[static_cast<std::size_t>(zero_map[i])].zero_point} * form.weights[o * k + i];
+                zeros[o] += (factor * std::int64_t{sum_term.multiplier}) << sum_term.exponent;
+            }
+        const auto raw = trial.sums(operation);
+        if (explained([&](std::size_t w) { return raw[w] - zeros[trial.channel_of(w) % n]; })) findings.push_back({Cause::group_map, std::move(detail)});
+    };
+    for (const auto& [detail, map] : other_maps(form.term_of, form.terms.size())) {
+        attempt(map, form.term_of, fmt::format("products are added to another group: {}", detail));
+        attempt(form.term_of, map, fmt::format("zero points are those of another group: {}", detail));
+    }
+}
+
 std::int64_t wrapped(std::int64_t v, int bits) { return WordFormat{.bits = bits, .is_signed = true}.of_pattern(static_cast<std::uint64_t>(v)); }
 
 }  // namespace
@@ -261,6 +306,7 @@ std::vector<Finding> causes_of_sums(const Evidence& evidence, const NodeTrial& t
         const auto limit = (std::int64_t{1} << (width - 1)) - 1;
         if (explained([&](std::size_t i) { return std::clamp(sums[i], -limit - 1, limit); })) findings.push_back({Cause::overflow, fmt::format("sums saturate at {} bits", width)});
     }
+    if (form != nullptr) add_split_maps(trial, *form, explained, findings);
     const Tiles tiles(evidence);
     for (const auto& [height, width] : tiles.extents()) {
         for (const bool rows_outer : {true, false}) {

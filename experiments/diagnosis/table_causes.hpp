@@ -12,10 +12,4 @@ namespace prelude::experiments {
 /// Faults of a table of words: entries beside the right one, single wrong entries.
 [[nodiscard]] std::vector<Finding> causes_of_table(const Evidence& evidence, const NodeTrial& trial);
 
-/// Faults of a softmax: entries of its exponential, thresholds, widths.
-[[nodiscard]] std::vector<Finding> causes_of_softmax(const Evidence& evidence, const NodeTrial& trial);
-
-/// Faults of a norm before its rescale: epsilon, fraction, root, channels of the sums.
-[[nodiscard]] std::vector<Finding> causes_of_norm(const Evidence& evidence, const NodeTrial& trial);
-
 }  // namespace prelude::experiments

@@ -82,7 +82,10 @@ Found transposed(const Evidence& e) {
 Found tiled(const Evidence& e) {
     const auto columns = e.tensor().shape.rank() == 0 ? std::size_t{1} : static_cast<std::size_t>(e.tensor().shape.back()), rows = e.size() / std::max<std::size_t>(1, columns);
     std::set<std::pair<std::size_t, std::size_t>> tiles;
-    for (const std::size_t width : {2, 4, 8, 16, 32, 64}) tiles.insert({rows, width});
+    for (const std::size_t width : {2, 4, 8, 16, 32, 64}) {
+        tiles.insert({rows, width});
+        for (const std::size_t height : {2, 4, 8, 16, 32, 64}) tiles.insert({height, width});
+    }
     if (e.tensor().tile.size() == 2) tiles.insert({static_cast<std::size_t>(e.tensor().tile[0].extent), static_cast<std::size_t>(e.tensor().tile[1].extent)});
     for (const auto& [height, width] : tiles) {
         if (width >= columns || columns % width != 0 || height > rows || rows % height != 0) continue;
@@ -129,7 +132,8 @@ Found saturation(const Evidence& e) {
     if (word.is_signed && clamped(-word.highest(), word.highest())) return Finding{Cause::saturation, fmt::format("saturates at -{} instead of {}", word.highest(), word.lowest())};
     const auto [least, most] = std::ranges::minmax(e.actual());
     constexpr std::size_t kClipped = 4;
-    if (e.mismatches().size() >= kClipped && least < most && least >= word.lowest() && most <= word.highest() && clamped(least, most)) return Finding{Cause::saturation, fmt::format("saturates at {} and {}", least, most)};
+    if (e.tensor().kind != "probability" && e.mismatches().size() >= kClipped && least < most && least >= word.lowest() && most <= word.highest() && clamped(least, most)) return Finding{Cause::saturation, fmt::format("saturates at {} and {}", least, most)};
+    if (e.tensor().kind == "probability" || e.tensor().kind == "hybrid") return std::nullopt;  // their ends are codes like others
     const auto at_an_end = [&](std::size_t i) { return e.golden()[i] == word.lowest() || e.golden()[i] == word.highest(); };
     constexpr std::size_t kEnough = 2;
     const auto mismatches = e.mismatches();
@@ -174,7 +178,7 @@ Found edge(const Evidence& e) {
             if (!std::ranges::all_of(e.mismatches(), is_edge)) continue;
             const auto on_edge = e.size() / extent;
             if (e.mismatches().size() >= kEnough && 4 * e.mismatches().size() >= 3 * on_edge)
-                return Finding{Cause::loop_bound, fmt::format("only the {} {} differs, and it does whole", last ? "last" : "first", coordinate.name)};
+                return Finding{Cause::loop_bound, fmt::format("the {} {} is wrong, and nothing else", last ? "last" : "first", coordinate.name)};
         }
     }
     return std::nullopt;
@@ -217,7 +221,7 @@ Found stale(const Evidence& e) {
 }  // namespace
 
 std::vector<Finding> causes_by_values(const Evidence& evidence) {
-    for (const auto cause : {byte_order, sign_extension, element_order, transposed, tiled, misplaced, offset, not_written, edge, saturation, stale})
+    for (const auto cause : {byte_order, sign_extension, element_order, transposed, tiled, misplaced, offset, edge, not_written, saturation, stale})
         if (auto found = cause(evidence)) return {*std::move(found)};
     return {};
 }

@@ -30,9 +30,9 @@ struct ExampleData {
 
 /// One edit of the kernel or its header that must show.
 struct Fault {
-    std::string name, file, edit;  ///< edit: a sed expression
+    std::string name, cause, file, edit;  ///< cause: what a diagnosis should name it; edit: a sed expression
 };
-/// Reads example_faults.txt: `name | file | sed expression`, '#' comments.
+/// Reads example_faults.txt: `name | cause | file | sed expression`, '#' comments.
 [[nodiscard]] std::vector<Fault> read_faults(const std::filesystem::path& file);
 
 /// A copy of the kernel with its headers in a folder.
