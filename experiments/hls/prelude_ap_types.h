@@ -27,15 +27,12 @@
 //
 // Not here: concatenation, bit reduction, AP_WRAP_SM, strings, division of fixed point, implicit conversion of fixed point to C++ types, volatile, half.
 
-#if defined(__has_include)
 #if __has_include(<ap_int.h>) && __has_include(<ap_fixed.h>)
 #include <ap_fixed.h>
 #include <ap_int.h>
-#define PRELUDE_PUBLIC_AP_TYPES 1
-#endif
-#endif
-
-#ifndef PRELUDE_PUBLIC_AP_TYPES
+#elif __cplusplus < 201703L
+#error "The stand-in for ap_int.h and ap_fixed.h needs C++17: g++ -std=c++17"
+#else
 
 #ifndef SC_INCLUDE_FX
 #define SC_INCLUDE_FX
@@ -132,9 +129,7 @@ class integer {
     integer() = default;
     template <int W2, bool S2>
     integer(const integer<W2, S2>& other) {
-        if constexpr (W <= 64 && W2 <= 64) {
-            value_ = static_cast<native>(other.low_bits());
-        } else if constexpr (W <= 64) {
+        if constexpr (W <= 64) {
             value_ = static_cast<native>(other.low_bits());
         } else {
             value_ = other.big();
@@ -619,4 +614,4 @@ using ap_fixed = prelude_ap::fixed<W, I, true, Q, O, N>;
 template <int W, int I, ap_q_mode Q = AP_TRN, ap_o_mode O = AP_WRAP, int N = 0>
 using ap_ufixed = prelude_ap::fixed<W, I, false, Q, O, N>;
 
-#endif  // PRELUDE_PUBLIC_AP_TYPES
+#endif

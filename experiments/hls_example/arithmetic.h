@@ -33,6 +33,6 @@ template <class Word, int W>
 Word rescale(ap_int<W> p, ap_int<17> multiplier, ap_int<62> offset, int shift, ap_int<17> zero_point, int lo, int hi) {
 #pragma HLS inline
     const ap_int<64> sum = multiplier * p + offset;
-    const ap_int<64> y = round_half_even<64>(sum, shift);
-    return clamp<Word>(ap_int<65>(zero_point + y), lo, hi);
+    const ap_int<63> y = round_half_even<64>(sum, shift);  // n >= 1
+    return clamp<Word>(zero_point + y, lo, hi);
 }

@@ -76,9 +76,10 @@ std::vector<Fault> read_faults(const fs::path& file) {
     std::vector<Fault> faults;
     for (std::string line; std::getline(in, line);) {
         if (trimmed(line).empty() || trimmed(line).front() == '#') continue;
-        const auto first = line.find('|'), second = line.find('|', first + 1);
-        if (second == std::string::npos) throw std::runtime_error(fmt::format("{}: not `name | file | sed expression`: {}", file.string(), line));
-        faults.push_back({trimmed(line.substr(0, first)), trimmed(line.substr(first + 1, second - first - 1)), trimmed(line.substr(second + 1))});
+        const auto first = line.find('|'), second = line.find('|', first + 1), third = line.find('|', second + 1);
+        if (third == std::string::npos) throw std::runtime_error(fmt::format("{}: not `name | cause | file | sed expression`: {}", file.string(), line));
+        faults.push_back({.name = trimmed(line.substr(0, first)), .cause = trimmed(line.substr(first + 1, second - first - 1)), .file = trimmed(line.substr(second + 1, third - second - 1)),
+                          .edit = trimmed(line.substr(third + 1))});
     }
     return faults;
 }

@@ -45,7 +45,7 @@ Exported exported(const tests::CalibratedModel& model) {
 
 }  // namespace
 
-TEST_CASE("the example kernel gives every word of the integer engine", "[hls]") {
+TEST_CASE("the example kernel gives every word of the integer engine", "[hls][long]") {
     if (const auto missing = testing::missing_for_kernels(); !missing.empty()) {
         WARN("skipped: " << missing);
         return;
@@ -73,6 +73,19 @@ TEST_CASE("every single fault of the example still finds its line", "[hls]") {
         INFO(fault.name);
         CHECK(testing::ExampleKernel(folder.path(), layers.header).plant(fault));
     }
+}
+
+TEST_CASE("the example runs from export to verify as its script says", "[hls][long]") {
+    if (const auto missing = testing::missing_for_kernels(); !missing.empty()) {
+        WARN("skipped: " << missing);
+        return;
+    }
+    const testing::TemporaryFolder folder;
+    const auto ended = testing::run({PRELUDE_SOURCE_DIR "/experiments/hls_example/run", (folder / "out").string()}, {"EXPLORE=" EXPLORE});
+    INFO(ended.err);
+    INFO(ended.out);
+    CHECK(ended.code == 0);
+    CHECK(ended.out.find("9 equal, 0 failed") != std::string::npos);
 }
 
 /// Minutes: `test_experiments [faults]`.
