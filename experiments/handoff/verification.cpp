@@ -83,8 +83,11 @@ class Verifier {
         if (report_) report_(done_ + bytes, total_, name);
     }
 
-    [[nodiscard]] DumpSource source_of(const TensorDescription& tensor) const {
-        return {.word = tensor.word, .format = options_.format, .packing = options_.packing.value_or(result_.manifest.packing), .num_words = tensor.num_words()};
+    /// Packed as the export's where nothing else is said, which packs hexadecimal files alone.
+    [[nodiscard]] DumpSource source_of(const TensorResult& tensor) const {
+        const auto format = options_.format ? *options_.format : detect_format(tensor.actual);
+        const auto packing = options_.packing ? *options_.packing : format == DumpFormat::hex ? result_.manifest.packing : Packing{};
+        return {.word = tensor.description.word, .format = format, .packing = packing, .num_words = tensor.description.num_words()};
     }
 
     void compare(TensorResult& tensor) {
@@ -96,7 +99,7 @@ class Verifier {
             if (const auto shape = golden->shape(); !shape || *shape != description.shape)
                 throw models::InputError(fmt::format("{}: another shape than its description's", tensor.golden.string()));
             const auto hashed = fs::file_size(tensor.golden);
-            const auto actual = open_words(tensor.actual, source_of(description));
+            const auto actual = open_words(tensor.actual, source_of(tensor));
             tensor.comparison = compare_dumps(*golden, *actual, description, [&](std::uint64_t bytes) { show(hashed + bytes, description.name); });
             tensor.verdict = tensor.comparison.equal() ? TensorVerdict::equal : TensorVerdict::differs;
         } catch (const models::InputError& error) {
@@ -117,7 +120,7 @@ class Verifier {
         if (count > Diagnosis::kMaxWords || tensor.verdict == TensorVerdict::broken || (!golden && tensor.actual.empty())) return std::nullopt;
         if (golden) return read_words(tensor.golden, {.word = tensor.description.word, .format = DumpFormat::npy}, count);
         if (tensor.comparison.num_actual != count) return std::nullopt;
-        return read_words(tensor.actual, source_of(tensor.description), count);
+        return read_words(tensor.actual, source_of(tensor), count);
     }
 
     /// Without the integers of the export, causes that the words alone show are left.

