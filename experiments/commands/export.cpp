@@ -71,7 +71,7 @@ std::string design_text(const Grid& grid, const Point& point) {
 }
 
 std::string prompt_text(const models::Prompt& prompt) {
-    if (prompt.box) return fmt::format("box {},{},{},{}", prompt.box->x0, prompt.box->y0, prompt.box->x1, prompt.box->y1);
+    if (prompt.box) return fmt::format("box {:.1f},{:.1f},{:.1f},{:.1f}", prompt.box->x0, prompt.box->y0, prompt.box->x1, prompt.box->y1);
     return fmt::format("{} points", prompt.points.size());
 }
 

@@ -96,21 +96,20 @@ class Diagnoser {
     std::vector<Finding> run() {
         const auto& operation = trial_.operation();
         if (evidence_.tensor().role == TensorRole::accumulator) {
-            if (!differing_.empty() && evidence_.equals(trial_.sums(operation))) return upstream();
+            if (!differing_.empty() && evidence_.equals(trial_.sums(operation))) return upstream(differing_);
             return causes_before_rescale(Stage::sums);
         }
         const bool has_sums = std::holds_alternative<quant::Contraction>(operation) || std::holds_alternative<quant::Product>(operation);
         const auto dumped_sums = has_sums ? context_.actual(node_.name + ".accumulators") : std::nullopt;
         const bool own_sums_differ = dumped_sums && *dumped_sums != context_.golden(node_.name + ".accumulators");
-        if (!differing_.empty() && !own_sums_differ && evidence_.equals(trial_.words(operation))) return upstream();
+        if (!differing_.empty() && !own_sums_differ && evidence_.equals(trial_.words(operation))) return upstream(differing_);
         std::vector<Finding> findings;
         if (const auto* rescale = rescale_of(operation)) {
             const auto sums = sums_before_rescale(operation, dumped_sums);
             const auto entries = rescale->multiplier.size();
             const auto channel = [&](std::size_t i) { return entries == 1 ? 0 : trial_.channel_of(i); };
             if (own_sums_differ) {
-                differing_.push_back(node_.name + ".accumulators");
-                if (evidence_.explained_by([&](std::size_t i) { return std::int64_t{quant::rescale(*rescale, channel(i), bounded(sums[i]))}; })) return upstream();
+                if (evidence_.explained_by([&](std::size_t i) { return std::int64_t{quant::rescale(*rescale, channel(i), bounded(sums[i]))}; })) return upstream({node_.name + ".accumulators"});
             }
             findings = causes_of_rescale(evidence_, sums, *rescale, channel);
         }
@@ -131,7 +130,9 @@ class Diagnoser {
     }
     static void append(std::vector<Finding>& to, std::vector<Finding> more) { to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); }
     static std::int64_t bounded(std::int64_t v) { return std::clamp(v, -(std::int64_t{1} << 61), std::int64_t{1} << 61); }
-    std::vector<Finding> upstream() const { return {{Cause::upstream, fmt::format("it is right for the dumped {}, which differs", fmt::join(differing_, ", "))}}; }
+    static std::vector<Finding> upstream(const std::vector<std::string>& differing) {
+        return {{Cause::upstream, fmt::format("it is right for the dumped {}, which {}", fmt::join(differing, " and "), differing.size() == 1 ? "differs" : "differ")}};
+    }
 
     std::vector<std::int64_t> sums_before_rescale(const quant::Operation& operation, const std::optional<std::vector<std::int64_t>>& dumped) const {
         if (dumped) {

@@ -29,6 +29,7 @@ class Comparer {
         map.words_across = (width_ + HeatMap::kMaxColumns - 1) / HeatMap::kMaxColumns;
         map.words_down = (height + HeatMap::kMaxRows - 1) / HeatMap::kMaxRows;
         map.columns = static_cast<std::size_t>((width_ + map.words_across - 1) / map.words_across);
+        map.height = height, map.width = width_;
         map.rows = static_cast<std::size_t>((height + map.words_down - 1) / map.words_down);
         map.mismatches.assign(map.rows * map.columns, 0);
         result_.num_golden = tensor.num_words();
@@ -133,6 +134,10 @@ void ErrorHistogram::add(std::int64_t golden, std::int64_t actual) noexcept {
     const auto size = distance(golden, actual);
     const auto bucket = size <= 1 ? std::size_t{0} : std::min<std::size_t>(kNumBuckets - 1, static_cast<std::size_t>(std::bit_width(size - 1)));
     ++(actual > golden ? above : below)[bucket];
+}
+
+std::uint64_t HeatMap::words_of(std::size_t row, std::size_t column) const noexcept {
+    return std::min(words_down, height - row * words_down) * std::min(words_across, width - column * words_across);
 }
 
 TensorComparison compare_dumps(WordReader& golden, WordReader& actual, const TensorDescription& tensor, const BytesDone& done) {

@@ -33,7 +33,10 @@ struct HeatMap {
     static constexpr std::size_t kMaxRows = 96, kMaxColumns = 128;
     std::size_t rows = 0, columns = 0;
     std::uint64_t words_down = 1, words_across = 1;  ///< of a cell
+    std::uint64_t height = 1, width = 1;             ///< of the tensor, in words
     std::vector<std::uint64_t> mismatches;           ///< [rows, columns]
+    /// Words of a cell: fewer at the lower and right edge.
+    [[nodiscard]] std::uint64_t words_of(std::size_t row, std::size_t column) const noexcept;
 };
 
 /// Contract  words are compared in C order; nothing is left out: missing and extra words count, and neither is a pass.

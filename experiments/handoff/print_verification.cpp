@@ -40,8 +40,10 @@ std::vector<std::string> details(const TensorResult& result) {
     for (std::size_t i = 0; i < ErrorHistogram::kNumBuckets; ++i) {
         const auto below = comparison.histogram.below[i], above = comparison.histogram.above[i];
         if (below + above == 0) continue;
-        const auto range = i == 0 ? std::string("1") : fmt::format("{}..{}", (std::uint64_t{1} << (i - 1)) + 1, std::uint64_t{1} << i);
-        histogram += fmt::format("{}{}: -{} +{}", histogram.empty() ? "" : ", ", i + 1 == ErrorHistogram::kNumBuckets ? fmt::format("> {}", std::uint64_t{1} << (i - 1)) : range, below, above);
+        const auto range = i <= 1 ? fmt::format("{}", i + 1) : fmt::format("{}..{}", (std::uint64_t{1} << (i - 1)) + 1, std::uint64_t{1} << i);
+        histogram += fmt::format("{}{}:", histogram.empty() ? "" : ", ", i + 1 == ErrorHistogram::kNumBuckets ? fmt::format("> {}", std::uint64_t{1} << (i - 1)) : range);
+        if (below > 0) histogram += fmt::format(" -{}", below);
+        if (above > 0) histogram += fmt::format(" +{}", above);
     }
     if (!histogram.empty()) lines.push_back("errors in LSB, too low - and too high +: " + histogram);
     lines.push_back("diagnosis: " + result.diagnosis.text());
@@ -137,13 +139,12 @@ models::Image heat_map_image(const HeatMap& map) {
     constexpr int kScale = 4;
     models::Image image{.width = static_cast<int>(std::max<std::size_t>(1, map.columns)) * kScale, .height = static_cast<int>(std::max<std::size_t>(1, map.rows)) * kScale, .rgb = {}};
     image.rgb.assign(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3, 255);
-    const auto cell_words = static_cast<double>(map.words_down * map.words_across);
     for (int y = 0; y < image.height; ++y) {
         for (int x = 0; x < image.width; ++x) {
-            const auto cell = static_cast<std::size_t>(y / kScale) * map.columns + static_cast<std::size_t>(x / kScale);
+            const auto row = static_cast<std::size_t>(y / kScale), column = static_cast<std::size_t>(x / kScale), cell = row * map.columns + column;
             if (cell >= map.mismatches.size() || map.mismatches[cell] == 0) continue;
             // One word of many shows as well: from yellow, by the square root of the share, to dark red.
-            const auto share = std::sqrt(std::min(1.0, static_cast<double>(map.mismatches[cell]) / cell_words));
+            const auto share = std::sqrt(std::min(1.0, static_cast<double>(map.mismatches[cell]) / static_cast<double>(map.words_of(row, column))));
             auto* pixel = &image.rgb[3 * (static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(x))];
             pixel[0] = static_cast<std::uint8_t>(255 - 115 * share);
             pixel[1] = static_cast<std::uint8_t>(205 * (1 - share));

@@ -95,6 +95,10 @@ TEST_CASE("Heat maps of large tensors keep to their cells") {
     const auto map = compare(golden, actual, tensor).map;
     CHECK(map.rows <= HeatMap::kMaxRows);
     CHECK(map.columns <= HeatMap::kMaxColumns);
+    std::uint64_t words = 0;
+    for (std::size_t row = 0; row < map.rows; ++row)
+        for (std::size_t column = 0; column < map.columns; ++column) words += map.words_of(row, column);
+    CHECK(words == 777'000);
     CHECK(map.mismatches.front() == 1);
     CHECK(map.mismatches[map.columns - 1] == 1);
     CHECK(map.mismatches.back() == 1);
