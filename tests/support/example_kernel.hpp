@@ -16,7 +16,7 @@ namespace prelude::testing {
 
 /// Nodes the example implements.
 [[nodiscard]] std::vector<std::string> example_nodes();
-/// The numeric choices of experiments/hls_example/design.yaml.
+/// The numeric choices of experiments/hls_example/design.yaml, but for how it calibrates.
 [[nodiscard]] quant::Settings example_settings();
 
 /// Words as the data files hold them: by tensor name, raw little-endian bytes.
