@@ -81,19 +81,6 @@ TEST_CASE("every single fault of the example still finds its line", "[hls]") {
     }
 }
 
-TEST_CASE("the example runs from export to verify as its script says", "[hls][long]") {
-    if (const auto missing = testing::missing_for_kernels(); !missing.empty()) {
-        WARN("skipped: " << missing);
-        return;
-    }
-    const testing::TemporaryFolder folder;
-    const auto ended = testing::run({PRELUDE_SOURCE_DIR "/experiments/hls_example/run", (folder / "out").string()}, {"EXPLORE=" EXPLORE});
-    INFO(ended.err);
-    INFO(ended.out);
-    CHECK(ended.code == 0);
-    CHECK(ended.out.find("9 equal, 0 failed") != std::string::npos);
-}
-
 namespace {
 
 /// The example's export, and its kernel with faults in it.
