@@ -10,6 +10,7 @@
 
 #include "experiments/allocate/budget.hpp"
 #include "experiments/commands/accumulators.hpp"
+#include "experiments/commands/calibrate_costs.hpp"
 #include "experiments/commands/compare.hpp"
 #include "experiments/commands/diff.hpp"
 #include "experiments/commands/explain.hpp"
@@ -121,6 +122,7 @@ class Program {
         if (*ratio_) return ratio_command(ratio_command_);
         if (*explain_) return explain_command(key_);
         if (*read_report_) return read_report(read_report_command_);
+        if (*calibrate_costs_) return calibrate_costs(calibrate_costs_command_);
         if (*run_) {
             if (run_command_.boxes.empty() && run_command_.points.empty()) return usage("run: needs --box or --point");
             return run_command_.config.empty() ? usage("run: needs --config FILE.yaml") : run_image(run_command_, make_task_set({}));
@@ -243,7 +245,16 @@ class Program {
         read_report_ = app_.add_subcommand("read-report", "What a report of Vivado HLS, Vitis HLS or Vivado says, in one form");
         read_report_->add_option("FILE", read_report_command_.file, "csynth (.rpt, .xml), its summary, cosim, export, utilization, power or timing")->required();
         read_report_->add_flag("--json", read_report_command_.json, "The same as JSON; unknown is null");
-        for (const auto* name : {"export", "verify", "calibrate-costs"}) {
+        calibrate_costs_ = app_.add_subcommand("calibrate-costs", "Fits terms of the cost table to the reports of one's own builds");
+        auto& fit = calibrate_costs_command_;
+        calibrate_costs_->add_option("--reports", fit.reports, "A folder of every design in it: expected.json, as export writes it, and the build's reports")->option_text("DIR")->required();
+        calibrate_costs_->add_option("--out", fit.out, "Writes the fitted table; of several device families one each")->option_text("FILE.yaml");
+        calibrate_costs_->add_flag("--overwrite", fit.overwrite, "Replaces a table that is there");
+        calibrate_costs_->add_option("--check", fit.checks, "What the fit says of another design, and where it extrapolates; may be repeated")
+            ->option_text("EXPECTED.json")
+            ->allow_extra_args(false);
+        calibrate_costs_->add_flag("--json", fit.json, "The same as JSON");
+        for (const auto* name : {"export", "verify"}) {
             auto* command = app_.add_subcommand(name, "Not available in this version");
             command->allow_extras();
             unavailable_->commands.push_back(command);
@@ -274,11 +285,12 @@ class Program {
     ValidateCommand validate_command_;
     TableCommand table_command_;
     ReadReportCommand read_report_command_;
+    CalibrateCostsCommand calibrate_costs_command_;
     RatioCommand ratio_command_;
     std::string strict_, problem_, key_;
     std::filesystem::path folder_;
     std::int64_t a_ = 0, b_ = 0;
-    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr, *read_report_ = nullptr;
+    CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr, *read_report_ = nullptr, *calibrate_costs_ = nullptr;
     std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 

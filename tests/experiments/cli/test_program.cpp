@@ -54,7 +54,7 @@ TEST_CASE("Wrong arguments are usage errors with exit code 2") {
 }
 
 TEST_CASE("Commands of a later version say so, whatever their arguments") {
-    for (const auto* command : {"export", "verify", "calibrate-costs"})
+    for (const auto* command : {"export", "verify"})
         for (const auto& more : {std::vector<std::string>{}, {"--golden", "a", "--actual", "b"}, {"file.rpt", "--json"}}) {
             std::vector<std::string> arguments{command};
             arguments.insert(arguments.end(), more.begin(), more.end());
