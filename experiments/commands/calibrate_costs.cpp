@@ -86,6 +86,12 @@ std::map<const CostFit*, fs::path> files_of_tables(const CalibrateCostsCommand& 
 
 std::string figure_text(const sim::Figure& figure) { return fmt::format("{:.4g} ({:.4g}..{:.4g}) {}", figure.value, figure.low, figure.high, name_of(figure.status)); }
 
+/// Factors have no count: they stand before everything.
+std::string range_text(const ResourceFit& fit, const std::string& term) {
+    const auto range = fit.seen.find(term);
+    return range == fit.seen.end() ? "" : fmt::format("{:.6g}..{:.6g}", range->second.least, range->second.most);
+}
+
 std::string kept_text(const ResourceFit& fit) {
     std::map<std::string, std::vector<std::string>> by_reason;
     for (const auto& kept : fit.kept) by_reason[kept.reason].push_back(kept.term);
@@ -111,7 +117,7 @@ std::string text_of(const CostFit& fit) {
         if (!resource.not_fitted.empty()) continue;
         TextTable terms({{"term", false}, {"before"}, {"after"}, {"counts seen"}});
         for (const auto& term : resource.terms)
-            terms.add({term.term, figure_text(term.before), figure_text(term.after), term.most_count > 0 ? fmt::format("{:.6g}..{:.6g}", term.least_count, term.most_count) : ""});
+            terms.add({term.term, figure_text(term.before), figure_text(term.after), range_text(resource, term.term)});
         text += fmt::format("  {}\n{}{}", resource.resource, terms.print("    "), kept_text(resource));
     }
     return text;
@@ -129,7 +135,7 @@ std::string text_of(const Check& check) {
     text += outside.empty() ? " every count within what the fit saw\n" : " extrapolated:\n";
     for (const auto& entry : outside) {
         text += fmt::format("  warning: {} {}: count {:.6g}, {}\n", entry.resource, entry.term, entry.count,
-                            entry.least_seen ? fmt::format("the fit saw {:.6g}..{:.6g}", *entry.least_seen, *entry.most_seen) : "no design of the fit has it");
+                            entry.seen ? fmt::format("the fit saw {:.6g}..{:.6g}", entry.seen->least, entry.seen->most) : "no design of the fit has it");
     }
     return text;
 }
@@ -147,8 +153,10 @@ ordered_json json_of(const CostFit& fit) {
         entry["left_out"] = resource.builds.size() >= kFewestBuilds ? json_of(resource.left_out) : ordered_json();
         entry["terms"] = entry["kept"] = ordered_json::array();
         for (const auto& term : resource.terms)
-            entry["terms"].push_back({{"term", term.term}, {"unit", term.after.unit}, {"before", json_of(term.before)}, {"after", json_of(term.after)}, {"counts_seen", {term.least_count, term.most_count}}});
+            entry["terms"].push_back({{"term", term.term}, {"unit", term.after.unit}, {"before", json_of(term.before)}, {"after", json_of(term.after)}});
         for (const auto& kept : resource.kept) entry["kept"].push_back({{"term", kept.term}, {"reason", kept.reason}});
+        entry["counts_seen"] = ordered_json::object();
+        for (const auto& [term, range] : resource.seen) entry["counts_seen"][term] = {range.least, range.most};
         result["resources"].push_back(std::move(entry));
     }
     return result;
@@ -161,7 +169,7 @@ ordered_json json_of(const Check& check) {
     result["after"] = {{"lut", after.lut}, {"ff", after.ff}, {"dynamic_w", after.dynamic_w}};
     for (const auto& entry : extrapolations(*check.fit, check.design)) {
         result["extrapolated"].push_back({{"resource", entry.resource}, {"term", entry.term}, {"count", entry.count},
-                                          {"counts_seen", entry.least_seen ? ordered_json{*entry.least_seen, *entry.most_seen} : ordered_json()}});
+                                          {"counts_seen", entry.seen ? ordered_json{entry.seen->least, entry.seen->most} : ordered_json()}});
     }
     return result;
 }

@@ -18,8 +18,6 @@ namespace {
 
 constexpr double kBandDeviations = 1.2816;   // of an 80 % band, either side
 constexpr double kDeviationOfMean = 1.2533;  // a normal error's deviation over its mean size
-constexpr double kLeastShare = 1e-3;
-constexpr std::string_view kNotThere = "no design with a report has it";
 
 /// A resource, what it is made of and where reports say it.
 struct Resource {
@@ -89,8 +87,10 @@ class Fitter {
   public:
     Fitter(std::span<const Build> builds, const Resource& resource, const sim::CostTable& costs)
         : builds_(builds), resource_(resource), costs_(costs), observations_(observations_of(builds, resource)) {
+        for (const auto& observation : observations_) see(observation);
         choose_terms();
         for (const auto& observation : observations_) rows_.push_back(row_of(observation));
+        hold_the_unsaid();
     }
 
     ResourceFit run(sim::CostTable& table) {
@@ -119,63 +119,71 @@ class Fitter {
   private:
     const LinearForm& form(std::size_t build) const { return builds_[build].expected.*resource_.form; }
 
-    /// Terms that some prediction stands on, and their prior; of the others why they stay.
-    void choose_terms() {
-        std::set<std::string> in_use;
-        for (const auto& observation : observations_) {
-            for (const auto& [term, count] : form(observation.build).counts) in_use.insert(term);
-            for (const auto& term : builds_[observation.build].expected.not_linear) not_linear_.insert(term);
+    /// Takes the counts of a measured design into the ranges seen; what one design has and another has not begins at 0.
+    void see(const Observation& observation) {
+        const auto& counts = form(observation.build).counts;
+        for (const auto& [term, count] : counts) {
+            const auto [range, is_new] = result_.seen.try_emplace(term, CountRange{is_first_ ? count : 0.0, count});
+            range->second = {std::min(range->second.least, count), std::max(range->second.most, count)};
         }
+        for (auto& [term, range] : result_.seen)
+            if (!counts.contains(term)) range.least = 0;
+        is_first_ = false;
+        for (const auto& term : builds_[observation.build].expected.not_linear) not_linear_.insert(term);
+    }
+
+    /// Terms that the reports may say something of, and their prior; of the others why they stay.
+    void choose_terms() {
         for (const auto& term : sim::cost_terms()) {
             const auto name = std::string(term.name);
-            const bool used = in_use.contains(name);
-            if (!used && !is_of_resource(term)) continue;
-            if (used && largest_share(name) >= kLeastShare && deviation_of(costs_.at(name)) > 0) names_.push_back(name);
-            else result_.kept.push_back({name, std::string(reason_to_keep(name, used))});
+            const bool used = result_.seen.contains(name);
+            if (used && deviation_of(costs_.at(name)) > 0) names_.push_back(name);
+            else if (used) keep(name, "has no band");
+            else if (is_of_resource(term)) keep(name, not_linear_.contains(name) ? "enters, but not as a count" : "no design with a report has it");
         }
+        num_terms_ = static_cast<Eigen::Index>(names_.size());
         const auto has = [&](auto stages) { return std::ranges::any_of(observations_, [&](const auto& o) { return stages(o.stage); }); };
-        if (!resource_.band.empty() && has([](Stage s) { return s != Stage::synthesized; })) names_factors_.emplace_back(resource_.band);
-        if (!resource_.csynth.empty() && has([](Stage s) { return s == Stage::csynth; })) names_factors_.emplace_back(resource_.csynth);
-        for (const auto factor : {resource_.band, resource_.csynth})
-            if (!factor.empty() && std::ranges::find(names_factors_, factor) == names_factors_.end()) result_.kept.push_back({std::string(factor), "no report is of that stage"});
-        const auto size = static_cast<Eigen::Index>(names_.size() + names_factors_.size());
+        const auto factor = [&](std::string_view name, bool there) {
+            if (there && !name.empty()) names_.emplace_back(name);
+            else if (!name.empty()) keep(std::string(name), "no report is of that stage");
+        };
+        factor(resource_.band, has([](Stage s) { return s != Stage::synthesized; }));
+        factor(resource_.csynth, has([](Stage s) { return s == Stage::csynth; }));
+        const auto size = static_cast<Eigen::Index>(names_.size());
         prior_ = {.value = Eigen::VectorXd::Zero(size), .deviation = Eigen::VectorXd::Zero(size)};
         for (Eigen::Index i = 0; i < size; ++i) prior_.value(i) = costs_.at(name(i)).value, prior_.deviation(i) = deviation_of(costs_.at(name(i)));
     }
-    std::string_view reason_to_keep(const std::string& term, bool used) const {
-        if (!used) return not_linear_.contains(term) ? "enters, but not as a count" : kNotThere;
-        return deviation_of(costs_.at(term)) > 0 ? "makes less than a thousandth of every design" : "has no band";
+    void keep(std::string term, std::string reason) { result_.kept.push_back({std::move(term), std::move(reason)}); }
+
+    /// Holds terms, the one that is narrowed least first, until the reports narrow all that are left.
+    void hold_the_unsaid() {
+        while (!rows_.empty()) {
+            const auto all = fitted(rows_, prior_, kBuildNoise);
+            Eigen::Index widest = -1;
+            double ratio = 1 - kLeastNarrowing;
+            for (Eigen::Index i = 0; i < prior_.deviation.size(); ++i)
+                if (prior_.deviation(i) > 0 && all.deviation(i) > ratio * prior_.deviation(i)) widest = i, ratio = all.deviation(i) / prior_.deviation(i);
+            if (widest < 0) return;
+            prior_.deviation(widest) = 0;
+            keep(name(widest), "the reports say next to nothing of it");
+        }
     }
     bool is_of_resource(const sim::CostTerm& term) const {
         if (term.unit == "factor") return term.name == "lut_multiplier.lut_factor" && resource_.name == "lut";
         if (resource_.name == "dynamic_w") return std::ranges::find(resource_.units, term.unit) != resource_.units.end() && term.name.ends_with("." + builds_.front().expected.family);
         return term.unit == resource_.units.front() || term.unit.starts_with(std::string(resource_.units.front()) + "/");
     }
-    const std::string& name(Eigen::Index i) const {
-        const auto at = static_cast<std::size_t>(i);
-        return at < names_.size() ? names_[at] : names_factors_[at - names_.size()];
-    }
-    double largest_share(const std::string& term) const {
-        double share = 0;
-        for (const auto& observation : observations_) {
-            const auto& of_build = form(observation.build);
-            double sum = of_build.fixed;
-            for (const auto& [other, count] : of_build.counts) sum += count * costs_.at(other).value;
-            // What its band allows it to be counts: a term of value 0 may be more.
-            if (const auto found = of_build.counts.find(term); found != of_build.counts.end() && sum > 0) share = std::max(share, found->second * costs_.at(term).high / sum);
-        }
-        return share;
-    }
+    const std::string& name(Eigen::Index i) const { return names_[static_cast<std::size_t>(i)]; }
 
     ProductRow row_of(const Observation& observation) const {
-        ProductRow row{.measured = observation.measured, .fixed = form(observation.build).fixed, .counts = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(names_.size())), .factors = {}};
+        ProductRow row{.measured = observation.measured, .fixed = form(observation.build).fixed, .counts = Eigen::VectorXd::Zero(num_terms_), .factors = {}};
+        const auto index_of = [&](std::string_view wanted) { return static_cast<Eigen::Index>(std::ranges::find(names_, wanted) - names_.begin()); };
         for (const auto& [term, count] : form(observation.build).counts) {
-            const auto found = std::ranges::find(names_, term);
-            if (found != names_.end()) row.counts(found - names_.begin()) = count;
+            if (const auto i = index_of(term); i < num_terms_) row.counts(i) = count;
             else row.fixed += count * costs_.at(term).value;
         }
-        const auto factor = [&](std::string_view wanted) {
-            if (const auto found = std::ranges::find(names_factors_, wanted); found != names_factors_.end()) row.factors.push_back(static_cast<int>(found - names_factors_.begin()));
+        const auto factor = [&](std::string_view name) {
+            if (!name.empty()) row.factors.push_back(static_cast<int>(index_of(name) - num_terms_));
         };
         if (observation.stage != Stage::synthesized) factor(resource_.band);
         if (observation.stage == Stage::csynth) factor(resource_.csynth);
@@ -205,10 +213,10 @@ class Fitter {
     void take(const Prices& fit, sim::CostTable& table) {
         const double left_out = result_.left_out.mean_pct / 100 * kDeviationOfMean * kBandDeviations;
         for (Eigen::Index i = 0; i < fit.value.size(); ++i) {
-            const bool is_factor = static_cast<std::size_t>(i) >= names_.size();
+            if (prior_.deviation(i) == 0) continue;
+            const bool is_factor = i >= num_terms_;
             auto& figure = table.terms.find(name(i))->second;
             FittedTerm term{.term = name(i), .before = figure, .after = figure};
-            if (!is_factor) std::tie(term.least_count, term.most_count) = range_of(name(i));
             const double value = rounded(fit.value(i)), own = kBandDeviations * fit.deviation(i);
             const double half = is_factor ? own : std::max(own, left_out * value);
             term.after.value = value;
@@ -220,25 +228,15 @@ class Fitter {
             result_.terms.push_back(std::move(term));
         }
     }
-    /// Of the counts of a term over the builds that were measured; a build without it has 0.
-    std::pair<double, double> range_of(const std::string& term) const {
-        double least = INFINITY, most = 0;
-        for (const auto& observation : observations_) {
-            const auto& counts = form(observation.build).counts;
-            const auto found = counts.find(term);
-            const double count = found == counts.end() ? 0 : found->second;
-            least = std::min(least, count), most = std::max(most, count);
-        }
-        return {least, most};
-    }
-
     std::span<const Build> builds_;
     const Resource& resource_;
     const sim::CostTable& costs_;
     std::vector<Observation> observations_;
     std::set<std::string> not_linear_;
-    std::vector<std::string> names_, names_factors_;
-    Prices prior_;
+    bool is_first_ = true;
+    std::vector<std::string> names_;  ///< terms, then factors
+    Eigen::Index num_terms_ = 0;
+    Prices prior_;                    ///< of what is held the deviation is 0
     std::vector<ProductRow> rows_;
     ResourceFit result_;
 };
@@ -279,13 +277,10 @@ std::vector<Extrapolation> extrapolations(const CostFit& fit, const Expected& de
         if (!resource.not_fitted.empty()) continue;
         const auto form = std::ranges::find(kResources, resource.resource, &Resource::name)->form;
         for (const auto& [name, count] : (design.*form).counts) {
-            const auto term = std::ranges::find(resource.terms, name, &FittedTerm::term);
-            if (term != resource.terms.end()) {
-                if (count < term->least_count * (1 - kGrain) || count > term->most_count * (1 + kGrain))
-                    found.push_back({.resource = resource.resource, .term = name, .count = count, .least_seen = term->least_count, .most_seen = term->most_count});
-            } else if (const auto kept = std::ranges::find(resource.kept, name, &KeptTerm::term); kept != resource.kept.end() && kept->reason == kNotThere) {
-                found.push_back({.resource = resource.resource, .term = name, .count = count, .least_seen = {}, .most_seen = {}});
-            }
+            const auto range = resource.seen.find(name);
+            const bool seen = range != resource.seen.end();
+            if (!seen || count < range->second.least * (1 - kGrain) || count > range->second.most * (1 + kGrain))
+                found.push_back({.resource = resource.resource, .term = name, .count = count, .seen = seen ? std::optional(range->second) : std::nullopt});
         }
     }
     return found;

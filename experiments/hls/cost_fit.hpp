@@ -3,6 +3,7 @@
 
 // Terms of the cost table fitted to the reports of a user's own builds, and how far predictions are off before and after.
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,8 @@ namespace prelude::experiments {
 
 /// Share by which a build differs from sums of priced counts even with the right prices: what the fit takes as noise.
 inline constexpr double kBuildNoise = 0.05;
+/// A term is fitted where the reports narrow its deviation by at least this share; of the others they say next to nothing.
+inline constexpr double kLeastNarrowing = 0.1;
 /// Designs that a fit needs: leaving one out has to leave two.
 inline constexpr std::size_t kFewestBuilds = 3;
 
@@ -27,7 +30,11 @@ struct FitError {
 struct FittedTerm {
     std::string term;
     sim::Figure before, after;
-    double least_count = 0, most_count = 0;  ///< among the designs; 0 of factors, which stand before everything
+};
+
+/// Of the counts of a term over the designs that were measured.
+struct CountRange {
+    double least = 0, most = 0;
 };
 
 /// A term that stays as it was, and why.
@@ -43,6 +50,7 @@ struct ResourceFit {
     std::string not_fitted;          ///< why not; empty: fitted
     std::vector<FittedTerm> terms;
     std::vector<KeptTerm> kept;
+    std::map<std::string, CountRange, std::less<>> seen;  ///< of every term that a design has
 };
 
 /// Of one device family and DSP generation.
@@ -60,8 +68,8 @@ struct CostFit {
 ///
 /// Meaning   lut = (fixed + sum count * term) * band.lut after implementation, without the factor after synthesis, times csynth.lut in a csynth report; ff alike;
 ///           dynamic_w = fixed + sum count * term in the energies of the family, at the resources of the table as it was
-/// Prior     every term's present value; its deviation from its band (80 %): (high - low) / 2.56. A term without a band stays, so does one that makes less
-///           than a thousandth of every prediction. Fit: product_fit.hpp, noise kBuildNoise
+/// Prior     every term's present value; its deviation from its band (80 %): (high - low) / 2.56. A term without a band stays. Of the others the one that
+///           the reports narrow least is held as it is until they narrow every one by kLeastNarrowing. Fit: product_fit.hpp, noise kBuildNoise
 /// Status    calibrated, if predictions of designs left out one by one are better than those of the table as it was; else everything is kept. Bands: the wider of
 ///           the fit's own deviation and what left-out designs were off; of the factors the fit's alone
 /// Limits    builds are of one family and DSP generation, `costs` is the table they were priced with
@@ -72,9 +80,10 @@ struct CostFit {
 struct Extrapolation {
     std::string resource, term;
     double count = 0;
-    std::optional<double> least_seen, most_seen;  ///< none: no design has it
+    std::optional<CountRange> seen;  ///< none: no design has it
 };
-/// Where a prediction with the fitted table leaves the range of the fit. Terms that the design does not use, and resources that were not fitted, are not listed.
+/// Where a prediction with the fitted table leaves the range of the fit, fitted terms or not. Terms that the design does not use are not listed, nor are resources
+/// that were not fitted.
 [[nodiscard]] std::vector<Extrapolation> extrapolations(const CostFit& fit, const Expected& design);
 
 /// What a table makes of a design's counts: LUT, FF after implementation, dynamic power.

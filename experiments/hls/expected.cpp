@@ -147,8 +147,7 @@ sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const Desig
     double cycles = 0;
     for (const auto& segment : segments) cycles += static_cast<double>(segment.repeats * segment.cycles);
     const auto& band = costs.at("band.latency");
-    auto latency = point.clock;
-    latency.value = cycles, latency.low = cycles * band.low, latency.high = cycles * band.high;
+    sim::Estimate latency{.value = cycles, .low = cycles * band.low, .high = cycles * band.high};  // whatever the clock rests on: it is given to the build
     latency.rest_on(band);
     if (point.design.dram.gb_per_s == 0) latency.rest_on(point.design.device.dram_gb_per_s);
     return latency;

@@ -50,7 +50,8 @@ void add_notes(const NamedReport& named, const Expected& expected, std::vector<s
 
 std::string number_text(const std::optional<double>& value) {
     if (!value) return "unknown";
-    return std::abs(*value - std::round(*value)) < 1e-6 ? fmt::format("{:.0f}", *value) : fmt::format("{:.4g}", *value);
+    constexpr double kWhole = 1000;  // whose fractions nobody reads
+    return std::abs(*value) >= kWhole || std::abs(*value - std::round(*value)) < 1e-6 ? fmt::format("{:.0f}", *value) : fmt::format("{:.4g}", *value);
 }
 
 nlohmann::ordered_json number_json(const std::optional<double>& value) { return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(); }

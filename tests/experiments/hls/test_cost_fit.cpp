@@ -219,13 +219,13 @@ TEST_CASE("A design with counts beyond those of the fit is told, term by term") 
     const auto outside = extrapolations(fit, samples().back().expected);
     const auto operands = std::ranges::find(outside, "array.operand_ff_per_bit", &Extrapolation::term);
     REQUIRE(operands != outside.end());
-    CHECK(operands->count > *operands->most_seen);
+    CHECK(operands->count > operands->seen->most);
     CHECK(std::ranges::find(outside, "control.lut", &Extrapolation::term) == outside.end());  // every design has one
     const HlsDesign floating({"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4", "quant.datatype=fp16"});
     const auto other = extrapolations(fit, floating.expect(kMlpNodes));
     const auto sums = std::ranges::find(other, "float.add_lut", &Extrapolation::term);
     REQUIRE(sums != other.end());
-    CHECK_FALSE(sums->least_seen.has_value());
+    CHECK_FALSE(sums->seen.has_value());
 }
 
 TEST_CASE("Two reports of a kind that disagree are refused, those that agree count once") {

@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "sim/simulate.hpp"
+#include "tests/support/adversarial.hpp"
 #include "tests/support/hls_designs.hpp"
 
 using namespace prelude;
@@ -179,4 +180,29 @@ TEST_CASE("A broken expected.json is refused with all that is wrong with it") {
     auto huge = good;
     huge["units"] = std::vector<int>(101, 1);
     CHECK_THAT(refusal(huge.dump()), Contains("units: got a list; allowed: a list of at most 100 units"));
+}
+
+TEST_CASE("An expected.json with any bytes changed is read or refused, nothing else") {
+    const auto good = to_json(small().expect({"encoder.block0.norm2"})).dump();
+    tests::Random random(17);
+    int read = 0, refused = 0;
+    for (int trial = 0; trial < 1000; ++trial) {
+        auto text = good;
+        for (auto changes = random.in(1, 4); changes > 0; --changes) {
+            const auto at = static_cast<std::size_t>(random.in(0, static_cast<std::int64_t>(text.size()) - 1));
+            if (random.one_in(3)) text.erase(at, static_cast<std::size_t>(random.in(1, 40)));
+            else text[at] = random.one_in(2) ? static_cast<char>(random.in(0, 255)) : std::string("0-9e{}[],\"n")[static_cast<std::size_t>(random.in(0, 10))];
+            if (text.empty()) text = "{";
+        }
+        try {
+            const auto expected = expected_of(text, "e.json");
+            ++read;
+            for (const auto& figure : expected_figures())
+                if (const auto* value = find_figure(expected, figure.name)) CHECK((value->low <= value->value && value->value <= value->high));
+        } catch (const models::DataError&) {
+            ++refused;
+        }
+    }
+    CHECK(read > 10);
+    CHECK(refused > 500);
 }
