@@ -41,8 +41,8 @@ sim::CostTable table_of(std::span<const Build> builds) {
     if (names.size() > 1) {
         std::vector<std::string> told;
         for (const auto& [table, build] : names) told.push_back(fmt::format("{} ({})", table, build));
-        throw models::InputError(fmt::format("the designs of {} were priced with several cost tables: {}\n    allowed   one table, to which the fit is added", group_of(builds.front().expected),
-                                             fmt::join(told, ", ")));
+        throw models::InputError(fmt::format("the designs of {} were priced with several cost tables: {}\n    allowed   one table, to which the fit is added",
+                                             group_of(builds.front().expected), fmt::join(told, ", ")));
     }
     const auto folder = arch_configs_folder() / "costs";
     const auto& name = names.begin()->first;
@@ -72,7 +72,8 @@ std::map<const CostFit*, fs::path> files_of_tables(const CalibrateCostsCommand& 
     const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
     if (command.out.extension() != ".yaml" || stem.empty() || !std::ranges::all_of(stem, is_name))
         problems.push_back(fmt::format("--out {}: allowed: NAME.yaml, NAME of lower-case letters, digits and underscores, as hw.costs names it", command.out.string()));
-    if (const auto folder = fs::absolute(command.out).parent_path(); !fs::is_directory(folder)) problems.push_back(fmt::format("--out {}: there is no folder {}", command.out.string(), folder.string()));
+    if (const auto folder = fs::absolute(command.out).parent_path(); !fs::is_directory(folder))
+        problems.push_back(fmt::format("--out {}: there is no folder {}", command.out.string(), folder.string()));
     for (const auto& fit : fits) {
         if (!fit.is_fitted()) continue;
         const auto file = fits.size() == 1 ? command.out : command.out.parent_path() / fmt::format("{}_{}.yaml", stem, fit.group());

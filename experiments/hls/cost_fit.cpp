@@ -101,15 +101,16 @@ class Fitter {
         for (const auto b : seen) result_.builds.push_back(builds_[b].name);
         result_.before = errors([&](std::size_t) { return prior_.value; });
         if (seen.empty()) result_.not_fitted = "no report says anything of it";
-        else if (seen.size() < kFewestBuilds) result_.not_fitted = fmt::format("reports of {} design{}; leaving one out needs {}", seen.size(), seen.size() == 1 ? "" : "s", kFewestBuilds);
+        else if (seen.size() < kFewestBuilds)
+            result_.not_fitted = fmt::format("reports of {} design{}; leaving one out needs {}", seen.size(), seen.size() == 1 ? "" : "s", kFewestBuilds);
         if (!result_.not_fitted.empty()) return std::move(result_);
 
         std::map<std::size_t, Eigen::VectorXd> without;
         for (const auto b : seen) without[b] = fit([&](const Observation& observation) { return observation.build != b; }).value;
         result_.left_out = errors([&](std::size_t row) { return without.at(observations_[row].build); });
         if (result_.left_out.mean_pct >= result_.before.mean_pct) {
-            result_.not_fitted = fmt::format("designs left out one by one are off by {:.1f} %, by the table as it is {:.1f} %: nothing is gained", result_.left_out.mean_pct,
-                                             result_.before.mean_pct);
+            result_.not_fitted = fmt::format("designs left out one by one are off by {:.1f} %, by the table as it is {:.1f} %: nothing is gained",
+                                             result_.left_out.mean_pct, result_.before.mean_pct);
             return std::move(result_);
         }
         take(fit([](const Observation&) { return true; }), table);
@@ -170,7 +171,8 @@ class Fitter {
     }
     bool is_of_resource(const sim::CostTerm& term) const {
         if (term.unit == "factor") return term.name == "lut_multiplier.lut_factor" && resource_.name == "lut";
-        if (resource_.name == "dynamic_w") return std::ranges::find(resource_.units, term.unit) != resource_.units.end() && term.name.ends_with("." + builds_.front().expected.family);
+        const bool has_unit = std::ranges::find(resource_.units, term.unit) != resource_.units.end();
+        if (resource_.name == "dynamic_w") return has_unit && term.name.ends_with("." + builds_.front().expected.family);
         return term.unit == resource_.units.front() || term.unit.starts_with(std::string(resource_.units.front()) + "/");
     }
     const std::string& name(Eigen::Index i) const { return names_[static_cast<std::size_t>(i)]; }
@@ -263,7 +265,8 @@ CostFit fit_costs(std::span<const Build> builds, const sim::CostTable& costs) {
         const auto now = repriced(build.expected, costs);
         const auto differs = [](const std::optional<sim::Estimate>& then, double today) { return then && std::abs(then->value - today) > 1e-6 * today; };
         if (differs(build.expected.lut, now.lut) || differs(build.expected.ff, now.ff))
-            result.notes.push_back(fmt::format("{}: expected.json was written with other values of the cost table {}; its power is counted at those", build.name, costs.name));
+            result.notes.push_back(
+                fmt::format("{}: expected.json was written with other values of the cost table {}; its power is counted at those", build.name, costs.name));
         if (!build.expected.infeasible.empty()) result.notes.push_back(fmt::format("{}: expected to be infeasible: {}", build.name, build.expected.infeasible));
     }
     for (const auto& resource : kResources) result.resources.push_back(Fitter(builds, resource, costs).run(result.table));

@@ -87,12 +87,12 @@ std::vector<Build> builds_of(std::size_t count, const sim::CostTable& truth, dou
 
 const ResourceFit& resource(const CostFit& fit, std::string_view name) { return *std::ranges::find(fit.resources, name, &ResourceFit::resource); }
 
-std::string utilization_text(std::int64_t lut, std::int64_t ff) {
+std::string utilization_text(std::int64_t lut, std::int64_t ff, const std::string& part = "xczu9eg-ffvb1156-2-e") {
     auto text = testing::read_file(PRELUDE_SOURCE_DIR "/tests/data/reports/top_utilization_placed.rpt");
-    for (const auto& [from, to] : {std::pair{std::string("1320"), lut}, {std::string("2104"), ff}}) {
+    for (const auto& [from, to] : {std::pair{std::string("1320"), std::to_string(lut)}, {std::string("2104"), std::to_string(ff)}, {std::string("xczu9eg-ffvb1156-2-e"), part}}) {
         const auto at = text.find(from);
         REQUIRE(at != std::string::npos);
-        text.replace(at, from.size(), std::to_string(to));
+        text.replace(at, from.size(), to);
     }
     return text;
 }
@@ -339,12 +339,15 @@ TEST_CASE("Designs of several families are fitted apart, each to a table of its 
         const auto name = fmt::format("old{}x{}", rows, depth);
         fs::create_directories(builds / name);
         testing::write_file(builds / name / "expected.json", to_json(expected).dump());
-        testing::write_file(builds / name / "utilization.rpt", utilization_text(std::llround(placed.lut), std::llround(placed.ff)));
+        testing::write_file(builds / name / "utilization.rpt", utilization_text(std::llround(placed.lut), std::llround(placed.ff), expected.part));
     }
+    fs::create_directories(builds / "old2x2" / "reports");
+    testing::write_file(builds / "old2x2" / "reports" / "other.rpt", utilization_text(1, 1));  // of a device of the other family
     const auto ended = calibrate({"--reports", builds, "--out", folder / "mine.yaml"});
     INFO(ended.err);
     CHECK(ended.code == 0);
     CHECK(fs::exists(folder / "mine_ultrascale_plus_dsp48e2.yaml"));
     CHECK(fs::exists(folder / "mine_7series_dsp48e1.yaml"));
     CHECK_FALSE(fs::exists(folder / "mine.yaml"));
+    CHECK_THAT(ended.out, Contains("other.rpt: of part xczu9eg-ffvb1156-2-e; old2x2 is a design for xc7z045"));
 }
