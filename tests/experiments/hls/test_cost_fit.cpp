@@ -198,6 +198,20 @@ TEST_CASE("Fewer than three designs calibrate nothing, and neither do reports th
     CHECK(known.table == default_costs());
 }
 
+TEST_CASE("Left-out designs are predicted without their own reports") {
+    auto builds = builds_of(8, true_costs(6), 0.01, 2, Reported::placed);
+    auto& odd = builds[5].reports.front().report.used.lut;  // nothing like the others: who has seen it is nearer to it
+    odd = *odd * 3 / 2;
+    const auto fit = fit_costs(builds, default_costs());
+    const auto& lut = resource(fit, "lut");
+    REQUIRE(lut.left_out.worst == builds[5].name);
+    const auto measured = static_cast<double>(*odd);
+    const auto off = [&](const sim::CostTable& table) { return 100 * std::abs(repriced(samples()[5].expected, table).lut - measured) / measured; };
+    builds.erase(builds.begin() + 5);
+    CHECK(off(fit.table) < lut.left_out.worst_pct - 1);
+    CHECK(lut.left_out.worst_pct == Approx(off(fit_costs(builds, default_costs()).table)).epsilon(0.1));
+}
+
 TEST_CASE("Reports of one stage say nothing of the factors of others") {
     const auto placed = fit_costs(builds_of(10, true_costs(4), 0.01, 1, Reported::placed), default_costs());
     CHECK(placed.table.at("csynth.lut") == default_costs().at("csynth.lut"));
