@@ -93,36 +93,6 @@ class Pricing {
     std::vector<std::string> used_;
 };
 
-/// `present` of a figure by the terms among `names`, and what is linear in none. `figure(costs)` is its value.
-template <class Figure>
-LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const Figure& figure, std::vector<std::string>& not_linear) {
-    constexpr double kStep = 0.125, kEqual = 1e-6;
-    const double present = figure(costs);
-    LinearForm form{.fixed = present, .counts = {}};
-    auto changed = costs;
-    for (const auto name : names) {
-        auto& term = changed.terms.find(name)->second;
-        const double value = term.value, step = value > 0 ? kStep * value : 1.0;
-        term.value = value + step;
-        const double count = (figure(changed) - present) / step;
-        term.value = value + 2 * step;
-        const double further = (figure(changed) - present) / (2 * step);
-        term.value = std::max(0.0, value - step);
-        const double below = value > 0 ? (present - figure(changed)) / step : count;
-        term.value = value;
-        if (count == 0 && below == 0 && further == 0) continue;
-        const double size = kEqual * std::max({std::abs(count), std::abs(below), std::abs(further)});
-        if (std::abs(count - below) > size || std::abs(count - further) > size) {
-            not_linear.emplace_back(name);
-            continue;
-        }
-        form.counts.emplace(name, count);
-        form.fixed -= count * value;
-    }
-    if (std::abs(form.fixed) < 1e-9 * std::abs(present)) form.fixed = 0;  // what differences leave
-    return form;
-}
-
 /// Terms in one of these units, and those named.
 std::vector<std::string_view> terms_in(std::initializer_list<std::string_view> units, std::initializer_list<std::string_view> named = {}) {
     std::vector<std::string_view> names(named);
@@ -154,6 +124,35 @@ sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const Desig
 }
 
 }  // namespace
+
+LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const std::function<double(const sim::CostTable&)>& figure,
+                       std::vector<std::string>& not_linear) {
+    constexpr double kStep = 0.125, kEqual = 1e-6;
+    const double present = figure(costs);
+    LinearForm form{.fixed = present, .counts = {}};
+    auto changed = costs;
+    for (const auto name : names) {
+        auto& term = changed.terms.find(name)->second;
+        const double value = term.value, step = value > 0 ? kStep * value : 1.0;
+        term.value = value + step;
+        const double count = (figure(changed) - present) / step;
+        term.value = value + 2 * step;
+        const double further = (figure(changed) - present) / (2 * step);
+        term.value = std::max(0.0, value - step);
+        const double below = value > 0 ? (present - figure(changed)) / step : count;
+        term.value = value;
+        if (count == 0 && below == 0 && further == 0) continue;
+        const double size = kEqual * std::max({std::abs(count), std::abs(below), std::abs(further)});
+        if (std::abs(count - below) > size || std::abs(count - further) > size) {
+            not_linear.emplace_back(name);
+            continue;
+        }
+        form.counts.emplace(name, count);
+        form.fixed -= count * value;
+    }
+    if (std::abs(form.fixed) < 1e-9 * std::abs(present)) form.fixed = 0;  // what differences leave
+    return form;
+}
 
 std::span<const ExpectedFigure> expected_figures() { return kFigures; }
 

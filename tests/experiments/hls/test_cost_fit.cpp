@@ -230,6 +230,11 @@ TEST_CASE("A design with counts beyond those of the fit is told, term by term") 
         INFO(samples()[i].name);
         CHECK(extrapolations(fit, samples()[i].expected).empty());
     }
+    const auto& seen = resource(fit, "lut").seen;
+    CHECK(seen.at("control.lut").least == 1);
+    CHECK(seen.at("layernorm.root_lut").least == 0);         // the first design has one, the third does not
+    CHECK(seen.at("softmax.lut_per_adder_bit").least == 0);  // the other way round
+    CHECK(seen.at("softmax.lut_per_adder_bit").most > 0);
     const auto outside = extrapolations(fit, samples().back().expected);
     const auto operands = std::ranges::find(outside, "array.operand_ff_per_bit", &Extrapolation::term);
     REQUIRE(operands != outside.end());

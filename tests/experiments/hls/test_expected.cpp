@@ -126,6 +126,25 @@ TEST_CASE("Every figure is the count of its terms times their values, whatever t
     }
 }
 
+TEST_CASE("A term that enters otherwise than as a count is named, near a kink or on a curve") {
+    const auto& costs = small().costs();
+    const auto at = [](const sim::CostTable& table, std::string_view name) { return table.at(name).value; };
+    const std::vector<std::string_view> names{"control.lut", "control.ff", "dma.lut", "axi_port.lut", "softmax.exponential_dsp.shift", "dma.ff"};
+    const double lut = at(costs, "control.lut"), ff = at(costs, "control.ff"), port = at(costs, "axi_port.lut");
+    std::vector<std::string> not_linear;
+    const auto form = linear_form(costs, names,
+                                  [&](const sim::CostTable& table) {
+                                      return 7 + 3 * at(table, "dma.lut") + 5 * at(table, "softmax.exponential_dsp.shift") + std::max(1.2 * lut, at(table, "control.lut")) +
+                                             std::max(0.9 * ff, at(table, "control.ff")) + std::pow(at(table, "axi_port.lut"), 2);
+                                  },
+                                  not_linear);
+    CHECK(not_linear == std::vector<std::string>{"control.lut", "control.ff", "axi_port.lut"});
+    REQUIRE(form.counts.size() == 2);
+    CHECK(form.counts.at("dma.lut") == Approx(3));
+    CHECK(form.counts.at("softmax.exponential_dsp.shift") == Approx(5));  // of value 0
+    CHECK(form.fixed == Approx(7 + 1.2 * lut + ff + port * port));
+}
+
 TEST_CASE("A part that the datapath cannot run has no figures, not zeros") {
     const HlsDesign tiny({"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4", "hw.weights=resident", "hw.buffers.weight_kib=8"});
     const auto expected = tiny.expect(kMlpNodes);
