@@ -47,6 +47,7 @@ void add_element_order(CLI::App& app, const std::function<void(ElementOrder)>& p
 HandoffCommands::HandoffCommands(CLI::App& app) {
     declare_export(app);
     declare_verify(app);
+    declare_calibrate_costs(app);
 }
 
 void HandoffCommands::declare_export(CLI::App& app) {
@@ -104,6 +105,18 @@ void HandoffCommands::declare_verify(CLI::App& app) {
     verify_->add_flag("--quiet", c.quiet, "No progress on stderr");
 }
 
+void HandoffCommands::declare_calibrate_costs(CLI::App& app) {
+    auto& c = calibrate_costs_command_;
+    calibrate_costs_ = app.add_subcommand("calibrate-costs", "Fits terms of the cost table to the reports of one's own builds");
+    calibrate_costs_->add_option("--reports", c.reports, "A folder of every design in it: expected.json, as export writes it, and the build's reports")->option_text("DIR")->required();
+    calibrate_costs_->add_option("--out", c.out, "Writes the fitted table; of several device families one each")->option_text("FILE.yaml");
+    calibrate_costs_->add_flag("--overwrite", c.overwrite, "Replaces a table that is there");
+    calibrate_costs_->add_option("--check", c.checks, "What the fit says of another design, and where it extrapolates; may be repeated")
+        ->option_text("EXPECTED.json")
+        ->allow_extra_args(false);
+    calibrate_costs_->add_flag("--json", c.json, "The same as JSON");
+}
+
 std::string HandoffCommands::problem() const {
     if (*export_ && export_command_.config.empty() == export_command_.results.empty()) return "export: needs --config FILE.yaml or --results DIR, one of them";
     if (*verify_ && verify_command_.dumps.actual.empty() && verify_command_.reports.empty()) return "verify: needs --actual DIR, or a report to compare with expected.json";
@@ -115,6 +128,7 @@ std::string HandoffCommands::problem() const {
 std::optional<int> HandoffCommands::run(const MakeTaskSet& make_task_set) const {
     if (*export_) return export_command(export_command_, make_task_set({}));
     if (*verify_) return verify(verify_command_);
+    if (*calibrate_costs_) return calibrate_costs(calibrate_costs_command_);
     return std::nullopt;
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The commands of the hand-off to HLS: export, verify.
+// The commands of the hand-off to HLS: export, verify, calibrate-costs.
 
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "experiments/cli/program.hpp"
+#include "experiments/commands/calibrate_costs.hpp"
 #include "experiments/commands/export.hpp"
 #include "experiments/commands/verify.hpp"
 
@@ -28,10 +29,12 @@ class HandoffCommands final {
   private:
     void declare_export(CLI::App& app);
     void declare_verify(CLI::App& app);
+    void declare_calibrate_costs(CLI::App& app);
 
-    CLI::App *export_ = nullptr, *verify_ = nullptr;
+    CLI::App *export_ = nullptr, *verify_ = nullptr, *calibrate_costs_ = nullptr;
     ExportCommand export_command_;
     VerifyCommand verify_command_;
+    CalibrateCostsCommand calibrate_costs_command_;
 };
 
 }  // namespace prelude::experiments

@@ -115,7 +115,6 @@ class Program {
         }
         if (!problem_.empty()) return usage(problem_);
         if (const auto problem = handoff_->problem(); !problem.empty()) return usage(problem);
-        if (unavailable_->parsed_any()) return usage(unavailable_->name + ": not available in this version");
         if (const auto code = handoff_->run(make_task_set)) return *code;
         if (*report_) return report(folder_);
         if (*diff_) return diff(folder_, a_, b_);
@@ -146,7 +145,7 @@ class Program {
 
   private:
     static int usage(const std::string& text) {
-        std::fputs(fmt::format("explore {}{}\n", text, text.ends_with("version") ? "" : "\n`explore --help` says more.").c_str(), stderr);
+        std::fputs(fmt::format("explore {}{}\n", text, "\n`explore --help` says more.").c_str(), stderr);
         return kUsage;
     }
 
@@ -247,22 +246,7 @@ class Program {
         read_report_ = app_.add_subcommand("read-report", "What a report of Vivado HLS, Vitis HLS or Vivado says, in one form");
         read_report_->add_option("FILE", read_report_command_.file, "csynth (.rpt, .xml), its summary, cosim, export, utilization, power or timing")->required();
         read_report_->add_flag("--json", read_report_command_.json, "The same as JSON; unknown is null");
-        for (const auto* name : {"calibrate-costs"}) {
-            auto* command = app_.add_subcommand(name, "Not available in this version");
-            command->allow_extras();
-            unavailable_->commands.push_back(command);
-        }
     }
-
-    struct Unavailable {
-        std::vector<CLI::App*> commands;
-        std::string name;
-        bool parsed_any() {
-            for (const auto* command : commands)
-                if (command->parsed()) name = command->get_name();
-            return !name.empty();
-        }
-    };
 
     int argc_;
     char** argv_;
@@ -284,7 +268,6 @@ class Program {
     std::int64_t a_ = 0, b_ = 0;
     CLI::App *run_ = nullptr, *accumulators_ = nullptr, *sensitivity_ = nullptr, *inspect_ = nullptr, *diff_ = nullptr, *report_ = nullptr, *explain_ = nullptr, *compare_ = nullptr, *table_ = nullptr, *validate_ = nullptr, *ratio_ = nullptr, *read_report_ = nullptr;
     std::optional<HandoffCommands> handoff_;
-    std::unique_ptr<Unavailable> unavailable_ = std::make_unique<Unavailable>();
 };
 
 int fail(int code, const std::string& text) {

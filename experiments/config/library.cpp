@@ -142,4 +142,28 @@ std::string cost_text(const sim::CostTable& costs) {
     return text;
 }
 
+namespace {
+
+std::string yaml_text(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') result += fmt::format("\\{}", c);
+        else if (static_cast<unsigned char>(c) < ' ') result += fmt::format("\\x{:02x}", static_cast<int>(c));
+        else result += c;
+    }
+    return result + "\"";
+}
+
+}  // namespace
+
+std::string to_yaml(const sim::CostTable& costs) {
+    std::string text = fmt::format("# SPDX-License-Identifier: Apache-2.0\n# Names and units are fixed by sim/cost/cost_table.hpp; low and high span an 80 % band.\nname: {}\nterms:\n", costs.name);
+    for (const auto& term : sim::cost_terms()) {
+        const auto& figure = costs.at(term.name);
+        text += fmt::format("  {}: {{value: {}, low: {}, high: {}, unit: {}, status: {}, source: {}}}\n", term.name, figure.value, figure.low, figure.high, term.unit, name_of(figure.status),
+                            yaml_text(figure.source));
+    }
+    return text;
+}
+
 }  // namespace prelude::experiments

@@ -29,6 +29,9 @@ namespace prelude::experiments {
 [[nodiscard]] std::string device_text(const sim::Device& device);
 [[nodiscard]] std::string cost_text(const sim::CostTable& costs);
 
+/// A cost table as a file that read_cost_table takes, terms in the order of sim::cost_terms(); the file has to be called as the table: NAME.yaml.
+[[nodiscard]] std::string to_yaml(const sim::CostTable& costs);
+
 [[nodiscard]] std::string_view name_of(sim::Provenance status) noexcept;
 
 }  // namespace prelude::experiments

@@ -64,8 +64,8 @@ Baseline measured(std::span<const NamedReport> reports, std::string design) {
             else if (entry->second != *value) problems.push_back(fmt::format("{} is {} in {} and {} in {}", key, entry->second, from[key], *value, file));
         }
     }
-    if (!problems.empty()) throw models::InputError(fmt::format("reports that disagree; one of each kind is taken, that of the top function:\n    {}", fmt::join(problems, "\n    ")));
-    return result;
+    if (problems.empty()) return result;
+    throw models::InputError(fmt::format("reports that disagree; one of each kind is taken, that of the top function:\n    {}", fmt::join(problems, "\n    ")));
 }
 
 nlohmann::ordered_json to_json(const Baseline& baseline) {
@@ -127,7 +127,8 @@ Regression compare(const Baseline& before, const Baseline& now, const Tolerances
     Regression result;
     for (const auto& key : keys) {
         const auto& [kind, term] = known_terms().at(key);
-        Change change{.term = key, .label = std::string(term->label), .before = side(before, key), .now = side(now, key), .tolerance = tolerances.regression_of(term->name)};
+        Change change{.term = key, .label = std::string(term->label), .before = side(before, key), .now = side(now, key)};
+        change.tolerance = tolerances.regression_of(term->name);
         if (bearers[term->label] > 1) change.label = fmt::format("{} of {}", change.label, name_of(kind));
         if (change.before && !change.now) change.verdict = Verdict::fail;
         if (change.before && change.now) change.verdict = *change.now <= *change.before * (1 + change.tolerance + 1e-12) ? Verdict::pass : Verdict::fail;

@@ -93,9 +93,40 @@ class Pricing {
     std::vector<std::string> used_;
 };
 
-/// `present` of a figure by the terms among `names`, and what is linear in none. `figure(costs)` is its value.
-template <class Figure>
-LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const Figure& figure, std::vector<std::string>& not_linear) {
+/// Terms in one of these units, and those named.
+std::vector<std::string_view> terms_in(std::initializer_list<std::string_view> units, std::initializer_list<std::string_view> named = {}) {
+    std::vector<std::string_view> names(named);
+    for (const auto& term : sim::cost_terms())
+        if (std::ranges::any_of(units, [&](auto unit) { return term.unit == unit || term.unit.starts_with(std::string(unit) + "/"); })) names.push_back(term.name);
+    return names;
+}
+
+void count_terms(const Pricing& pricing, const sim::CostTable& costs, const sim::ResourceEstimate& resources, Expected& result) {
+    auto synthesis = costs;
+    for (const auto* factor : {"band.lut", "band.ff"}) synthesis.terms.find(factor)->second.value = 1;
+    const auto lut = [&](const sim::CostTable& table) { return pricing.resources(table).lut.value; };
+    const auto ff = [&](const sim::CostTable& table) { return pricing.resources(table).ff.value; };
+    const auto dynamic = [&](const sim::CostTable& table) { return pricing.dynamic_w(resources, table).value; };
+    result.lut_form = linear_form(synthesis, terms_in({"LUT"}, {"lut_multiplier.lut_factor"}), lut, result.not_linear);
+    result.ff_form = linear_form(synthesis, terms_in({"FF"}), ff, result.not_linear);
+    result.dynamic_form = linear_form(costs, terms_in({"pJ/cycle", "pJ/access"}), dynamic, result.not_linear);
+}
+
+/// Cycles of the part and what they rest on.
+sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const DesignPoint& point, const sim::CostTable& costs) {
+    double cycles = 0;
+    for (const auto& segment : segments) cycles += static_cast<double>(segment.repeats * segment.cycles);
+    const auto& band = costs.at("band.latency");
+    sim::Estimate latency{.value = cycles, .low = cycles * band.low, .high = cycles * band.high};  // whatever the clock rests on: it is given to the build
+    latency.rest_on(band);
+    if (point.design.dram.gb_per_s == 0) latency.rest_on(point.design.device.dram_gb_per_s);
+    return latency;
+}
+
+}  // namespace
+
+LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const std::function<double(const sim::CostTable&)>& figure,
+                       std::vector<std::string>& not_linear) {
     constexpr double kStep = 0.125, kEqual = 1e-6;
     const double present = figure(costs);
     LinearForm form{.fixed = present, .counts = {}};
@@ -122,39 +153,6 @@ LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_
     if (std::abs(form.fixed) < 1e-9 * std::abs(present)) form.fixed = 0;  // what differences leave
     return form;
 }
-
-/// Terms in one of these units, and those named.
-std::vector<std::string_view> terms_in(std::initializer_list<std::string_view> units, std::initializer_list<std::string_view> named = {}) {
-    std::vector<std::string_view> names(named);
-    for (const auto& term : sim::cost_terms())
-        if (std::ranges::any_of(units, [&](auto unit) { return term.unit == unit || term.unit.starts_with(std::string(unit) + "/"); })) names.push_back(term.name);
-    return names;
-}
-
-void count_terms(const Pricing& pricing, const sim::CostTable& costs, const sim::ResourceEstimate& resources, Expected& result) {
-    auto synthesis = costs;
-    for (const auto* factor : {"band.lut", "band.ff"}) synthesis.terms.find(factor)->second.value = 1;
-    const auto lut = [&](const sim::CostTable& table) { return pricing.resources(table).lut.value; };
-    const auto ff = [&](const sim::CostTable& table) { return pricing.resources(table).ff.value; };
-    const auto dynamic = [&](const sim::CostTable& table) { return pricing.dynamic_w(resources, table).value; };
-    result.lut_form = linear_form(synthesis, terms_in({"LUT"}, {"lut_multiplier.lut_factor"}), lut, result.not_linear);
-    result.ff_form = linear_form(synthesis, terms_in({"FF"}), ff, result.not_linear);
-    result.dynamic_form = linear_form(costs, terms_in({"pJ/cycle", "pJ/access"}), dynamic, result.not_linear);
-}
-
-/// Cycles of the part and what they rest on.
-sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const DesignPoint& point, const sim::CostTable& costs) {
-    double cycles = 0;
-    for (const auto& segment : segments) cycles += static_cast<double>(segment.repeats * segment.cycles);
-    const auto& band = costs.at("band.latency");
-    auto latency = point.clock;
-    latency.value = cycles, latency.low = cycles * band.low, latency.high = cycles * band.high;
-    latency.rest_on(band);
-    if (point.design.dram.gb_per_s == 0) latency.rest_on(point.design.device.dram_gb_per_s);
-    return latency;
-}
-
-}  // namespace
 
 std::span<const ExpectedFigure> expected_figures() { return kFigures; }
 

@@ -4,6 +4,7 @@
 // What the model expects of a build that implements exactly some nodes of a network: cycles, resources and power, each with its band and its grounds,
 // and what every term of the cost table contributes. Written beside the words that are handed to HLS; reports of the build are held against it.
 
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -22,6 +23,12 @@ struct LinearForm {
     std::map<std::string, double, std::less<>> counts;  ///< by the term's name; terms that do not enter are left out
     friend bool operator==(const LinearForm&, const LinearForm&) = default;
 };
+
+/// `figure(costs)` by its terms among `names`, from three differences around their values.
+///
+/// Limits    terms for which these disagree by more than a millionth enter `not_linear` instead; their share stays in `fixed`
+[[nodiscard]] LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const std::function<double(const sim::CostTable&)>& figure,
+                                     std::vector<std::string>& not_linear);
 
 /// A unit of the datapath that the nodes run on. LUT and FF after implementation.
 struct ExpectedUnit {

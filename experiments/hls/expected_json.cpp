@@ -46,8 +46,9 @@ struct TextField {
     const char* name;
     std::string Expected::* field;
 };
-constexpr std::array kDeviceFields = {TextField{"name", &Expected::device}, TextField{"part", &Expected::part}, TextField{"family", &Expected::family},
-                                      TextField{"dsp_generation", &Expected::dsp_generation}};
+constexpr std::array kDeviceFields = {TextField{"name", &Expected::device}, TextField{"part", &Expected::part}};
+/// What device files (experiments/config/library.cpp) may say.
+const std::vector<std::string> kFamilies{"7series", "ultrascale_plus", "versal"}, kGenerations{"dsp48e1", "dsp48e2", "dsp58"};
 
 ordered_json estimate_json(const sim::Estimate& estimate) {
     ordered_json result{{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}, {"status", name_of(estimate.status)}};
@@ -87,6 +88,8 @@ ordered_json to_json(const Expected& expected) {
     ordered_json result{{"format", kFormat}, {"design", expected.design}, {"nodes", expected.nodes}, {"not_on_datapath", expected.not_on_datapath}};
     result["infeasible"] = expected.infeasible.empty() ? ordered_json() : ordered_json(expected.infeasible);
     for (const auto& field : kDeviceFields) result["device"][field.name] = expected.*field.field;
+    result["device"]["family"] = expected.family;
+    result["device"]["dsp_generation"] = expected.dsp_generation;
     result["cost_table"] = expected.cost_table;
     result["clock_target_ns"] = expected.clock_target_ns;
     for (const auto& field : kArrayFields) result["array"][field.name] = expected.*field.field;
@@ -124,6 +127,8 @@ Expected expected_of(std::string_view text, const std::string& file) {
     if (const auto* device = fields.find("device")) {
         const JsonFields inner(*device, "device", problems);
         for (const auto& field : kDeviceFields) result.*field.field = inner.text(field.name);
+        result.family = inner.word("family", kFamilies);
+        result.dsp_generation = inner.word("dsp_generation", kGenerations);
     }
     result.cost_table = fields.text("cost_table");
     result.clock_target_ns = fields.number("clock_target_ns", 1e-3, 1e6);

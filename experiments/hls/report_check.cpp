@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 
 #include "experiments/output/text_table.hpp"
@@ -31,16 +30,9 @@ void judge(TermCheck& check, const sim::Estimate* figure, const Tolerance& toler
     check.verdict = within ? Verdict::pass : Verdict::fail;
 }
 
-/// The device of a part: "xczu9eg" of "XCZU9EG-ffvb1156-2-e".
-std::string device_of(std::string part) {
-    part.resize(std::min(part.size(), part.find('-')));
-    std::ranges::transform(part, part.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return part;
-}
-
 void add_notes(const NamedReport& named, const Expected& expected, std::vector<std::string>& notes) {
     const auto& report = named.report;
-    if (!report.part.empty() && !device_of(report.part).starts_with(device_of(expected.part)) && !device_of(expected.part).starts_with(device_of(report.part)))
+    if (!may_be_of_part(report, expected.part))
         notes.push_back(fmt::format("{}: of part {}; expected is a build for {}", named.file, report.part, expected.part));
     if (report.clock_target_ns && std::abs(*report.clock_target_ns - expected.clock_target_ns) > 0.01 * expected.clock_target_ns)
         notes.push_back(fmt::format("{}: for a clock of {:.3f} ns; expected is one of {:.3f} ns", named.file, *report.clock_target_ns, expected.clock_target_ns));
@@ -115,7 +107,8 @@ std::string print_check(const ReportCheck& check, std::string_view indent) {
     }
     auto text = table.print(indent);
     for (const auto& note : check.notes) text += fmt::format("{}note: {}\n", indent, note);
-    return text + fmt::format("{}{} pass, {} fail, {} unknown{}\n", indent, counts[0], counts[1], counts[2], accepted ? fmt::format(", {} of these accepted", accepted) : "");
+    const auto waived = accepted ? fmt::format(", {} of these accepted", accepted) : "";
+    return text + fmt::format("{}{} pass, {} fail, {} unknown{}\n", indent, counts[0], counts[1], counts[2], waived);
 }
 
 nlohmann::ordered_json to_json(const ReportCheck& check) {

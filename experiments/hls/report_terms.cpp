@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace prelude::experiments {
 
@@ -37,6 +38,13 @@ constexpr std::array kUtilization{kLut, kFf, kDsp, kBram18, kUram};
 constexpr std::array kPower{kTotal, kDynamic, kStatic};
 constexpr std::array kTiming{kClock};
 
+/// The device of a part: "xczu9eg" of "XCZU9EG-ffvb1156-2-e".
+std::string device_of(std::string_view part) {
+    std::string device(part.substr(0, part.find('-')));
+    std::ranges::transform(device, device.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return device;
+}
+
 }  // namespace
 
 std::span<const ReportTerm> terms_of(ReportKind kind) {
@@ -54,6 +62,11 @@ std::span<const ReportTerm> terms_of(ReportKind kind) {
 std::string_view wanted_status(ReportKind kind) noexcept {
     if (kind == ReportKind::cosim) return "pass";
     return kind == ReportKind::timing || kind == ReportKind::export_rtl ? "met" : "";
+}
+
+bool may_be_of_part(const ToolReport& report, std::string_view part) {
+    const auto reported = device_of(report.part), wanted = device_of(part);  // with or without the package: xc7z020clg400-1, xc7z020
+    return reported.starts_with(wanted) || wanted.starts_with(reported);
 }
 
 const std::vector<std::string>& term_names() {

@@ -53,17 +53,6 @@ TEST_CASE("Wrong arguments are usage errors with exit code 2") {
     }
 }
 
-TEST_CASE("Commands of a later version say so, whatever their arguments") {
-    for (const auto* command : {"calibrate-costs"})
-        for (const auto& more : {std::vector<std::string>{}, {"--golden", "a", "--actual", "b"}, {"file.rpt", "--json"}}) {
-            std::vector<std::string> arguments{command};
-            arguments.insert(arguments.end(), more.begin(), more.end());
-            const auto ended = explore(arguments);
-            CHECK(ended.code == 2);
-            CHECK(ended.err == "explore " + std::string(command) + ": not available in this version\n");
-        }
-}
-
 TEST_CASE("Help names every command, the exit codes and where keys are explained") {
     const auto help = explore({"--help"});
     CHECK(help.code == 0);

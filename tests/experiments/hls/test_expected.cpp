@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "sim/simulate.hpp"
+#include "tests/support/adversarial.hpp"
 #include "tests/support/hls_designs.hpp"
 
 using namespace prelude;
@@ -125,6 +126,25 @@ TEST_CASE("Every figure is the count of its terms times their values, whatever t
     }
 }
 
+TEST_CASE("A term that enters otherwise than as a count is named, near a kink or on a curve") {
+    const auto& costs = small().costs();
+    const auto at = [](const sim::CostTable& table, std::string_view name) { return table.at(name).value; };
+    const std::vector<std::string_view> names{"control.lut", "control.ff", "dma.lut", "axi_port.lut", "softmax.exponential_dsp.shift", "dma.ff"};
+    const double lut = at(costs, "control.lut"), ff = at(costs, "control.ff"), port = at(costs, "axi_port.lut");
+    std::vector<std::string> not_linear;
+    const auto form = linear_form(costs, names,
+                                  [&](const sim::CostTable& table) {
+                                      return 7 + 3 * at(table, "dma.lut") + 5 * at(table, "softmax.exponential_dsp.shift") + std::max(1.2 * lut, at(table, "control.lut")) +
+                                             std::max(0.9 * ff, at(table, "control.ff")) + std::pow(at(table, "axi_port.lut"), 2);
+                                  },
+                                  not_linear);
+    CHECK(not_linear == std::vector<std::string>{"control.lut", "control.ff", "axi_port.lut"});
+    REQUIRE(form.counts.size() == 2);
+    CHECK(form.counts.at("dma.lut") == Approx(3));
+    CHECK(form.counts.at("softmax.exponential_dsp.shift") == Approx(5));  // of value 0
+    CHECK(form.fixed == Approx(7 + 1.2 * lut + ff + port * port));
+}
+
 TEST_CASE("A part that the datapath cannot run has no figures, not zeros") {
     const HlsDesign tiny({"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4", "hw.weights=resident", "hw.buffers.weight_kib=8"});
     const auto expected = tiny.expect(kMlpNodes);
@@ -179,4 +199,29 @@ TEST_CASE("A broken expected.json is refused with all that is wrong with it") {
     auto huge = good;
     huge["units"] = std::vector<int>(101, 1);
     CHECK_THAT(refusal(huge.dump()), Contains("units: got a list; allowed: a list of at most 100 units"));
+}
+
+TEST_CASE("An expected.json with any bytes changed is read or refused, nothing else") {
+    const auto good = to_json(small().expect({"encoder.block0.norm2"})).dump();
+    tests::Random random(17);
+    int read = 0, refused = 0;
+    for (int trial = 0; trial < 1000; ++trial) {
+        auto text = good;
+        for (auto changes = random.in(1, 4); changes > 0; --changes) {
+            const auto at = static_cast<std::size_t>(random.in(0, static_cast<std::int64_t>(text.size()) - 1));
+            if (random.one_in(3)) text.erase(at, static_cast<std::size_t>(random.in(1, 40)));
+            else text[at] = random.one_in(2) ? static_cast<char>(random.in(0, 255)) : std::string("0-9e{}[],\"n")[static_cast<std::size_t>(random.in(0, 10))];
+            if (text.empty()) text = "{";
+        }
+        try {
+            const auto expected = expected_of(text, "e.json");
+            ++read;
+            for (const auto& figure : expected_figures())
+                if (const auto* value = find_figure(expected, figure.name)) CHECK((value->low <= value->value && value->value <= value->high));
+        } catch (const models::DataError&) {
+            ++refused;
+        }
+    }
+    CHECK(read > 10);
+    CHECK(refused > 500);
 }
