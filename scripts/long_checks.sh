@@ -32,4 +32,8 @@ done
 python3 tests/calibration/synthesize.py --check 13
 
 tests/experiments/report/check_in_browser.sh build/release/tests/fake_explore arch_configs/quickstart.yaml
+# The hand-off: every fault of the example kernel, and dumps of a gigabyte.
+build/release/tests/test_experiments '[faults]'
+build/release/tests/test_experiments '[large]'
+
 build/release/tests/test_experiments '[readme-long]'

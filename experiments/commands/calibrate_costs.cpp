@@ -32,7 +32,9 @@ struct Check {
     const CostFit* fit = nullptr;  ///< none: no design of its family was built
 };
 
-std::string group_of(const Expected& expected) { return expected.family + "_" + expected.dsp_generation; }
+std::string group_of(const Expected& expected) {
+    return expected.family + "_" + expected.dsp_generation;
+}
 
 /// The table that all designs of a family were priced with.
 sim::CostTable table_of(std::span<const Build> builds) {
@@ -41,14 +43,16 @@ sim::CostTable table_of(std::span<const Build> builds) {
     if (names.size() > 1) {
         std::vector<std::string> told;
         for (const auto& [table, build] : names) told.push_back(fmt::format("{} ({})", table, build));
-        throw models::InputError(fmt::format("the designs of {} were priced with several cost tables: {}\n    allowed   one table, to which the fit is added",
-                                             group_of(builds.front().expected), fmt::join(told, ", ")));
+        throw models::InputError(
+            fmt::format("the designs of {} were priced with several cost tables: {}\n    allowed   one table, to which the fit is added",
+                        group_of(builds.front().expected), fmt::join(told, ", ")));
     }
     const auto folder = arch_configs_folder() / "costs";
     const auto& name = names.begin()->first;
     const auto known = names_of_files(folder);
     if (std::ranges::find(known, name) == known.end())
-        throw models::InputError(fmt::format("{}: priced with the cost table {}; there is none of that name in {}", names.begin()->second, shown(name), folder.string()));
+        throw models::InputError(fmt::format("{}: priced with the cost table {}; there is none of that name in {}", names.begin()->second,
+                                             shown(name), folder.string()));
     Problems problems;
     auto table = read_cost_table(folder / (name + ".yaml"), problems);
     problems.throw_if_any();
@@ -71,13 +75,16 @@ std::map<const CostFit*, fs::path> files_of_tables(const CalibrateCostsCommand& 
     const auto stem = command.out.stem().string();
     const auto is_name = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
     if (command.out.extension() != ".yaml" || stem.empty() || !std::ranges::all_of(stem, is_name))
-        problems.push_back(fmt::format("--out {}: allowed: NAME.yaml, NAME of lower-case letters, digits and underscores, as hw.costs names it", command.out.string()));
+        problems.push_back(
+            fmt::format("--out {}: allowed: NAME.yaml, NAME of lower-case letters, digits and underscores, as hw.costs names it",
+                        command.out.string()));
     if (const auto folder = fs::absolute(command.out).parent_path(); !fs::is_directory(folder))
         problems.push_back(fmt::format("--out {}: there is no folder {}", command.out.string(), folder.string()));
     for (const auto& fit : fits) {
         if (!fit.is_fitted()) continue;
         const auto file = fits.size() == 1 ? command.out : command.out.parent_path() / fmt::format("{}_{}.yaml", stem, fit.group());
-        if (fs::exists(file) && !command.overwrite) problems.push_back(fmt::format("--out {}: exists; --overwrite replaces it", file.string()));
+        if (fs::exists(file) && !command.overwrite)
+            problems.push_back(fmt::format("--out {}: exists; --overwrite replaces it", file.string()));
         files[&fit] = file;
     }
     if (problems.empty() && files.empty()) problems.push_back(fmt::format("--out {}: no resource could be fitted", command.out.string()));
@@ -85,7 +92,9 @@ std::map<const CostFit*, fs::path> files_of_tables(const CalibrateCostsCommand& 
     return files;
 }
 
-std::string figure_text(const sim::Figure& figure) { return fmt::format("{:.4g} ({:.4g}..{:.4g}) {}", figure.value, figure.low, figure.high, name_of(figure.status)); }
+std::string figure_text(const sim::Figure& figure) {
+    return fmt::format("{:.4g} ({:.4g}..{:.4g}) {}", figure.value, figure.low, figure.high, name_of(figure.status));
+}
 
 /// Factors have no count: they stand before everything.
 std::string range_text(const ResourceFit& fit, const std::string& term) {
@@ -102,16 +111,20 @@ std::string kept_text(const ResourceFit& fit) {
 }
 
 std::string text_of(const CostFit& fit) {
-    auto text = fmt::format("{}, {}: {} design{}: {}\n", fit.family, fit.dsp_generation, fit.builds.size(), fit.builds.size() == 1 ? "" : "s", fmt::join(fit.builds, ", "));
+    auto text = fmt::format("{}, {}: {} design{}: {}\n", fit.family, fit.dsp_generation, fit.builds.size(),
+                            fit.builds.size() == 1 ? "" : "s", fmt::join(fit.builds, ", "));
     for (const auto& note : fit.notes) text += fmt::format("  note: {}\n", note);
     TextTable errors({{"resource", false}, {"designs"}, {"reports"}, {"off before %"}, {"worst"}, {"left out %"}, {"worst"}, {"", false}});
     const auto percent = [](double value) { return fmt::format("{:.1f}", value); };
     for (const auto& resource : fit.resources) {
         const bool measured = resource.num_reports > 0, left_out = resource.builds.size() >= kFewestBuilds;
-        errors.add({resource.resource, std::to_string(resource.builds.size()), std::to_string(resource.num_reports), measured ? percent(resource.before.mean_pct) : "",
-                    measured ? fmt::format("{} {}", percent(resource.before.worst_pct), resource.before.worst) : "", left_out ? percent(resource.left_out.mean_pct) : "",
+        errors.add({resource.resource, std::to_string(resource.builds.size()), std::to_string(resource.num_reports),
+                    measured ? percent(resource.before.mean_pct) : "",
+                    measured ? fmt::format("{} {}", percent(resource.before.worst_pct), resource.before.worst) : "",
+                    left_out ? percent(resource.left_out.mean_pct) : "",
                     left_out ? fmt::format("{} {}", percent(resource.left_out.worst_pct), resource.left_out.worst) : "",
-                    resource.not_fitted.empty() ? fmt::format("{} terms fitted", resource.terms.size()) : "kept as it was: " + resource.not_fitted});
+                    resource.not_fitted.empty() ? fmt::format("{} terms fitted", resource.terms.size())
+                                                : "kept as it was: " + resource.not_fitted});
     }
     text += errors.print("  ");
     for (const auto& resource : fit.resources) {
@@ -135,18 +148,27 @@ std::string text_of(const Check& check) {
     const auto outside = extrapolations(*check.fit, check.design);
     text += outside.empty() ? " every count within what the fit saw\n" : " extrapolated:\n";
     for (const auto& entry : outside) {
-        text += fmt::format("  warning: {} {}: count {:.6g}, {}\n", entry.resource, entry.term, entry.count,
-                            entry.seen ? fmt::format("the fit saw {:.6g}..{:.6g}", entry.seen->least, entry.seen->most) : "no design of the fit has it");
+        text += fmt::format(
+            "  warning: {} {}: count {:.6g}, {}\n", entry.resource, entry.term, entry.count,
+            entry.seen ? fmt::format("the fit saw {:.6g}..{:.6g}", entry.seen->least, entry.seen->most) : "no design of the fit has it");
     }
     return text;
 }
 
-ordered_json json_of(const sim::Figure& figure) { return {{"value", figure.value}, {"low", figure.low}, {"high", figure.high}, {"status", name_of(figure.status)}}; }
+ordered_json json_of(const sim::Figure& figure) {
+    return {{"value", figure.value}, {"low", figure.low}, {"high", figure.high}, {"status", name_of(figure.status)}};
+}
 
-ordered_json json_of(const FitError& error) { return {{"mean_pct", error.mean_pct}, {"worst_pct", error.worst_pct}, {"worst", error.worst}}; }
+ordered_json json_of(const FitError& error) {
+    return {{"mean_pct", error.mean_pct}, {"worst_pct", error.worst_pct}, {"worst", error.worst}};
+}
 
 ordered_json json_of(const CostFit& fit) {
-    ordered_json result{{"family", fit.family}, {"dsp_generation", fit.dsp_generation}, {"designs", fit.builds}, {"notes", fit.notes}, {"resources", ordered_json::array()}};
+    ordered_json result{{"family", fit.family},
+                        {"dsp_generation", fit.dsp_generation},
+                        {"designs", fit.builds},
+                        {"notes", fit.notes},
+                        {"resources", ordered_json::array()}};
     for (const auto& resource : fit.resources) {
         ordered_json entry{{"resource", resource.resource}, {"designs", resource.builds}, {"reports", resource.num_reports}};
         entry["not_fitted"] = resource.not_fitted.empty() ? ordered_json() : ordered_json(resource.not_fitted);
@@ -154,7 +176,8 @@ ordered_json json_of(const CostFit& fit) {
         entry["left_out"] = resource.builds.size() >= kFewestBuilds ? json_of(resource.left_out) : ordered_json();
         entry["terms"] = entry["kept"] = ordered_json::array();
         for (const auto& term : resource.terms)
-            entry["terms"].push_back({{"term", term.term}, {"unit", term.after.unit}, {"before", json_of(term.before)}, {"after", json_of(term.after)}});
+            entry["terms"].push_back(
+                {{"term", term.term}, {"unit", term.after.unit}, {"before", json_of(term.before)}, {"after", json_of(term.after)}});
         for (const auto& kept : resource.kept) entry["kept"].push_back({{"term", kept.term}, {"reason", kept.reason}});
         entry["counts_seen"] = ordered_json::object();
         for (const auto& [term, range] : resource.seen) entry["counts_seen"][term] = {range.least, range.most};
@@ -164,13 +187,17 @@ ordered_json json_of(const CostFit& fit) {
 }
 
 ordered_json json_of(const Check& check) {
-    ordered_json result{{"file", check.file}, {"fitted", check.fit != nullptr && check.fit->is_fitted()}, {"extrapolated", ordered_json::array()}};
+    ordered_json result{
+        {"file", check.file}, {"fitted", check.fit != nullptr && check.fit->is_fitted()}, {"extrapolated", ordered_json::array()}};
     if (check.fit == nullptr) return result;
     const auto after = repriced(check.design, check.fit->table);
     result["after"] = {{"lut", after.lut}, {"ff", after.ff}, {"dynamic_w", after.dynamic_w}};
     for (const auto& entry : extrapolations(*check.fit, check.design)) {
-        result["extrapolated"].push_back({{"resource", entry.resource}, {"term", entry.term}, {"count", entry.count},
-                                          {"counts_seen", entry.seen ? ordered_json{entry.seen->least, entry.seen->most} : ordered_json()}});
+        result["extrapolated"].push_back(
+            {{"resource", entry.resource},
+             {"term", entry.term},
+             {"count", entry.count},
+             {"counts_seen", entry.seen ? ordered_json{entry.seen->least, entry.seen->most} : ordered_json()}});
     }
     return result;
 }
@@ -179,7 +206,9 @@ ordered_json json_of(const Check& check) {
 
 int calibrate_costs(const CalibrateCostsCommand& command) {
     const auto read = read_builds(command.reports);
-    if (read.builds.empty()) throw models::InputError(fmt::format("{}: no folder in it holds an expected.json, as `explore export` writes it", command.reports.string()));
+    if (read.builds.empty())
+        throw models::InputError(
+            fmt::format("{}: no folder in it holds an expected.json, as `explore export` writes it", command.reports.string()));
     const auto fits = fits_of(read.builds);
     std::vector<Check> checks;
     for (const auto& file : command.checks) {
@@ -199,7 +228,8 @@ int calibrate_costs(const CalibrateCostsCommand& command) {
 
     std::string text;
     if (command.json) {
-        ordered_json json{{"groups", ordered_json::array()}, {"passed_over", read.passed_over}, {"checks", ordered_json::array()}, {"written", written}};
+        ordered_json json{
+            {"groups", ordered_json::array()}, {"passed_over", read.passed_over}, {"checks", ordered_json::array()}, {"written", written}};
         for (const auto& fit : fits) json["groups"].push_back(json_of(fit));
         for (const auto& check : checks) json["checks"].push_back(json_of(check));
         text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -208,7 +238,8 @@ int calibrate_costs(const CalibrateCostsCommand& command) {
         for (const auto& fit : fits) text += text_of(fit);
         for (const auto& check : checks) text += text_of(check);
         for (const auto& [fit, file] : files)
-            text += fmt::format("written: {}; in {} it is `hw.costs: {}`\n", file.string(), (arch_configs_folder() / "costs").string(), file.stem().string());
+            text += fmt::format("written: {}; in {} it is `hw.costs: {}`\n", file.string(), (arch_configs_folder() / "costs").string(),
+                                file.stem().string());
     }
     std::fputs(text.c_str(), stdout);
     return kDone;

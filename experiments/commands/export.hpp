@@ -15,15 +15,15 @@
 namespace prelude::experiments {
 
 struct ExportCommand {
-    std::filesystem::path config;                ///< or
-    std::filesystem::path results;               ///< folder of a sweep
-    std::optional<std::int64_t> design_point;    ///< number of a point; needed where there are several
+    std::filesystem::path config;              ///< or
+    std::filesystem::path results;             ///< folder of a sweep
+    std::optional<std::int64_t> design_point;  ///< number of a point; needed where there are several
     std::vector<std::string> sets;
     std::filesystem::path out;
-    std::vector<std::string> layers, units;      ///< empty: all
-    std::set<DumpFormat> formats;                ///< beside npy
+    std::vector<std::string> layers, units;  ///< empty: all
+    std::set<DumpFormat> formats;            ///< beside npy
     Packing packing;
-    int picture = 0;                             ///< of the evaluated pictures; its first prompt
+    int picture = 0;  ///< of the evaluated pictures; its first prompt
     bool quiet = false;
 };
 

@@ -36,7 +36,10 @@ Verification compare_tensors(const VerifyCommand& command) {
     auto verification = verify_dumps(command.dumps, [&](std::uint64_t done, std::uint64_t total, const std::string& name) {
         if (total < kMegabyte || done >= total) return;
         if (!progress)
-            progress.emplace(total / kMegabyte, Progress::Options{.quiet = command.quiet, .terminal = is_terminal(STDERR_FILENO), .width = terminal_width(STDERR_FILENO, 80), .unit = "MB"});
+            progress.emplace(total / kMegabyte, Progress::Options{.quiet = command.quiet,
+                                                                  .terminal = is_terminal(STDERR_FILENO),
+                                                                  .width = terminal_width(STDERR_FILENO, 80),
+                                                                  .unit = "MB"});
         const auto share = static_cast<double>(done) / static_cast<double>(total);
         const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         progress->show(done / kMegabyte, 0, share > 0 ? seconds / share * (1 - share) : -1, name);
@@ -52,7 +55,8 @@ std::vector<NamedReport> read_reports(const VerifyCommand& command) {
     for (const auto& [kind, file] : command.reports) {
         try {
             auto report = read_tool_report(file);
-            if (report.kind != kind) problems.push_back(fmt::format("{}: a report of kind {}, given as {}", file.string(), name_of(report.kind), name_of(kind)));
+            if (report.kind != kind)
+                problems.push_back(fmt::format("{}: a report of kind {}, given as {}", file.string(), name_of(report.kind), name_of(kind)));
             reports.push_back({file.string(), std::move(report)});
         } catch (const models::InputError& error) {
             problems.emplace_back(error.what());

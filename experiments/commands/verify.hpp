@@ -15,7 +15,7 @@
 namespace prelude::experiments {
 
 struct VerifyCommand {
-    VerificationOptions dumps;                     ///< actual empty: reports alone
+    VerificationOptions dumps;  ///< actual empty: reports alone
     std::map<ReportKind, std::filesystem::path> reports;
     std::filesystem::path tolerances, baseline;    ///< empty: the defaults; none
     bool update_baseline = false;                  ///< writes the baseline instead of comparing with it

@@ -23,14 +23,14 @@ enum class Cause {
     element_order,      ///< words in reverse, in whole or inside packed words
     misplaced,          ///< all words some places late or early
     byte_order,
-    sign_extension,     ///< right bits read as unsigned, or the other way round
-    loop_bound,         ///< the first or last turn of a loop is missing
-    overflow,           ///< sums narrower than they are
-    stale_buffer,       ///< words or sums of an earlier turn
-    not_written,        ///< words that nobody wrote
-    table_entry,        ///< single entries of a table
-    table_index,        ///< entries beside the right one
-    operand_missing,    ///< one of two addends is not added, or subtracted
+    sign_extension,   ///< right bits read as unsigned, or the other way round
+    loop_bound,       ///< the first or last turn of a loop is missing
+    overflow,         ///< sums narrower than they are
+    stale_buffer,     ///< words or sums of an earlier turn
+    not_written,      ///< words that nobody wrote
+    table_entry,      ///< single entries of a table
+    table_index,      ///< entries beside the right one
+    operand_missing,  ///< one of two addends is not added, or subtracted
 };
 [[nodiscard]] std::string_view name_of(Cause cause) noexcept;
 

@@ -36,7 +36,8 @@ class CodedSums {
             const auto per_batch = outputs_ * depth_;
             for (std::size_t i = 0; i < right_.size(); ++i) {  // as [batch, outputs, depth]
                 const auto batch = i / per_batch, output = i % per_batch / depth_, k = i % depth_;
-                right_[i] = right[batch * per_batch + (product.transpose_right ? output * depth_ + k : k * outputs_ + output)] - product.right_zero_point;
+                right_[i] = right[batch * per_batch + (product.transpose_right ? output * depth_ + k : k * outputs_ + output)] -
+                            product.right_zero_point;
             }
         }
     }
@@ -72,7 +73,8 @@ class CodedSums {
 bool has_codes(const NodeTrial& trial) {
     constexpr int kMaxBits = 8;
     const auto fits = [](const quant::OperandCode& code) { return code.kind != quant::OperandKind::uniform && code.bits <= kMaxBits; };
-    if (const auto* form = std::get_if<quant::Contraction>(&trial.operation())) return std::holds_alternative<models::Linear>(trial.node().op) && fits(form->code);
+    if (const auto* form = std::get_if<quant::Contraction>(&trial.operation()))
+        return std::holds_alternative<models::Linear>(trial.node().op) && fits(form->code);
     const auto* product = std::get_if<quant::Product>(&trial.operation());
     return product != nullptr && fits(product->code);
 }

@@ -59,7 +59,8 @@ class Operands {
     static models::IntTensor tensor_of(const std::vector<std::int64_t>& words, const models::Shape& shape) {
         auto tensor = models::IntTensor::uninitialised(shape);
         for (std::size_t i = 0; i < words.size(); ++i)
-            tensor[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(words[i], std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+            tensor[i] = static_cast<std::int32_t>(
+                std::clamp<std::int64_t>(words[i], std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
         return tensor;
     }
     std::vector<models::IntTensor> inputs_;
@@ -90,7 +91,8 @@ std::vector<std::int64_t> normalised(const NodeTrial& trial, const quant::LayerN
 
 class Diagnoser {
   public:
-    Diagnoser(const DiagnosisContext& context, const models::Node& node, const Evidence& evidence, NodeTrial trial, std::vector<std::string> differing)
+    Diagnoser(const DiagnosisContext& context, const models::Node& node, const Evidence& evidence, NodeTrial trial,
+              std::vector<std::string> differing)
         : context_(context), node_(node), evidence_(evidence), trial_(std::move(trial)), differing_(std::move(differing)) {}
 
     std::vector<Finding> run() {
@@ -109,12 +111,15 @@ class Diagnoser {
             const auto entries = rescale->multiplier.size();
             const auto channel = [&](std::size_t i) { return entries == 1 ? 0 : trial_.channel_of(i); };
             if (own_sums_differ) {
-                if (evidence_.explained_by([&](std::size_t i) { return std::int64_t{quant::rescale(*rescale, channel(i), bounded(sums[i]))}; })) return upstream({node_.name + ".accumulators"});
+                if (evidence_.explained_by(
+                        [&](std::size_t i) { return std::int64_t{quant::rescale(*rescale, channel(i), bounded(sums[i]))}; }))
+                    return upstream({node_.name + ".accumulators"});
             }
             findings = causes_of_rescale(evidence_, sums, *rescale, channel);
         }
         if (has_sums && !dumped_sums) append(findings, causes_before_rescale(Stage::words));
-        if (const auto* form = std::get_if<quant::AddOp>(&operation)) append(findings, causes_of_addition(evidence_, {operand(0), word_of(0)}, {operand(1), word_of(1)}, *form));
+        if (const auto* form = std::get_if<quant::AddOp>(&operation))
+            append(findings, causes_of_addition(evidence_, {operand(0), word_of(0)}, {operand(1), word_of(1)}, *form));
         if (std::holds_alternative<quant::TableOp>(operation)) append(findings, causes_of_table(evidence_, trial_));
         if (std::holds_alternative<quant::SoftmaxOp>(operation)) append(findings, causes_of_softmax(evidence_, trial_));
         if (std::holds_alternative<quant::LayerNormOp>(operation)) append(findings, causes_of_norm(evidence_, trial_));
@@ -128,13 +133,17 @@ class Diagnoser {
         if (findings.empty() && stage == Stage::sums) findings = causes_of_codes(evidence_, trial_);
         return findings;
     }
-    static void append(std::vector<Finding>& to, std::vector<Finding> more) { to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); }
+    static void append(std::vector<Finding>& to, std::vector<Finding> more) {
+        to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    }
     static std::int64_t bounded(std::int64_t v) { return std::clamp(v, -(std::int64_t{1} << 61), std::int64_t{1} << 61); }
     static std::vector<Finding> upstream(const std::vector<std::string>& differing) {
-        return {{Cause::upstream, fmt::format("it is right for the dumped {}, which {}", fmt::join(differing, " and "), differing.size() == 1 ? "differs" : "differ")}};
+        return {{Cause::upstream, fmt::format("it is right for the dumped {}, which {}", fmt::join(differing, " and "),
+                                              differing.size() == 1 ? "differs" : "differ")}};
     }
 
-    std::vector<std::int64_t> sums_before_rescale(const quant::Operation& operation, const std::optional<std::vector<std::int64_t>>& dumped) const {
+    std::vector<std::int64_t> sums_before_rescale(const quant::Operation& operation,
+                                                  const std::optional<std::vector<std::int64_t>>& dumped) const {
         if (dumped) {
             auto sums = *dumped;
             for (auto& sum : sums) sum = bounded(sum);
@@ -145,7 +154,9 @@ class Diagnoser {
         return trial_.sums(operation);
     }
 
-    [[nodiscard]] WordFormat word_of(std::size_t input) const { return word_format_of(context_.quantized->plan.format(context_.part->value(node_.inputs[input]).name)); }
+    [[nodiscard]] WordFormat word_of(std::size_t input) const {
+        return word_format_of(context_.quantized->plan.format(context_.part->value(node_.inputs[input]).name));
+    }
 
     /// Words of an operand, one for every word of the output: broadcast along the axes it has once.
     [[nodiscard]] std::vector<std::int64_t> operand(std::size_t input) const {
@@ -180,7 +191,8 @@ std::vector<Finding> causes_by_operation(const DiagnosisContext& context, const 
     if (!operands.complete()) return {};
     auto inputs = operands.take();
     if (!Operands::fit(context, node, inputs)) return {};
-    return Diagnoser(context, node, evidence, NodeTrial(*context.part, *context.quantized, node, std::move(inputs)), operands.differing()).run();
+    return Diagnoser(context, node, evidence, NodeTrial(*context.part, *context.quantized, node, std::move(inputs)), operands.differing())
+        .run();
 }
 
 }  // namespace
@@ -202,7 +214,9 @@ std::string Diagnosis::text() const {
     }
     constexpr std::size_t kShown = 4;
     const auto shown = std::min(kShown, details.size());
-    return fmt::format("{}: {}{}", fmt::join(causes, " or "), fmt::join(details.begin(), details.begin() + static_cast<std::ptrdiff_t>(shown), "; or "), details.size() > shown ? "; ..." : "");
+    return fmt::format("{}: {}{}", fmt::join(causes, " or "),
+                       fmt::join(details.begin(), details.begin() + static_cast<std::ptrdiff_t>(shown), "; or "),
+                       details.size() > shown ? "; ..." : "");
 }
 
 Diagnosis diagnose(const DiagnosisContext& context, const TensorDescription& tensor) {

@@ -14,7 +14,8 @@ namespace prelude::experiments {
 class Evidence final {
   public:
     /// As many dumped words as golden ones.
-    Evidence(const TensorDescription& tensor, std::span<const std::int64_t> golden, std::span<const std::int64_t> actual) : tensor_(tensor), golden_(golden), actual_(actual) {
+    Evidence(const TensorDescription& tensor, std::span<const std::int64_t> golden, std::span<const std::int64_t> actual)
+        : tensor_(tensor), golden_(golden), actual_(actual) {
         for (std::size_t i = 0; i < golden.size(); ++i)
             if (golden[i] != actual[i]) mismatches_.push_back(i);
     }

@@ -20,8 +20,12 @@ std::vector<std::int64_t> widened(std::span<const T> words) {
 
 }  // namespace
 
-NodeTrial::NodeTrial(const models::Graph& part, const quant::QuantizedGraph& quantized, const models::Node& node, std::vector<models::IntTensor> inputs)
-    : graph_(alone(part, node)), quantized_(quant::restricted_to(quantized, graph_)), node_(graph_.node(*graph_.find_node(node.name))), inputs_(std::move(inputs)) {
+NodeTrial::NodeTrial(const models::Graph& part, const quant::QuantizedGraph& quantized, const models::Node& node,
+                     std::vector<models::IntTensor> inputs)
+    : graph_(alone(part, node)),
+      quantized_(quant::restricted_to(quantized, graph_)),
+      node_(graph_.node(*graph_.find_node(node.name))),
+      inputs_(std::move(inputs)) {
     const auto& value = graph_.value(node_.output);
     for (auto axis = value.channel_axis + 1; axis < value.shape.rank(); ++axis) inner_ *= static_cast<std::size_t>(value.shape[axis]);
     channels_ = static_cast<std::size_t>(value.shape[value.channel_axis]);

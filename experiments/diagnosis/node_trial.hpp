@@ -14,7 +14,8 @@ namespace prelude::experiments {
 class NodeTrial final {
   public:
     /// `node`: of `part`; `inputs`: words of its operands.
-    NodeTrial(const models::Graph& part, const quant::QuantizedGraph& quantized, const models::Node& node, std::vector<models::IntTensor> inputs);
+    NodeTrial(const models::Graph& part, const quant::QuantizedGraph& quantized, const models::Node& node,
+              std::vector<models::IntTensor> inputs);
 
     [[nodiscard]] const models::Node& node() const noexcept { return node_; }
     [[nodiscard]] const quant::Operation& operation() const { return quantized_.operation(node_.name); }

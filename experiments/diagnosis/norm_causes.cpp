@@ -20,8 +20,8 @@ struct NormFault {
     bool subtract_mean = true, square_of_mean = true;
     int first = 0, last = 0;  ///< channels left out of the sums, at either end
     Carry carry = Carry::no;
-    double epsilon = 1;       ///< times
-    int shift = 0;            ///< added
+    double epsilon = 1;  ///< times
+    int shift = 0;       ///< added
     QuantizationMode mode = QuantizationMode::rnd_conv;
     quant::Root root = quant::Root::seeded;
     bool saturate = true;
@@ -44,9 +44,11 @@ std::vector<NormFault> norm_faults(const quant::LayerNormOp& form) {
     add(Cause::stale_buffer, "the sum of squares goes on from the row before").carry = Carry::squares;
     add(Cause::stale_buffer, "both sums go on from the row before").carry = Carry::both;
     add(Cause::operand_missing, "epsilon is not added").epsilon = 0;
-    for (const int by : {-1, 1}) add(Cause::shift, fmt::format("the normalised word is shifted one place too {}", by > 0 ? "many" : "few")).shift = by;
+    for (const int by : {-1, 1})
+        add(Cause::shift, fmt::format("the normalised word is shifted one place too {}", by > 0 ? "many" : "few")).shift = by;
     for (const auto& [mode, text, cause] : kWrongModes) add(cause, fmt::format("the normalised word {}", text)).mode = mode;
-    for (const auto& [root, text] : {std::pair{quant::Root::seeded, "a seeded table"}, {quant::Root::newton, "divisions"}, {quant::Root::repeated, "ten divisions"}})
+    for (const auto& [root, text] :
+         {std::pair{quant::Root::seeded, "a seeded table"}, {quant::Root::newton, "divisions"}, {quant::Root::repeated, "ten divisions"}})
         if (root != form.root) add(Cause::table_index, fmt::format("the root is made by {}", text)).root = root;
     if (form.root == quant::Root::seeded) add(Cause::table_index, "the root is the table's guess, without the step behind it").guess = true;
     add(Cause::saturation, "the normalised word is not saturated").saturate = false;
@@ -64,10 +66,13 @@ std::uint32_t guess_of(std::uint64_t v) {
 }
 
 /// All rows of the norm with one fault. Overflow of 64 bits, which a fault may cause, is kept apart by unsigned arithmetic.
-std::vector<std::int64_t> norm_with(const quant::LayerNormOp& form, const NormFault& fault, const models::IntTensor& words, std::size_t stride) {
+std::vector<std::int64_t> norm_with(const quant::LayerNormOp& form, const NormFault& fault, const models::IntTensor& words,
+                                    std::size_t stride) {
     const auto channels = static_cast<std::size_t>(form.channels);
     std::vector<std::int64_t> result(words.values().size());
-    const auto multiply = [](std::int64_t a, std::int64_t b) { return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b)); };
+    const auto multiply = [](std::int64_t a, std::int64_t b) {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+    };
     std::int64_t sum = 0, squares = 0;
     for (std::size_t row = 0; row < result.size() / channels; ++row) {
         const auto begin = row / stride * channels * stride + row % stride;
@@ -78,14 +83,16 @@ std::vector<std::int64_t> norm_with(const quant::LayerNormOp& form, const NormFa
             sum += x;
             squares += x * x;
         }
-        const auto variance = multiply(form.channels, squares) - (fault.square_of_mean ? multiply(sum, sum) : 0) + static_cast<std::int64_t>(fault.epsilon * static_cast<double>(form.epsilon));
+        const auto variance = multiply(form.channels, squares) - (fault.square_of_mean ? multiply(sum, sum) : 0) +
+                              static_cast<std::int64_t>(fault.epsilon * static_cast<double>(form.epsilon));
         auto root = quant::reciprocal_root(static_cast<std::uint64_t>(std::max<std::int64_t>(1, variance)), fault.root);
         if (fault.guess) root.mantissa = guess_of(static_cast<std::uint64_t>(std::max<std::int64_t>(1, variance)));
         for (std::size_t c = 0; c < channels; ++c) {
             const auto centred = form.channels * words[begin + c * stride] - (fault.subtract_mean ? sum : 0);
             auto t = shifted(multiply(centred, root.mantissa), 16 + root.exponent - form.normalised_fraction + fault.shift, fault.mode);
             if (fault.saturate) t = quant::saturate(t, quant::signed_min(kNormalisedBits), quant::signed_max(kNormalisedBits));
-            result[begin + c * stride] = quant::rescale(form.rescale, c, std::clamp<std::int64_t>(t, -(std::int64_t{1} << 40), std::int64_t{1} << 40));
+            result[begin + c * stride] =
+                quant::rescale(form.rescale, c, std::clamp<std::int64_t>(t, -(std::int64_t{1} << 40), std::int64_t{1} << 40));
         }
     }
     return result;

@@ -14,7 +14,8 @@ namespace prelude::experiments {
 template <class Form>
 class OperationTrials {
   public:
-    OperationTrials(const Evidence& evidence, const NodeTrial& trial) : evidence_(evidence), trial_(trial), form_(std::get<Form>(trial.operation())) {}
+    OperationTrials(const Evidence& evidence, const NodeTrial& trial)
+        : evidence_(evidence), trial_(trial), form_(std::get<Form>(trial.operation())) {}
 
     template <class Plant>
     void operator()(Cause cause, std::string detail, const Plant& plant) {

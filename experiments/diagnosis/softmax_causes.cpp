@@ -32,20 +32,29 @@ struct RowFault {
 
 std::vector<RowFault> row_faults(const quant::SoftmaxOp& form) {
     std::vector<RowFault> faults;
-    for (const auto& [statistics, cause, text] : {std::tuple{Statistics::without_last, Cause::loop_bound, "the last key is not looked at for"}, {Statistics::without_first, Cause::loop_bound, "the first key is not looked at for"},
-                                                  {Statistics::of_row_before, Cause::stale_buffer, "the row before gives"}, {Statistics::carried, Cause::stale_buffer, "the rows before go on in"}}) {
+    for (const auto& [statistics, cause, text] :
+         {std::tuple{Statistics::without_last, Cause::loop_bound, "the last key is not looked at for"},
+          {Statistics::without_first, Cause::loop_bound, "the first key is not looked at for"},
+          {Statistics::of_row_before, Cause::stale_buffer, "the row before gives"},
+          {Statistics::carried, Cause::stale_buffer, "the rows before go on in"}}) {
         for (const auto above : {Above::nothing, Above::everything}) {
             faults.push_back({.finding = {cause, fmt::format("{} the largest score", text)}, .maximum = statistics, .above = above});
-            faults.push_back({.finding = {cause, fmt::format("{} the largest score and the sum", text)}, .maximum = statistics, .sum = statistics, .above = above});
+            faults.push_back({.finding = {cause, fmt::format("{} the largest score and the sum", text)},
+                              .maximum = statistics,
+                              .sum = statistics,
+                              .above = above});
         }
         faults.push_back({.finding = {cause, fmt::format("{} the sum", text)}, .sum = statistics});
     }
     for (int bits = form.exp_bits; bits < form.exp_bits + 16; ++bits) {
         faults.push_back({.finding = {Cause::overflow, fmt::format("the sum wraps at {} bits", bits)}, .sum_bits = bits});
-        faults.push_back({.finding = {Cause::stale_buffer, fmt::format("the rows before go on in the sum, which wraps at {} bits", bits)}, .sum = Statistics::carried, .sum_bits = bits});
+        faults.push_back({.finding = {Cause::stale_buffer, fmt::format("the rows before go on in the sum, which wraps at {} bits", bits)},
+                          .sum = Statistics::carried,
+                          .sum_bits = bits});
     }
     if (form.exponential == quant::Exponential::table) {
-        faults.push_back({.finding = {Cause::table_index, "the exponential is the left entry, without the chord to the next"}, .chord = Chord::left_end});
+        faults.push_back({.finding = {Cause::table_index, "the exponential is the left entry, without the chord to the next"},
+                          .chord = Chord::left_end});
         faults.push_back({.finding = {Cause::table_index, "the exponential is the right entry of the chord"}, .chord = Chord::right_end});
         faults.push_back({.finding = {Cause::truncation, "the exponential rounds down (AP_TRN)"}, .chord = Chord::truncated});
         faults.push_back({.finding = {Cause::shift, "the exponential is shifted one place too few"}, .chord = Chord::shift_less});
@@ -76,13 +85,17 @@ std::int32_t exponential(const quant::SoftmaxOp& form, std::int64_t distance, Ch
     if (whole > form.exp_bits) return 0;
     const std::int64_t left = form.exp_constants[index], right = form.exp_constants[std::min(index + 1, form.exp_constants.size() - 1)];
     const auto slope = (left - right) * rest;
-    const auto line = chord == Chord::left_end ? left << rest_bits : chord == Chord::right_end ? (right << rest_bits) : (left << rest_bits) - slope;
+    const auto line = chord == Chord::left_end    ? left << rest_bits
+                      : chord == Chord::right_end ? (right << rest_bits)
+                                                  : (left << rest_bits) - slope;
     const int places = rest_bits + whole + (chord == Chord::shift_more ? 1 : chord == Chord::shift_less ? -1 : 0);
     return static_cast<std::int32_t>(shifted(line, places, chord == Chord::truncated ? QuantizationMode::trn : QuantizationMode::rnd_conv));
 }
 
 /// Whether codes follow from the distance to the largest score alone, without exponentials.
-bool is_straight(const quant::SoftmaxOp& form) { return form.tau > 0 && form.scale == quant::ScaleMode::row; }
+bool is_straight(const quant::SoftmaxOp& form) {
+    return form.tau > 0 && form.scale == quant::ScaleMode::row;
+}
 
 /// Logarithmic codes of all rows straight from the distances, c = (2 tau d + bias) 2^-(F + 1), with another bias.
 std::vector<std::int64_t> straight_with(const quant::SoftmaxOp& form, const models::IntTensor& scores, std::int64_t bias) {
@@ -109,7 +122,9 @@ std::vector<std::int64_t> softmax_with(const quant::SoftmaxOp& form, const RowFa
     std::int64_t last_sum = 0;
     const auto full = quant::exp2_neg(form, 0);
     const auto seen = [&](Statistics statistics, auto row) {
-        return statistics == Statistics::without_last ? row.first(width - 1) : statistics == Statistics::without_first ? row.subspan(1) : row;
+        return statistics == Statistics::without_last    ? row.first(width - 1)
+               : statistics == Statistics::without_first ? row.subspan(1)
+                                                         : row;
     };
     for (std::int64_t r = 0; r < scores.shape().num_rows(); ++r) {
         const auto row = scores.row(r);
@@ -155,8 +170,10 @@ std::vector<std::size_t> suspected_entries(const Evidence& evidence, const NodeT
         const auto [index, rest, rest_bits, whole] = segment_of(form, distance);
         std::set<std::size_t> read{index};
         if (rest != 0) read.insert(index + 1);
-        if (is_first) suspects = read;
-        else std::erase_if(suspects, [&](auto entry) { return !read.contains(entry); });
+        if (is_first)
+            suspects = read;
+        else
+            std::erase_if(suspects, [&](auto entry) { return !read.contains(entry); });
         is_first = false;
         if (suspects.empty()) break;
     }
@@ -173,7 +190,8 @@ std::vector<Finding> causes_of_softmax(const Evidence& evidence, const NodeTrial
         attempt(Cause::table_index, fmt::format("entry i {} 1 of the exponential is read for i", beside), [by](quant::SoftmaxOp& f) {
             auto table = f.exp_constants;
             const auto last = static_cast<std::ptrdiff_t>(table.size()) - 1;
-            for (std::ptrdiff_t i = 0; i <= last; ++i) table[static_cast<std::size_t>(i)] = f.exp_constants[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + by, 0, last))];
+            for (std::ptrdiff_t i = 0; i <= last; ++i)
+                table[static_cast<std::size_t>(i)] = f.exp_constants[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + by, 0, last))];
             f.exp_constants = std::move(table);
         });
         attempt(Cause::table_index, fmt::format("threshold c {} 1 decides for code c", beside), [by, &form](quant::SoftmaxOp& f) {
@@ -184,21 +202,30 @@ std::vector<Finding> causes_of_softmax(const Evidence& evidence, const NodeTrial
                 f.threshold_exponent[static_cast<std::size_t>(i)] = form.threshold_exponent[from];
             }
         });
-        if (form.score_fraction + by > 0) attempt(Cause::shift, fmt::format("scores have {} fraction bits instead of {}", form.score_fraction + by, form.score_fraction), [by](quant::SoftmaxOp& f) { f.score_fraction += by; });
-        attempt(Cause::shift, fmt::format("the exponential is {} bits wide instead of {}", form.exp_bits + by, form.exp_bits), [by](quant::SoftmaxOp& f) { f.exp_bits += by; });
+        if (form.score_fraction + by > 0)
+            attempt(Cause::shift, fmt::format("scores have {} fraction bits instead of {}", form.score_fraction + by, form.score_fraction),
+                    [by](quant::SoftmaxOp& f) { f.score_fraction += by; });
+        attempt(Cause::shift, fmt::format("the exponential is {} bits wide instead of {}", form.exp_bits + by, form.exp_bits),
+                [by](quant::SoftmaxOp& f) { f.exp_bits += by; });
     }
-    attempt(Cause::code_table, "codes are relative to the sum instead of the largest", [](quant::SoftmaxOp& f) { f.scale = f.scale == quant::ScaleMode::row ? quant::ScaleMode::tensor : quant::ScaleMode::row; });
+    attempt(Cause::code_table, "codes are relative to the sum instead of the largest",
+            [](quant::SoftmaxOp& f) { f.scale = f.scale == quant::ScaleMode::row ? quant::ScaleMode::tensor : quant::ScaleMode::row; });
     auto findings = attempt.take();
-    if (form.zero_code >= 0 && evidence.explained_by([&](std::size_t i) { return evidence.golden()[i] == form.zero_code ? std::int64_t{form.num_levels} - 1 : evidence.golden()[i]; }))
+    if (form.zero_code >= 0 && evidence.explained_by([&](std::size_t i) {
+            return evidence.golden()[i] == form.zero_code ? std::int64_t{form.num_levels} - 1 : evidence.golden()[i];
+        }))
         findings.push_back({Cause::code_table, "what lies below all thresholds gets the last level instead of the zero code"});
     if (is_straight(form)) {
         const auto one = std::int64_t{1} << form.score_fraction;  // half a step of the code
-        for (const auto& [bias, cause, text] : {std::tuple{std::int64_t{0}, Cause::truncation, "codes are rounded down"}, {one, Cause::rounding, "codes are rounded half up"}, {2 * one - 1, Cause::rounding, "codes are rounded up"},
+        for (const auto& [bias, cause, text] : {std::tuple{std::int64_t{0}, Cause::truncation, "codes are rounded down"},
+                                                {one, Cause::rounding, "codes are rounded half up"},
+                                                {2 * one - 1, Cause::rounding, "codes are rounded up"},
                                                 {-one - 1, Cause::rounding, "codes are half a step too low"}})
             if (evidence.equals(straight_with(form, trial.inputs().front(), bias))) findings.push_back({cause, text});
     }
     for (const auto& fault : row_faults(form))
-        if (trial.inputs().front().shape().back() > 1 && evidence.equals(softmax_with(form, fault, trial.inputs().front()))) findings.push_back(fault.finding);
+        if (trial.inputs().front().shape().back() > 1 && evidence.equals(softmax_with(form, fault, trial.inputs().front())))
+            findings.push_back(fault.finding);
     if (!findings.empty() || form.exponential != quant::Exponential::table) return findings;
 
     // One wrong entry: found by its bits, or by its neighbours.
@@ -207,12 +234,15 @@ std::vector<Finding> causes_of_softmax(const Evidence& evidence, const NodeTrial
         const auto right = form.exp_constants[entry];
         for (int bit = 0; bit < form.exp_bits; ++bit) values.insert(right ^ (1 << bit));
         for (const int by : {-2, -1, 1, 2})
-            if (const auto at = static_cast<std::ptrdiff_t>(entry) + by; at >= 0 && at < static_cast<std::ptrdiff_t>(form.exp_constants.size())) values.insert(form.exp_constants[static_cast<std::size_t>(at)]);
+            if (const auto at = static_cast<std::ptrdiff_t>(entry) + by;
+                at >= 0 && at < static_cast<std::ptrdiff_t>(form.exp_constants.size()))
+                values.insert(form.exp_constants[static_cast<std::size_t>(at)]);
         values.insert(0);
         for (const auto value : values) {
             auto wrong = form;
             wrong.exp_constants[entry] = value;
-            if (value != right && trial.fits(wrong) && evidence.equals(trial.words(wrong))) return {{Cause::table_entry, fmt::format("entry {} of the exponential is {} instead of {}", entry, value, right)}};
+            if (value != right && trial.fits(wrong) && evidence.equals(trial.words(wrong)))
+                return {{Cause::table_entry, fmt::format("entry {} of the exponential is {} instead of {}", entry, value, right)}};
         }
     }
     return findings;

@@ -35,8 +35,10 @@ struct Regrouping {
 };
 constexpr std::array kRegroupings{
     Regrouping{"that of the next input", [](const auto& map, std::size_t i, std::int32_t) { return map[(i + 1) % map.size()]; }},
-    Regrouping{"that of the input before", [](const auto& map, std::size_t i, std::int32_t) { return map[(i + map.size() - 1) % map.size()]; }},
-    Regrouping{"that of the input as far from the end", [](const auto& map, std::size_t i, std::int32_t) { return map[map.size() - 1 - i]; }},
+    Regrouping{"that of the input before",
+               [](const auto& map, std::size_t i, std::int32_t) { return map[(i + map.size() - 1) % map.size()]; }},
+    Regrouping{"that of the input as far from the end",
+               [](const auto& map, std::size_t i, std::int32_t) { return map[map.size() - 1 - i]; }},
     Regrouping{"one number too high", [](const auto& map, std::size_t i, std::int32_t n) { return (map[i] + 1) % n; }},
     Regrouping{"numbered in reverse", [](const auto& map, std::size_t i, std::int32_t n) { return n - 1 - map[i]; }},
 };
@@ -55,7 +57,8 @@ std::vector<std::pair<std::string, std::vector<std::int32_t>>> other_maps(const 
 
 void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& faults) {
     const auto add = [&](Cause cause, std::string detail, std::function<void(quant::Contraction&)> plant) {
-        faults.push_back({{cause, std::move(detail)}, [plant = std::move(plant)](quant::Operation& operation) { plant(*contraction_in(operation)); }});
+        faults.push_back(
+            {{cause, std::move(detail)}, [plant = std::move(plant)](quant::Operation& operation) { plant(*contraction_in(operation)); }});
     };
     const auto k = static_cast<std::size_t>(form.depth), n = static_cast<std::size_t>(form.num_outputs), num_terms = form.terms.size();
     add(Cause::zero_point, "the zero point of the activations is not subtracted", [](auto& f) {
@@ -77,7 +80,9 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
         });
     const auto without = [&](std::string detail, std::size_t begin, std::size_t end) {
         add(Cause::loop_bound, std::move(detail), [=](auto& f) {
-            for (std::size_t o = 0; o < n; ++o) std::fill(f.weights.begin() + static_cast<std::ptrdiff_t>(o * k + begin), f.weights.begin() + static_cast<std::ptrdiff_t>(o * k + end), 0);
+            for (std::size_t o = 0; o < n; ++o)
+                std::fill(f.weights.begin() + static_cast<std::ptrdiff_t>(o * k + begin),
+                          f.weights.begin() + static_cast<std::ptrdiff_t>(o * k + end), 0);
         });
     };
     without("the last input is not added", k - 1, k);
@@ -96,7 +101,9 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
     for (const auto extent : kTileExtents) {
         if (extent < n)
             add(Cause::stale_buffer, fmt::format("weights of the first {} outputs serve all", extent), [=](auto& f) {
-                for (std::size_t o = 0; o < n; ++o) std::copy_n(f.weights.begin() + static_cast<std::ptrdiff_t>(o % extent * k), k, f.weights.begin() + static_cast<std::ptrdiff_t>(o * k));
+                for (std::size_t o = 0; o < n; ++o)
+                    std::copy_n(f.weights.begin() + static_cast<std::ptrdiff_t>(o % extent * k), k,
+                                f.weights.begin() + static_cast<std::ptrdiff_t>(o * k));
             });
         if (extent < k)
             add(Cause::stale_buffer, fmt::format("weights of the first {} inputs serve all", extent), [=](auto& f) {
@@ -117,7 +124,8 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
                     for (auto& group : f.term_of) group = group == g ? h : group == h ? g : group;
                 });
                 const auto swap = [&](std::string_view what, auto member) {
-                    add(Cause::group_map, fmt::format("{} of groups {} and {} are exchanged", what, a, b), [=](auto& f) { std::swap(f.terms[a].*member, f.terms[b].*member); });
+                    add(Cause::group_map, fmt::format("{} of groups {} and {} are exchanged", what, a, b),
+                        [=](auto& f) { std::swap(f.terms[a].*member, f.terms[b].*member); });
                 };
                 swap("multipliers", &quant::Term::multiplier);
                 swap("exponents", &quant::Term::exponent);
@@ -137,14 +145,17 @@ void add_contraction_faults(const quant::Contraction& form, std::vector<Fault>& 
 }
 
 /// Other ways to read the codes of a left operand.
-void add_code_faults(const quant::OperandCode& code, const std::function<quant::OperandCode*(quant::Operation&)>& of, std::vector<Fault>& faults) {
+void add_code_faults(const quant::OperandCode& code, const std::function<quant::OperandCode*(quant::Operation&)>& of,
+                     std::vector<Fault>& faults) {
     if (code.kind == quant::OperandKind::uniform) return;
     const auto add = [&](std::string detail, std::function<void(quant::OperandCode&)> plant) {
-        faults.push_back({{Cause::code_table, std::move(detail)}, [of, plant = std::move(plant)](quant::Operation& operation) { plant(*of(operation)); }});
+        faults.push_back({{Cause::code_table, std::move(detail)},
+                          [of, plant = std::move(plant)](quant::Operation& operation) { plant(*of(operation)); }});
     };
     for (const int by : {-1, 1}) {
         const auto* text = by > 0 ? "one too large" : "one too small";
-        if (code.shift_cap + by >= 0 && code.shift_cap + by <= 20) add(fmt::format("the largest shift is {}", text), [by](auto& c) { c.shift_cap += by; });
+        if (code.shift_cap + by >= 0 && code.shift_cap + by <= 20)
+            add(fmt::format("the largest shift is {}", text), [by](auto& c) { c.shift_cap += by; });
         if (code.log_levels > 0) add(fmt::format("the number of power levels is {}", text), [by](auto& c) { c.log_levels += by; });
     }
     if (code.zero_code >= 0) add("the zero code counts as the smallest power", [](auto& c) { c.zero_code = -1; });
@@ -155,16 +166,22 @@ std::vector<Fault> faults_of(const quant::Operation& operation) {
     auto copy = operation;
     if (const auto* form = contraction_in(copy)) {
         add_contraction_faults(*form, faults);
-        add_code_faults(form->code, [](quant::Operation& o) { return &contraction_in(o)->code; }, faults);
+        add_code_faults(
+            form->code, [](quant::Operation& o) { return &contraction_in(o)->code; }, faults);
     } else if (const auto* product = std::get_if<quant::Product>(&operation)) {
         const auto of = [](quant::Operation& o) -> quant::Product& { return std::get<quant::Product>(o); };
-        if (product->left_zero_point != 0) faults.push_back({{Cause::zero_point, "the zero point of the left operand is not subtracted"}, [of](auto& o) { of(o).left_zero_point = 0; }});
-        if (product->right_zero_point != 0) faults.push_back({{Cause::zero_point, "the zero point of the right operand is not subtracted"}, [of](auto& o) { of(o).right_zero_point = 0; }});
+        if (product->left_zero_point != 0)
+            faults.push_back({{Cause::zero_point, "the zero point of the left operand is not subtracted"},
+                              [of](auto& o) { of(o).left_zero_point = 0; }});
+        if (product->right_zero_point != 0)
+            faults.push_back({{Cause::zero_point, "the zero point of the right operand is not subtracted"},
+                              [of](auto& o) { of(o).right_zero_point = 0; }});
         if (product->terms.size() > 1)
             faults.push_back({{Cause::code_table, "residues are added without their constants"}, [of](auto& o) {
                                   for (auto& term : of(o).terms) term.multiplier = of(o).terms[0].multiplier;
                               }});
-        add_code_faults(product->code, [](quant::Operation& o) { return &std::get<quant::Product>(o).code; }, faults);
+        add_code_faults(
+            product->code, [](quant::Operation& o) { return &std::get<quant::Product>(o).code; }, faults);
     }
     return faults;
 }
@@ -176,7 +193,8 @@ bool is_safe(const quant::Operation& operation) {
     const auto* product = std::get_if<quant::Product>(&operation);
     const auto& code = form ? form->code : product->code;
     if (code.kind != quant::OperandKind::logarithmic) return true;
-    return code.zero_code >= 0 ? (code.log_levels == 0 || (code.log_levels - 1) / code.tau <= code.shift_cap) : ((1 << code.bits) - 1) / code.tau <= code.shift_cap;
+    return code.zero_code >= 0 ? (code.log_levels == 0 || (code.log_levels - 1) / code.tau <= code.shift_cap)
+                               : ((1 << code.bits) - 1) / code.tau <= code.shift_cap;
 }
 
 /// Sums of a contraction by rows of one operand: where they lie, and what a buffer that is not cleared makes of them.
@@ -191,20 +209,25 @@ class Tiles {
         extents_.insert({rows_, 1});
         for (const auto height : kTileExtents)
             for (const auto width : kTileExtents) extents_.insert({std::min(height, rows_), std::min(width, columns_)});
-        for (const auto extent : kTileExtents) extents_.insert({std::min(extent, rows_), columns_}), extents_.insert({rows_, std::min(extent, columns_)}), extents_.insert({1, std::min(extent, columns_)});
+        for (const auto extent : kTileExtents)
+            extents_.insert({std::min(extent, rows_), columns_}), extents_.insert({rows_, std::min(extent, columns_)}),
+                extents_.insert({1, std::min(extent, columns_)});
         if (evidence.tensor().tile.size() == 2)
-            extents_.insert({static_cast<std::size_t>(evidence.tensor().tile[0].extent), static_cast<std::size_t>(evidence.tensor().tile[1].extent)});
+            extents_.insert(
+                {static_cast<std::size_t>(evidence.tensor().tile[0].extent), static_cast<std::size_t>(evidence.tensor().tile[1].extent)});
         std::erase_if(extents_, [&](const auto& extent) { return extent.first >= rows_ && extent.second >= columns_; });
     }
 
     [[nodiscard]] const std::set<std::pair<std::size_t, std::size_t>>& extents() const noexcept { return extents_; }
 
     /// What a buffer of one tile holds when its sums go on from those of the tile before.
-    [[nodiscard]] std::vector<std::int64_t> carried(std::span<const std::int64_t> sums, std::size_t height, std::size_t width, bool rows_outer) const {
+    [[nodiscard]] std::vector<std::int64_t> carried(std::span<const std::int64_t> sums, std::size_t height, std::size_t width,
+                                                    bool rows_outer) const {
         std::vector<std::int64_t> result(sums.begin(), sums.end()), buffer(height * width, 0);
         const auto down = (rows_ + height - 1) / height, across = (columns_ + width - 1) / width;
         for (std::size_t tile = 0; tile < down * across; ++tile) {
-            const auto row = (rows_outer ? tile / across : tile % down) * height, column = (rows_outer ? tile % across : tile / down) * width;
+            const auto row = (rows_outer ? tile / across : tile % down) * height,
+                       column = (rows_outer ? tile % across : tile / down) * width;
             for (std::size_t r = 0; r < height && row + r < rows_; ++r) {
                 for (std::size_t c = 0; c < width && column + c < columns_; ++c) {
                     auto& sum = buffer[r * width + c];
@@ -236,10 +259,14 @@ std::vector<std::pair<Finding, std::vector<models::IntTensor>>> stale_inputs(con
     };
     for (const auto extent : kTileExtents) {
         if (extent < rows) {
-            add(fmt::format("activations of the first {} rows serve all", extent), [=](std::size_t r, std::size_t c) { return r % extent * width + c; });
-            add(fmt::format("activations are those of {} rows before", extent), [=](std::size_t r, std::size_t c) { return (r < extent ? r : r - extent) * width + c; });
+            add(fmt::format("activations of the first {} rows serve all", extent),
+                [=](std::size_t r, std::size_t c) { return r % extent * width + c; });
+            add(fmt::format("activations are those of {} rows before", extent),
+                [=](std::size_t r, std::size_t c) { return (r < extent ? r : r - extent) * width + c; });
         }
-        if (extent < width) add(fmt::format("activations of the first {} inputs serve all", extent), [=](std::size_t r, std::size_t c) { return r * width + c % extent; });
+        if (extent < width)
+            add(fmt::format("activations of the first {} inputs serve all", extent),
+                [=](std::size_t r, std::size_t c) { return r * width + c % extent; });
     }
     return variants;
 }
@@ -258,11 +285,13 @@ void add_split_maps(const NodeTrial& trial, const quant::Contraction& form, cons
         for (std::size_t o = 0; o < n; ++o)
             for (std::size_t i = 0; i < k; ++i) {
                 const auto& sum_term = form.terms[static_cast<std::size_t>(sum_map[i])];
-                const std::int64_t factor = std::int64_t{form.terms[static_cast<std::size_t>(zero_map[i])].zero_point} * form.weights[o * k + i];
+                const std::int64_t factor =
+                    std::int64_t{form.terms[static_cast<std::size_t>(zero_map[i])].zero_point} * form.weights[o * k + i];
                 zeros[o] += (factor * std::int64_t{sum_term.multiplier}) << sum_term.exponent;
             }
         const auto raw = trial.sums(operation);
-        if (explained([&](std::size_t w) { return raw[w] - zeros[trial.channel_of(w) % n]; })) findings.push_back({Cause::group_map, std::move(detail)});
+        if (explained([&](std::size_t w) { return raw[w] - zeros[trial.channel_of(w) % n]; }))
+            findings.push_back({Cause::group_map, std::move(detail)});
     };
     for (const auto& [detail, map] : other_maps(form.term_of, form.terms.size())) {
         attempt(map, form.term_of, fmt::format("products are added to another group: {}", detail));
@@ -270,7 +299,9 @@ void add_split_maps(const NodeTrial& trial, const quant::Contraction& form, cons
     }
 }
 
-std::int64_t wrapped(std::int64_t v, int bits) { return WordFormat{.bits = bits, .is_signed = true}.of_pattern(static_cast<std::uint64_t>(v)); }
+std::int64_t wrapped(std::int64_t v, int bits) {
+    return WordFormat{.bits = bits, .is_signed = true}.of_pattern(static_cast<std::uint64_t>(v));
+}
 
 }  // namespace
 
@@ -282,7 +313,8 @@ std::vector<Finding> causes_of_sums(const Evidence& evidence, const NodeTrial& t
     for (const auto& fault : faults_of(trial.operation())) {
         auto operation = trial.operation();
         fault.plant(operation);
-        if (operation != trial.operation() && is_safe(operation) && evidence.equals(result_of(operation, trial.inputs()))) findings.push_back(fault.finding);
+        if (operation != trial.operation() && is_safe(operation) && evidence.equals(result_of(operation, trial.inputs())))
+            findings.push_back(fault.finding);
     }
     for (const auto& [finding, inputs] : stale_inputs(trial))
         if (evidence.equals(result_of(trial.operation(), inputs))) findings.push_back(finding);
@@ -302,16 +334,20 @@ std::vector<Finding> causes_of_sums(const Evidence& evidence, const NodeTrial& t
     const int bits = form != nullptr ? form->accumulator_bits : product->accumulator_bits;
     constexpr int kLeastBits = 4;
     for (int width = std::min(bits, 62); width >= kLeastBits; --width) {
-        if (explained([&](std::size_t i) { return wrapped(sums[i], width); })) findings.push_back({Cause::overflow, fmt::format("sums wrap at {} bits", width)});
+        if (explained([&](std::size_t i) { return wrapped(sums[i], width); }))
+            findings.push_back({Cause::overflow, fmt::format("sums wrap at {} bits", width)});
         const auto limit = (std::int64_t{1} << (width - 1)) - 1;
-        if (explained([&](std::size_t i) { return std::clamp(sums[i], -limit - 1, limit); })) findings.push_back({Cause::overflow, fmt::format("sums saturate at {} bits", width)});
+        if (explained([&](std::size_t i) { return std::clamp(sums[i], -limit - 1, limit); }))
+            findings.push_back({Cause::overflow, fmt::format("sums saturate at {} bits", width)});
     }
     if (form != nullptr) add_split_maps(trial, *form, explained, findings);
     const Tiles tiles(evidence);
     for (const auto& [height, width] : tiles.extents()) {
         for (const bool rows_outer : {true, false}) {
             const auto carried = tiles.carried(sums, height, width, rows_outer);
-            if (explained([&](std::size_t i) { return carried[i]; })) findings.push_back({Cause::stale_buffer, fmt::format("sums of tiles of {} x {} go on from those of the tile before", height, width)});
+            if (explained([&](std::size_t i) { return carried[i]; }))
+                findings.push_back(
+                    {Cause::stale_buffer, fmt::format("sums of tiles of {} x {} go on from those of the tile before", height, width)});
         }
     }
     return findings;

@@ -17,12 +17,14 @@ std::vector<Finding> causes_of_table(const Evidence& evidence, const NodeTrial& 
         attempt(Cause::table_index, fmt::format("entry q {} 1 is read for q", by > 0 ? '+' : '-'), [by](quant::TableOp& form) {
             auto table = form.table;
             const auto last = static_cast<std::ptrdiff_t>(table.size()) - 1;
-            for (std::ptrdiff_t i = 0; i <= last; ++i) table[static_cast<std::size_t>(i)] = form.table[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + by, 0, last))];
+            for (std::ptrdiff_t i = 0; i <= last; ++i)
+                table[static_cast<std::size_t>(i)] = form.table[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + by, 0, last))];
             form.table = std::move(table);
         });
     attempt(Cause::table_index, "the table is read in reverse", [](quant::TableOp& form) { std::ranges::reverse(form.table); });
     attempt(Cause::table_index, "inputs are read as signed", [](quant::TableOp& form) {
-        if (form.guard_bits == 0) std::rotate(form.table.begin(), form.table.begin() + static_cast<std::ptrdiff_t>(form.table.size() / 2), form.table.end());
+        if (form.guard_bits == 0)
+            std::rotate(form.table.begin(), form.table.begin() + static_cast<std::ptrdiff_t>(form.table.size() / 2), form.table.end());
     });
     auto findings = attempt.take();
     if (!findings.empty()) return findings;

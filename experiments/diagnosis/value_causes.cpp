@@ -31,7 +31,8 @@ Found byte_order(const Evidence& e) {
 
 Found element_order(const Evidence& e) {
     const auto count = e.size();
-    if (count > 1 && e.explained_by([&](std::size_t i) { return e.golden()[count - 1 - i]; })) return Finding{Cause::element_order, "all words are in reverse order"};
+    if (count > 1 && e.explained_by([&](std::size_t i) { return e.golden()[count - 1 - i]; }))
+        return Finding{Cause::element_order, "all words are in reverse order"};
     std::set<std::size_t> groups{2, 4, 8, 16, 32, 64, 128};
     if (e.tensor().shape.rank() > 0) groups.insert(static_cast<std::size_t>(e.tensor().shape.back()));
     for (const auto group : groups) {
@@ -80,13 +81,15 @@ Found transposed(const Evidence& e) {
 
 /// Rows and columns of the tensor in tiles: a tile's words lie together.
 Found tiled(const Evidence& e) {
-    const auto columns = e.tensor().shape.rank() == 0 ? std::size_t{1} : static_cast<std::size_t>(e.tensor().shape.back()), rows = e.size() / std::max<std::size_t>(1, columns);
+    const auto columns = e.tensor().shape.rank() == 0 ? std::size_t{1} : static_cast<std::size_t>(e.tensor().shape.back()),
+               rows = e.size() / std::max<std::size_t>(1, columns);
     std::set<std::pair<std::size_t, std::size_t>> tiles;
     for (const std::size_t width : {2, 4, 8, 16, 32, 64}) {
         tiles.insert({rows, width});
         for (const std::size_t height : {2, 4, 8, 16, 32, 64}) tiles.insert({height, width});
     }
-    if (e.tensor().tile.size() == 2) tiles.insert({static_cast<std::size_t>(e.tensor().tile[0].extent), static_cast<std::size_t>(e.tensor().tile[1].extent)});
+    if (e.tensor().tile.size() == 2)
+        tiles.insert({static_cast<std::size_t>(e.tensor().tile[0].extent), static_cast<std::size_t>(e.tensor().tile[1].extent)});
     for (const auto& [height, width] : tiles) {
         if (width >= columns || columns % width != 0 || height > rows || rows % height != 0) continue;
         const auto from = [&, height = height, width = width](std::size_t i) {
@@ -107,10 +110,14 @@ Found misplaced(const Evidence& e) {
     for (auto at = coordinates.rbegin(); at != coordinates.rend(); ++at) lags.insert(span), lags.insert(-span), span *= at->extent;
     for (const auto lag : lags) {
         if (2 * std::abs(lag) >= count) continue;
-        const auto begin = static_cast<std::size_t>(std::max<std::int64_t>(0, lag)), end = static_cast<std::size_t>(std::min(count, count + lag));
+        const auto begin = static_cast<std::size_t>(std::max<std::int64_t>(0, lag)),
+                   end = static_cast<std::size_t>(std::min(count, count + lag));
         bool holds = true;
-        for (auto i = begin; holds && i < end; ++i) holds = e.actual()[i] == e.golden()[static_cast<std::size_t>(static_cast<std::int64_t>(i) - lag)];
-        if (holds) return Finding{Cause::misplaced, fmt::format("every word lies {} {} {}", std::abs(lag), std::abs(lag) == 1 ? "place" : "places", lag > 0 ? "late" : "early")};
+        for (auto i = begin; holds && i < end; ++i)
+            holds = e.actual()[i] == e.golden()[static_cast<std::size_t>(static_cast<std::int64_t>(i) - lag)];
+        if (holds)
+            return Finding{Cause::misplaced, fmt::format("every word lies {} {} {}", std::abs(lag), std::abs(lag) == 1 ? "place" : "places",
+                                                         lag > 0 ? "late" : "early")};
     }
     return std::nullopt;
 }
@@ -121,23 +128,30 @@ Found sign_extension(const Evidence& e) {
         if (bits > kMaxWordBits) continue;
         const WordFormat other{.bits = bits, .is_signed = !word.is_signed};
         if (e.explained_by([&](std::size_t i) { return other.of_pattern(static_cast<std::uint64_t>(e.golden()[i])); }))
-            return Finding{Cause::sign_extension, fmt::format("the bits are right, read as {} words of {} bits", other.is_signed ? "signed" : "unsigned", bits)};
+            return Finding{Cause::sign_extension,
+                           fmt::format("the bits are right, read as {} words of {} bits", other.is_signed ? "signed" : "unsigned", bits)};
     }
     return std::nullopt;
 }
 
 Found saturation(const Evidence& e) {
     const auto& word = e.tensor().word;
-    const auto clamped = [&](std::int64_t lo, std::int64_t hi) { return e.explained_by([&](std::size_t i) { return std::clamp(e.golden()[i], lo, hi); }); };
-    if (word.is_signed && clamped(-word.highest(), word.highest())) return Finding{Cause::saturation, fmt::format("saturates at -{} instead of {}", word.highest(), word.lowest())};
+    const auto clamped = [&](std::int64_t lo, std::int64_t hi) {
+        return e.explained_by([&](std::size_t i) { return std::clamp(e.golden()[i], lo, hi); });
+    };
+    if (word.is_signed && clamped(-word.highest(), word.highest()))
+        return Finding{Cause::saturation, fmt::format("saturates at -{} instead of {}", word.highest(), word.lowest())};
     const auto [least, most] = std::ranges::minmax(e.actual());
     constexpr std::size_t kClipped = 4;
-    if (e.tensor().kind != "probability" && e.mismatches().size() >= kClipped && least < most && least >= word.lowest() && most <= word.highest() && clamped(least, most)) return Finding{Cause::saturation, fmt::format("saturates at {} and {}", least, most)};
+    if (e.tensor().kind != "probability" && e.mismatches().size() >= kClipped && least < most && least >= word.lowest() &&
+        most <= word.highest() && clamped(least, most))
+        return Finding{Cause::saturation, fmt::format("saturates at {} and {}", least, most)};
     if (e.tensor().kind == "probability" || e.tensor().kind == "hybrid") return std::nullopt;  // their ends are codes like others
     const auto at_an_end = [&](std::size_t i) { return e.golden()[i] == word.lowest() || e.golden()[i] == word.highest(); };
     constexpr std::size_t kEnough = 2;
     const auto mismatches = e.mismatches();
-    const auto ends = static_cast<std::size_t>(std::count_if(e.golden().begin(), e.golden().end(), [&](auto g) { return g == word.lowest() || g == word.highest(); }));
+    const auto ends = static_cast<std::size_t>(
+        std::count_if(e.golden().begin(), e.golden().end(), [&](auto g) { return g == word.lowest() || g == word.highest(); }));
     if (word.bits >= 3 && mismatches.size() >= kEnough && 4 * ends < 3 * e.size() && std::ranges::all_of(mismatches, at_an_end))
         return Finding{Cause::saturation, "only words at the ends of the range differ: they are not saturated"};
     return std::nullopt;
@@ -157,7 +171,8 @@ Found offset(const Evidence& e) {
             const auto g = e.golden()[i], a = e.actual()[i];
             // What was clipped on the way may show less of the offset.
             const bool clipped = g == word.lowest() || g == word.highest();
-            holds = a == std::clamp(g + by, word.lowest(), word.highest()) || (clipped && a >= std::min(g, g + by) && a <= std::max(g, g + by));
+            holds =
+                a == std::clamp(g + by, word.lowest(), word.highest()) || (clipped && a >= std::min(g, g + by) && a <= std::max(g, g + by));
         }
         if (holds) return Finding{Cause::zero_point, fmt::format("every word is {} too {}", std::abs(by), by > 0 ? "high" : "low")};
     }
@@ -178,7 +193,8 @@ Found edge(const Evidence& e) {
             if (!std::ranges::all_of(e.mismatches(), is_edge)) continue;
             const auto on_edge = e.size() / extent;
             if (e.mismatches().size() >= kEnough && 4 * e.mismatches().size() >= 3 * on_edge)
-                return Finding{Cause::loop_bound, fmt::format("the {} {} is wrong, and nothing else", last ? "last" : "first", coordinate.name)};
+                return Finding{Cause::loop_bound,
+                               fmt::format("the {} {} is wrong, and nothing else", last ? "last" : "first", coordinate.name)};
         }
     }
     return std::nullopt;
@@ -195,7 +211,8 @@ Found not_written(const Evidence& e) {
     bool whole = golden.size() >= 3;
     for (auto i = first; whole && i <= last; ++i) whole = e.actual()[i] == value;
     if (!whole) return std::nullopt;
-    return Finding{Cause::not_written, fmt::format("words {} to {} are all {}", first, last, value == kUndefinedWord ? "undefined" : fmt::format("{}", value))};
+    return Finding{Cause::not_written,
+                   fmt::format("words {} to {} are all {}", first, last, value == kUndefinedWord ? "undefined" : fmt::format("{}", value))};
 }
 
 Found stale(const Evidence& e) {
@@ -221,7 +238,8 @@ Found stale(const Evidence& e) {
 }  // namespace
 
 std::vector<Finding> causes_by_values(const Evidence& evidence) {
-    for (const auto cause : {byte_order, sign_extension, element_order, transposed, tiled, misplaced, offset, edge, not_written, saturation, stale})
+    for (const auto cause :
+         {byte_order, sign_extension, element_order, transposed, tiled, misplaced, offset, edge, not_written, saturation, stale})
         if (auto found = cause(evidence)) return {*std::move(found)};
     return {};
 }

@@ -17,12 +17,14 @@ constexpr std::size_t kPieceWords = std::size_t{1} << 15;
 constexpr std::uint64_t kReportBytes = std::uint64_t{16} << 20;
 
 std::uint64_t distance(std::int64_t a, std::int64_t b) noexcept {
-    return a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b) : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
+    return a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
+                 : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
 }
 
 class Comparer {
   public:
-    Comparer(WordReader& golden, WordReader& actual, const TensorDescription& tensor, const BytesDone& done) : golden_(golden), actual_(actual), tensor_(tensor), done_(done) {
+    Comparer(WordReader& golden, WordReader& actual, const TensorDescription& tensor, const BytesDone& done)
+        : golden_(golden), actual_(actual), tensor_(tensor), done_(done) {
         width_ = tensor.shape.rank() == 0 ? 1 : static_cast<std::uint64_t>(tensor.shape.back());
         const auto height = std::max<std::uint64_t>(1, tensor.num_words() / std::max<std::uint64_t>(1, width_));
         auto& map = result_.map;
@@ -39,8 +41,10 @@ class Comparer {
 
     TensorComparison run() {
         const auto raw = golden_.raw();
-        if (raw && raw == actual_.raw() && !raw->is_floating) compare_bytes(*raw);
-        else compare_words();
+        if (raw && raw == actual_.raw() && !raw->is_floating)
+            compare_bytes(*raw);
+        else
+            compare_words();
         count_extra();
         return std::move(result_);
     }
@@ -99,7 +103,8 @@ class Comparer {
         if (!result_.first) result_.first = pair;
         result_.last = pair;
         auto& map = result_.map;
-        ++map.mismatches[static_cast<std::size_t>(pair.index / width_ / map.words_down * map.columns + pair.index % width_ / map.words_across)];
+        ++map.mismatches[static_cast<std::size_t>(pair.index / width_ / map.words_down * map.columns +
+                                                  pair.index % width_ / map.words_across)];
         if (pair.actual == kUndefinedWord) {
             ++result_.undefined;
             return;
@@ -132,7 +137,8 @@ class Comparer {
 
 void ErrorHistogram::add(std::int64_t golden, std::int64_t actual) noexcept {
     const auto size = distance(golden, actual);
-    const auto bucket = size <= 1 ? std::size_t{0} : std::min<std::size_t>(kNumBuckets - 1, static_cast<std::size_t>(std::bit_width(size - 1)));
+    const auto bucket =
+        size <= 1 ? std::size_t{0} : std::min<std::size_t>(kNumBuckets - 1, static_cast<std::size_t>(std::bit_width(size - 1)));
     ++(actual > golden ? above : below)[bucket];
 }
 

@@ -46,10 +46,10 @@ struct TensorComparison {
     std::uint64_t undefined = 0;  ///< mismatches whose actual word has no value
     std::uint64_t outside = 0;    ///< mismatches whose actual word the format does not hold
     std::optional<WordPair> first, last;
-    ErrorHistogram histogram;     ///< of mismatches that have a value
+    ErrorHistogram histogram;  ///< of mismatches that have a value
     std::uint64_t largest_error = 0;
     HeatMap map;
-    std::string note;             ///< a shape other than the golden one
+    std::string note;  ///< a shape other than the golden one
 
     [[nodiscard]] std::uint64_t missing() const noexcept { return num_golden > num_actual ? num_golden - num_actual : 0; }
     [[nodiscard]] std::uint64_t extra() const noexcept { return num_actual > num_golden ? num_actual - num_golden : 0; }
@@ -61,6 +61,7 @@ using BytesDone = std::function<void(std::uint64_t)>;
 
 /// Streams both: memory does not grow with them.
 /// Throws    models::InputError of the readers; the golden file has as many words as it says
-[[nodiscard]] TensorComparison compare_dumps(WordReader& golden, WordReader& actual, const TensorDescription& tensor, const BytesDone& done = {});
+[[nodiscard]] TensorComparison compare_dumps(WordReader& golden, WordReader& actual, const TensorDescription& tensor,
+                                             const BytesDone& done = {});
 
 }  // namespace prelude::experiments

@@ -113,7 +113,8 @@ class Literal {
             elements.is_big_endian = descriptor[0] == '>';
             descriptor.remove_prefix(1);
         }
-        if (descriptor.size() == 2 && std::string_view("iufb").find(descriptor[0]) != std::string_view::npos && std::string_view("1248").find(descriptor[1]) != std::string_view::npos) {
+        if (descriptor.size() == 2 && std::string_view("iufb").find(descriptor[0]) != std::string_view::npos &&
+            std::string_view("1248").find(descriptor[1]) != std::string_view::npos) {
             elements.bytes = descriptor[1] - '0';
             elements.is_signed = descriptor[0] == 'i';
             elements.is_floating = descriptor[0] == 'f';
@@ -141,7 +142,8 @@ NpyHeader parse_npy_header(std::span<const char> bytes, const std::string& name)
     if (text.size() < prefix) refuse("cut inside the NumPy header");
     auto length = byte(8) | byte(9) << 8;
     if (version > 1) length |= byte(10) << 16 | byte(11) << 24;
-    if (length > kMaxNpyHeader - prefix) refuse(fmt::format("a NumPy header of {} bytes; up to {} are read", length, kMaxNpyHeader - prefix));
+    if (length > kMaxNpyHeader - prefix)
+        refuse(fmt::format("a NumPy header of {} bytes; up to {} are read", length, kMaxNpyHeader - prefix));
     if (text.size() < prefix + length) refuse("cut inside the NumPy header");
     auto header = Literal(text.substr(prefix, length), name).header();
     header.data_offset = prefix + length;
@@ -151,8 +153,8 @@ NpyHeader parse_npy_header(std::span<const char> bytes, const std::string& name)
 std::string npy_header(const WordFormat& word, const models::Shape& shape) {
     constexpr std::size_t kAlignment = 64, kPrefix = 10;
     const auto& extents = shape.extents();
-    auto literal = fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': ({}{}), }}", word.storage_bytes() == 1 ? '|' : '<', word.is_signed ? 'i' : 'u',
-                               word.storage_bytes(), fmt::join(extents, ", "), extents.size() == 1 ? "," : "");
+    auto literal = fmt::format("{{'descr': '{}{}{}', 'fortran_order': False, 'shape': ({}{}), }}", word.storage_bytes() == 1 ? '|' : '<',
+                               word.is_signed ? 'i' : 'u', word.storage_bytes(), fmt::join(extents, ", "), extents.size() == 1 ? "," : "");
     const auto total = (kPrefix + literal.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
     literal.resize(total - kPrefix - 1, ' ');
     literal += '\n';

@@ -36,12 +36,15 @@ void widen(const char* from, std::span<std::int64_t> words) noexcept {
 class RawReader final : public WordReader {
   public:
     /// Elements from `offset` to `end` of the file.
-    RawReader(const std::filesystem::path& file, RawElements elements, std::uint64_t offset, std::uint64_t end, std::optional<models::Shape> shape)
+    RawReader(const std::filesystem::path& file, RawElements elements, std::uint64_t offset, std::uint64_t end,
+              std::optional<models::Shape> shape)
         : source_(file), elements_(elements), shape_(std::move(shape)), left_(end - offset) {
         std::vector<char> head(offset);
-        if (source_.size() < end || source_.read(head) < offset) throw models::InputError(fmt::format("{}: {} bytes; {} are needed", source_.name(), source_.size(), end));
+        if (source_.size() < end || source_.read(head) < offset)
+            throw models::InputError(fmt::format("{}: {} bytes; {} are needed", source_.name(), source_.size(), end));
         if (left_ % static_cast<std::uint64_t>(elements.bytes) != 0)
-            throw models::InputError(fmt::format("{}: {} bytes of data are no whole number of elements of {} bytes", source_.name(), left_, elements.bytes));
+            throw models::InputError(
+                fmt::format("{}: {} bytes of data are no whole number of elements of {} bytes", source_.name(), left_, elements.bytes));
     }
 
     std::size_t read(std::span<std::int64_t> words) override {
@@ -60,7 +63,8 @@ class RawReader final : public WordReader {
     [[nodiscard]] std::optional<RawElements> raw() const override { return elements_; }
     [[nodiscard]] std::size_t read_raw(std::span<char> bytes) override {
         const auto count = source_.read(bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_))));
-        if (count < bytes.size() && count < left_) throw models::InputError(fmt::format("{}: ends {} bytes early", source_.name(), left_ - count));
+        if (count < bytes.size() && count < left_)
+            throw models::InputError(fmt::format("{}: ends {} bytes early", source_.name(), left_ - count));
         left_ -= count;
         return count;
     }
@@ -70,7 +74,8 @@ class RawReader final : public WordReader {
         if (elements_.is_big_endian && elements_.bytes > 1) {
             swapped.assign(bytes.begin(), bytes.end());
             for (std::size_t i = 0; i < swapped.size(); i += static_cast<std::size_t>(elements_.bytes))
-                std::reverse(swapped.begin() + static_cast<std::ptrdiff_t>(i), swapped.begin() + static_cast<std::ptrdiff_t>(i) + elements_.bytes);
+                std::reverse(swapped.begin() + static_cast<std::ptrdiff_t>(i),
+                             swapped.begin() + static_cast<std::ptrdiff_t>(i) + elements_.bytes);
             from = swapped.data();
         }
         if (elements_.is_floating) return elements_.bytes == 4 ? whole<float>(from, first, words) : whole<double>(from, first, words);
@@ -119,20 +124,22 @@ std::unique_ptr<WordReader> open_npy(const std::filesystem::path& file) {
         head.resize(source.read(head));
     }
     auto header = parse_npy_header(head, file.string());
-    const auto end = header.data_offset + static_cast<std::uint64_t>(header.shape.num_elements()) * static_cast<std::uint64_t>(header.elements.bytes);
+    const auto end =
+        header.data_offset + static_cast<std::uint64_t>(header.shape.num_elements()) * static_cast<std::uint64_t>(header.elements.bytes);
     if (size != end)
-        throw models::InputError(fmt::format("{}: {} bytes, but its header says {}: {} elements of {} bytes behind {} bytes", file.string(), size, end, header.shape.num_elements(),
-                                             header.elements.bytes, header.data_offset));
+        throw models::InputError(fmt::format("{}: {} bytes, but its header says {}: {} elements of {} bytes behind {} bytes", file.string(),
+                                             size, end, header.shape.num_elements(), header.elements.bytes, header.data_offset));
     return std::make_unique<RawReader>(file, header.elements, header.data_offset, end, std::move(header.shape));
 }
 
 std::unique_ptr<WordReader> open_binary(const std::filesystem::path& file, const WordFormat& word) {
-    return std::make_unique<RawReader>(file, RawElements{.bytes = word.storage_bytes(), .is_signed = word.is_signed}, 0, std::filesystem::file_size(file), std::nullopt);
+    return std::make_unique<RawReader>(file, RawElements{.bytes = word.storage_bytes(), .is_signed = word.is_signed}, 0,
+                                       std::filesystem::file_size(file), std::nullopt);
 }
 
 std::unique_ptr<WordReader> open_binary_vectors(const std::filesystem::path& file, const WordFormat& word) {
-    return std::make_unique<RawReader>(file, RawElements{.bytes = word.storage_bytes(), .is_signed = word.is_signed}, 0, std::filesystem::file_size(file) - kTrailer.size(),
-                                       std::nullopt);
+    return std::make_unique<RawReader>(file, RawElements{.bytes = word.storage_bytes(), .is_signed = word.is_signed}, 0,
+                                       std::filesystem::file_size(file) - kTrailer.size(), std::nullopt);
 }
 
 bool has_vector_trailer(const std::filesystem::path& file) {

@@ -38,7 +38,8 @@ class Members {
     [[nodiscard]] std::string text(const char* key, bool needed = true) {
         const auto* value = find(key);
         if (value == nullptr && !needed) return {};
-        if (value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= kMaxName) return value->get<std::string>();
+        if (value != nullptr && value->is_string() && value->get_ref<const std::string&>().size() <= kMaxName)
+            return value->get<std::string>();
         problem(key, fmt::format("a text of up to {} characters is needed", kMaxName));
         return {};
     }
@@ -56,8 +57,11 @@ class Members {
         const auto* value = find(key);
         if (value == nullptr) return {};
         const auto good = [](const json& entry) {
-            if constexpr (std::is_floating_point_v<T>) return entry.is_number();
-            else return entry.is_number_integer() && entry.get<std::int64_t>() >= std::numeric_limits<T>::min() && entry.get<std::int64_t>() <= std::numeric_limits<T>::max();
+            if constexpr (std::is_floating_point_v<T>)
+                return entry.is_number();
+            else
+                return entry.is_number_integer() && entry.get<std::int64_t>() >= std::numeric_limits<T>::min() &&
+                       entry.get<std::int64_t>() <= std::numeric_limits<T>::max();
         };
         if (value->is_array() && value->size() <= max_size && std::ranges::all_of(*value, good)) return value->get<std::vector<T>>();
         problem(key, fmt::format("a list of up to {} numbers is needed", max_size));
@@ -76,8 +80,8 @@ std::vector<Entry> named_extents(Members& members, const char* key) {
     const auto* list = members.find(key);
     if (list == nullptr) return entries;
     const auto good = [](const json& entry) {
-        return entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[0].get_ref<const std::string&>().size() <= kMaxName && entry[1].is_number_integer() &&
-               entry[1].get<std::int64_t>() >= 1 && entry[1].get<std::int64_t>() <= kMaxWords;
+        return entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[0].get_ref<const std::string&>().size() <= kMaxName &&
+               entry[1].is_number_integer() && entry[1].get<std::int64_t>() >= 1 && entry[1].get<std::int64_t>() <= kMaxWords;
     };
     if (!list->is_array() || list->size() > kMaxRank || !std::ranges::all_of(*list, good)) {
         members.problem(key, fmt::format("a list of up to {} pairs of a name and an extent is needed", kMaxRank));
@@ -108,10 +112,12 @@ void read_meaning(Members& members, TensorDescription& tensor, std::size_t chann
     meaning.values = members.numbers<double>("values", kMaxValues);
     if (!meaning.values.empty()) return;
     if (meaning.zero_point.empty()) meaning.zero_point.assign(meaning.scale.size(), 0);
-    if (meaning.scale.empty() || meaning.zero_point.size() != meaning.scale.size()) members.problem("zero_point", "as many entries as scale are needed");
+    if (meaning.scale.empty() || meaning.zero_point.size() != meaning.scale.size())
+        members.problem("zero_point", "as many entries as scale are needed");
     else if (meaning.group_of.empty() ? meaning.scale.size() != 1
-                                      : meaning.group_of.size() != channels ||
-                                            std::ranges::any_of(meaning.group_of, [&](auto g) { return g < 0 || static_cast<std::size_t>(g) >= meaning.scale.size(); }))
+                                      : meaning.group_of.size() != channels || std::ranges::any_of(meaning.group_of, [&](auto g) {
+                                            return g < 0 || static_cast<std::size_t>(g) >= meaning.scale.size();
+                                        }))
         members.problem("group_of", "the group of every channel is needed, each below the number of scales");
 }
 
@@ -119,11 +125,14 @@ void read_meaning(Members& members, TensorDescription& tensor, std::size_t chann
 
 WordFormat word_format_of(const quant::Format& format) noexcept {
     using quant::FormatKind;
-    const bool is_unsigned = format.kind == FormatKind::pixel || format.kind == FormatKind::code || format.kind == FormatKind::probability || format.kind == FormatKind::hybrid;
+    const bool is_unsigned = format.kind == FormatKind::pixel || format.kind == FormatKind::code ||
+                             format.kind == FormatKind::probability || format.kind == FormatKind::hybrid;
     return {.bits = format.bits, .is_signed = !is_unsigned};
 }
 
-std::string_view name_of(TensorRole role) noexcept { return kRoles[static_cast<std::size_t>(role)]; }
+std::string_view name_of(TensorRole role) noexcept {
+    return kRoles[static_cast<std::size_t>(role)];
+}
 
 std::string TensorDescription::place_of(std::uint64_t index) const {
     std::vector<std::string> parts, tiles;
@@ -187,26 +196,35 @@ TensorDescription tensor_description_of(const json& object, const std::string& f
     TensorDescription tensor;
     if (!object.is_object()) throw models::InputError(fmt::format("{}: not a JSON object", file));
     Members members(object, problems);
-    if (const auto format = members.text("format"); format != kFormat) throw models::InputError(fmt::format("{}: format '{}'; this version reads {}", file, format, kFormat));
+    if (const auto format = members.text("format"); format != kFormat)
+        throw models::InputError(fmt::format("{}: format '{}'; this version reads {}", file, format, kFormat));
     tensor.name = members.text("name");
     tensor.node = members.text("node", false);
     const auto role = members.text("role");
     const auto found = std::ranges::find(kRoles, role);
-    if (found == kRoles.end()) members.problem("role", fmt::format("got '{}'; allowed: {}", role, fmt::join(kRoles, ", ")));
-    else tensor.role = static_cast<TensorRole>(found - kRoles.begin());
+    if (found == kRoles.end())
+        members.problem("role", fmt::format("got '{}'; allowed: {}", role, fmt::join(kRoles, ", ")));
+    else
+        tensor.role = static_cast<TensorRole>(found - kRoles.begin());
     const auto extents = members.numbers<std::int64_t>("shape", kMaxRank);
     const auto count = product_of(extents);
-    if (members.find("shape") == nullptr || std::ranges::any_of(extents, [](auto e) { return e < 1; }) || count > kMaxWords) members.problem("shape", fmt::format("extents of at least 1 are needed, of up to {} words in all", kMaxWords));
-    else tensor.shape = models::Shape(extents);
-    tensor.channel_axis = static_cast<std::size_t>(members.integer("channel_axis", 0, std::max<std::int64_t>(0, static_cast<std::int64_t>(tensor.shape.rank()) - 1)));
+    if (members.find("shape") == nullptr || std::ranges::any_of(extents, [](auto e) { return e < 1; }) || count > kMaxWords)
+        members.problem("shape", fmt::format("extents of at least 1 are needed, of up to {} words in all", kMaxWords));
+    else
+        tensor.shape = models::Shape(extents);
+    tensor.channel_axis = static_cast<std::size_t>(
+        members.integer("channel_axis", 0, std::max<std::int64_t>(0, static_cast<std::int64_t>(tensor.shape.rank()) - 1)));
     tensor.coordinates = named_extents<Coordinate>(members, "coordinates");
     tensor.tile = named_extents<TileExtent>(members, "tile");
     std::vector<std::int64_t> digits;
     for (const auto& coordinate : tensor.coordinates) digits.push_back(coordinate.extent);
-    if (product_of(digits) != tensor.shape.num_elements()) members.problem("coordinates", "their extents do not multiply to the words of the shape");
+    if (product_of(digits) != tensor.shape.num_elements())
+        members.problem("coordinates", "their extents do not multiply to the words of the shape");
     tensor.word.bits = static_cast<int>(members.integer("bits", 1, kMaxWordBits));
-    if (const auto* is_signed = members.find("signed"); is_signed != nullptr && is_signed->is_boolean()) tensor.word.is_signed = is_signed->get<bool>();
-    else members.problem("signed", "true or false is needed");
+    if (const auto* is_signed = members.find("signed"); is_signed != nullptr && is_signed->is_boolean())
+        tensor.word.is_signed = is_signed->get<bool>();
+    else
+        members.problem("signed", "true or false is needed");
     tensor.kind = members.text("kind");
     const auto channels = tensor.shape.rank() == 0 ? std::size_t{1} : static_cast<std::size_t>(tensor.shape[tensor.channel_axis]);
     read_meaning(members, tensor, channels);
@@ -218,7 +236,8 @@ TensorDescription tensor_description_of(const json& object, const std::string& f
 
 json read_json(const std::filesystem::path& file, std::size_t max_bytes) {
     ByteSource source(file);
-    if (source.size() > max_bytes) throw models::InputError(fmt::format("{}: {} bytes; a JSON file of up to {} is read", source.name(), source.size(), max_bytes));
+    if (source.size() > max_bytes)
+        throw models::InputError(fmt::format("{}: {} bytes; a JSON file of up to {} is read", source.name(), source.size(), max_bytes));
     std::string text(static_cast<std::size_t>(source.size()), '\0');
     text.resize(source.read(text));
     try {
@@ -234,6 +253,8 @@ json read_json(const std::filesystem::path& file, std::size_t max_bytes) {
     }
 }
 
-TensorDescription read_tensor_description(const std::filesystem::path& file) { return tensor_description_of(read_json(file), file.string()); }
+TensorDescription read_tensor_description(const std::filesystem::path& file) {
+    return tensor_description_of(read_json(file), file.string());
+}
 
 }  // namespace prelude::experiments

@@ -39,19 +39,19 @@ struct TileExtent {
 };
 
 struct TensorDescription {
-    std::string name;                     ///< of the value, or node.field
-    std::string node;                     ///< that computes it, or reads it (inputs: empty)
+    std::string name;  ///< of the value, or node.field
+    std::string node;  ///< that computes it, or reads it (inputs: empty)
     TensorRole role = TensorRole::output;
     models::Shape shape;
     std::size_t channel_axis = 0;         ///< of shape
     std::vector<Coordinate> coordinates;  ///< outermost first; their extents multiply to the number of words
     std::vector<TileExtent> tile{};       ///< empty: no mapping says
     WordFormat word;
-    std::string kind;                     ///< of number: "code", "fixed", "score", "probability", ... ; constants: "integer"
-    quant::Meaning meaning{};             ///< real values; constants and accumulators: scale 1
+    std::string kind;          ///< of number: "code", "fixed", "score", "probability", ... ; constants: "integer"
+    quant::Meaning meaning{};  ///< real values; constants and accumulators: scale 1
     bool has_meaning = false;
-    nlohmann::ordered_json format{};      ///< further parameters of the format, for people
-    std::string sha256;                   ///< of the .npy file
+    nlohmann::ordered_json format{};  ///< further parameters of the format, for people
+    std::string sha256;               ///< of the .npy file
 
     [[nodiscard]] std::uint64_t num_words() const noexcept { return static_cast<std::uint64_t>(shape.num_elements()); }
     /// "token 3, channel 17 (tile 0, 1)"

@@ -37,7 +37,8 @@ constexpr std::array<std::int8_t, 256> make_digits() {
     std::array<std::int8_t, 256> digits{};
     digits.fill(kNotADigit);
     for (int i = 0; i < 10; ++i) digits[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
-    for (int i = 0; i < 6; ++i) digits[static_cast<std::size_t>('a' + i)] = digits[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
+    for (int i = 0; i < 6; ++i)
+        digits[static_cast<std::size_t>('a' + i)] = digits[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
     for (const char c : {'x', 'X', 'z', 'Z'}) digits[static_cast<unsigned char>(c)] = kUndefinedDigit;
     digits[static_cast<unsigned char>('_')] = kSpacer;
     return digits;
@@ -47,7 +48,8 @@ constexpr auto kDigits = make_digits();
 /// The elements of a hexadecimal word.
 class HexWord {
   public:
-    explicit HexWord(const DumpSource& source) : word_(source.word), packing_(source.packing), elements_(packing_.elements_per_word(word_.bits)) {}
+    explicit HexWord(const DumpSource& source)
+        : word_(source.word), packing_(source.packing), elements_(packing_.elements_per_word(word_.bits)) {}
 
     [[nodiscard]] int num_elements() const noexcept { return elements_; }
 
@@ -155,7 +157,8 @@ class HexTokens : public TextReader {
                 if (!accept(token)) return filled;
                 if (!token.empty()) {
                     if (token.starts_with("0x") || token.starts_with("0X")) token.remove_prefix(2);
-                    if (!hex_.parse(token)) refuse(token, fmt::format("a word of hexadecimal digits of up to {} bits was expected", kMaxPackedBits));
+                    if (!hex_.parse(token))
+                        refuse(token, fmt::format("a word of hexadecimal digits of up to {} bits was expected", kMaxPackedBits));
                     next_ = 0;
                     ++file_words_;
                 }
@@ -178,7 +181,8 @@ class HexTokens : public TextReader {
 
 class HexReader final : public HexTokens {
   public:
-    HexReader(const std::filesystem::path& file, const DumpSource& source) : HexTokens(file, source, {.separators = ",", .slash_comments = true}) {}
+    HexReader(const std::filesystem::path& file, const DumpSource& source)
+        : HexTokens(file, source, {.separators = ",", .slash_comments = true}) {}
 
   private:
     bool accept(std::string_view& token) override {
@@ -209,8 +213,10 @@ class VectorReader final : public HexTokens {
         if (ended_) return false;
         if (token.empty()) tokens_.refuse(in_transaction_ ? "ends inside a transaction" : "ends without [[[/runtime]]]");
         if (in_transaction_) {
-            if (token == "[[/transaction]]") in_transaction_ = false, token = {};
-            else if (!token.starts_with("0x")) refuse(token, "a word 0x... or [[/transaction]] was expected");
+            if (token == "[[/transaction]]")
+                in_transaction_ = false, token = {};
+            else if (!token.starts_with("0x"))
+                refuse(token, "a word 0x... or [[/transaction]] was expected");
             return true;
         }
         if (token == "[[[/runtime]]]") {
@@ -220,7 +226,8 @@ class VectorReader final : public HexTokens {
         }
         if (token != "[[transaction]]") refuse(token, "[[transaction]] or [[[/runtime]]] was expected");
         const auto number = tokens_.next();
-        if (number.empty() || number.find_first_not_of("0123456789") != std::string_view::npos) refuse(number, "the number of a transaction was expected");
+        if (number.empty() || number.find_first_not_of("0123456789") != std::string_view::npos)
+            refuse(number, "the number of a transaction was expected");
         in_transaction_ = true;
         token = {};
         return true;
@@ -253,8 +260,10 @@ class NumberReader : public TextReader {
         if (error == std::errc{} && end == last) return word;
         double value = 0;
         const auto [real_end, real_error] = std::from_chars(digits.data(), last, value);
-        if (digits == "x" || digits == "X" || digits == "z" || digits == "Z") return kUndefinedWord;  // what $fwrite makes of undefined words
-        if (real_error != std::errc{} || real_end != last) refuse(token, "a number was expected; hexadecimal words are read with --format hex");
+        if (digits == "x" || digits == "X" || digits == "z" || digits == "Z")
+            return kUndefinedWord;  // what $fwrite makes of undefined words
+        if (real_error != std::errc{} || real_end != last)
+            refuse(token, "a number was expected; hexadecimal words are read with --format hex");
         if (!(std::abs(value) <= kLargestWhole) || value != std::trunc(value)) refuse(token, "words are whole numbers of up to 2^53");
         return static_cast<std::int64_t>(value);
     }
@@ -262,12 +271,14 @@ class NumberReader : public TextReader {
 
 class DecimalReader final : public NumberReader {
   public:
-    explicit DecimalReader(const std::filesystem::path& file) : NumberReader(file, TokenSource::Syntax{.separators = ",", .hash_comments = true}) {}
+    explicit DecimalReader(const std::filesystem::path& file)
+        : NumberReader(file, TokenSource::Syntax{.separators = ",", .hash_comments = true}) {}
 };
 
 class HeaderReader final : public NumberReader {
   public:
-    explicit HeaderReader(const std::filesystem::path& file) : NumberReader(file, TokenSource::Syntax{.separators = ",{}", .slash_comments = true, .hash_comments = true}) {
+    explicit HeaderReader(const std::filesystem::path& file)
+        : NumberReader(file, TokenSource::Syntax{.separators = ",{}", .slash_comments = true, .hash_comments = true}) {
         if (!tokens_.skip_behind('=') || !tokens_.skip_behind('{')) tokens_.refuse("no array initialiser `= { ... };`");
     }
 
@@ -295,9 +306,17 @@ class HeaderReader final : public NumberReader {
 
 }  // namespace
 
-std::unique_ptr<WordReader> open_hex(const std::filesystem::path& file, const DumpSource& source) { return std::make_unique<HexReader>(file, source); }
-std::unique_ptr<WordReader> open_decimal(const std::filesystem::path& file) { return std::make_unique<DecimalReader>(file); }
-std::unique_ptr<WordReader> open_text_vectors(const std::filesystem::path& file, const DumpSource& source) { return std::make_unique<VectorReader>(file, source); }
-std::unique_ptr<WordReader> open_header(const std::filesystem::path& file) { return std::make_unique<HeaderReader>(file); }
+std::unique_ptr<WordReader> open_hex(const std::filesystem::path& file, const DumpSource& source) {
+    return std::make_unique<HexReader>(file, source);
+}
+std::unique_ptr<WordReader> open_decimal(const std::filesystem::path& file) {
+    return std::make_unique<DecimalReader>(file);
+}
+std::unique_ptr<WordReader> open_text_vectors(const std::filesystem::path& file, const DumpSource& source) {
+    return std::make_unique<VectorReader>(file, source);
+}
+std::unique_ptr<WordReader> open_header(const std::filesystem::path& file) {
+    return std::make_unique<HeaderReader>(file);
+}
 
 }  // namespace prelude::experiments

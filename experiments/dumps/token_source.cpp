@@ -27,7 +27,8 @@ std::string shown(std::string_view text) {
 
 }  // namespace
 
-ByteSource::ByteSource(const std::filesystem::path& file) : name_(file.string()), descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+ByteSource::ByteSource(const std::filesystem::path& file)
+    : name_(file.string()), descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (descriptor_ < 0) throw models::InputError(fmt::format("{}: {}", name_, std::strerror(errno)));
     struct stat status {};
     if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -37,7 +38,9 @@ ByteSource::ByteSource(const std::filesystem::path& file) : name_(file.string())
     size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-ByteSource::~ByteSource() { ::close(descriptor_); }
+ByteSource::~ByteSource() {
+    ::close(descriptor_);
+}
 
 std::size_t ByteSource::read(std::span<char> bytes) {
     std::size_t filled = 0;
@@ -126,7 +129,8 @@ std::string_view TokenSource::token_from(std::size_t start) {
         auto at = at_;
         while (at < end_ && classes_[static_cast<unsigned char>(buffer[at])] == Class::normal) ++at;
         at_ = at;
-        if (at_ - start > kMaxToken) refuse(fmt::format("'{}' is longer than {} characters", shown({buffer + start, kMaxToken}), kMaxToken));
+        if (at_ - start > kMaxToken)
+            refuse(fmt::format("'{}' is longer than {} characters", shown({buffer + start, kMaxToken}), kMaxToken));
         if (at_ < end_) break;
         const bool more = refill(start);
         start = 0;
@@ -146,6 +150,8 @@ bool TokenSource::skip_behind(char character) {
     return false;
 }
 
-void TokenSource::refuse(std::string_view what) const { throw models::InputError(fmt::format("{}:{}: {}", source_.name(), line_, what)); }
+void TokenSource::refuse(std::string_view what) const {
+    throw models::InputError(fmt::format("{}:{}: {}", source_.name(), line_, what));
+}
 
 }  // namespace prelude::experiments

@@ -21,7 +21,9 @@ struct WordFormat {
     bool is_signed = true;
 
     [[nodiscard]] constexpr std::int64_t lowest() const noexcept { return is_signed ? -(std::int64_t{1} << (bits - 1)) : 0; }
-    [[nodiscard]] constexpr std::int64_t highest() const noexcept { return static_cast<std::int64_t>((std::uint64_t{1} << (is_signed ? bits - 1 : bits)) - 1); }
+    [[nodiscard]] constexpr std::int64_t highest() const noexcept {
+        return static_cast<std::int64_t>((std::uint64_t{1} << (is_signed ? bits - 1 : bits)) - 1);
+    }
     /// Bytes of the narrowest integer of 8, 16, 32 or 64 bits that holds it.
     [[nodiscard]] constexpr int storage_bytes() const noexcept { return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8; }
     /// The word that the low bits of `pattern` are.
@@ -30,7 +32,9 @@ struct WordFormat {
         return is_signed ? static_cast<std::int64_t>(pattern << above) >> above : static_cast<std::int64_t>(pattern << above >> above);
     }
     /// Its bits, the others 0.
-    [[nodiscard]] constexpr std::uint64_t pattern_of(std::int64_t word) const noexcept { return static_cast<std::uint64_t>(word) << (64 - bits) >> (64 - bits); }
+    [[nodiscard]] constexpr std::uint64_t pattern_of(std::int64_t word) const noexcept {
+        return static_cast<std::uint64_t>(word) << (64 - bits) >> (64 - bits);
+    }
     friend bool operator==(const WordFormat&, const WordFormat&) = default;
 };
 

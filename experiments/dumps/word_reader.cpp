@@ -32,7 +32,8 @@ bool is_hexadecimal(std::string_view text) {
             end = std::min(text.find('\n', at), text.size());
         } else if (token.starts_with("//") || token.starts_with("@") || token.starts_with("0x") || token.starts_with("0X")) {
             return true;
-        } else if (const auto letter = token.find_first_of("abcdfABCDF"); letter != std::string_view::npos && end < text.size() && token != "inf" && token != "nan") {
+        } else if (const auto letter = token.find_first_of("abcdfABCDF");
+                   letter != std::string_view::npos && end < text.size() && token != "inf" && token != "nan") {
             return true;
         }
         at = end;
@@ -42,7 +43,9 @@ bool is_hexadecimal(std::string_view text) {
 
 }  // namespace
 
-std::string_view name_of(DumpFormat format) noexcept { return kNames[static_cast<std::size_t>(format)]; }
+std::string_view name_of(DumpFormat format) noexcept {
+    return kNames[static_cast<std::size_t>(format)];
+}
 
 std::optional<DumpFormat> dump_format_of(std::string_view name) noexcept {
     const auto found = std::ranges::find(kNames, name);
@@ -50,10 +53,17 @@ std::optional<DumpFormat> dump_format_of(std::string_view name) noexcept {
     return static_cast<DumpFormat>(found - kNames.begin());
 }
 
-std::string_view extension_of(DumpFormat format) noexcept { return kExtensions[static_cast<std::size_t>(format)]; }
+std::string_view extension_of(DumpFormat format) noexcept {
+    return kExtensions[static_cast<std::size_t>(format)];
+}
 
-std::size_t WordReader::read_raw(std::span<char>) { models::check(false, "a text has no raw elements"); return 0; }
-void WordReader::words_of(std::span<const char>, std::uint64_t, std::span<std::int64_t>) const { models::check(false, "a text has no raw elements"); }
+std::size_t WordReader::read_raw(std::span<char>) {
+    models::check(false, "a text has no raw elements");
+    return 0;
+}
+void WordReader::words_of(std::span<const char>, std::uint64_t, std::span<std::int64_t>) const {
+    models::check(false, "a text has no raw elements");
+}
 
 DumpFormat detect_format(const std::filesystem::path& file) {
     std::vector<char> buffer(std::size_t{1} << 16);
@@ -63,20 +73,23 @@ DumpFormat detect_format(const std::filesystem::path& file) {
     if (text.starts_with(kNumpyMagic)) return DumpFormat::npy;
     if (text.starts_with(kZipMagic) || text.starts_with(kGzipMagic))
         throw models::InputError(fmt::format("{}: an archive; dumps are read as plain files: unpack it", source.name()));
-    if (const auto first = text.find_first_not_of(" \t\r\n"); first != std::string_view::npos && text.substr(first).starts_with(kRuntime)) return DumpFormat::cosim;
+    if (const auto first = text.find_first_not_of(" \t\r\n"); first != std::string_view::npos && text.substr(first).starts_with(kRuntime))
+        return DumpFormat::cosim;
     if (extension == ".npy") throw models::InputError(fmt::format("{}: not a NumPy file", source.name()));
     if (extension == ".bin" || extension == ".raw") return DumpFormat::binary;
     if (has_vector_trailer(file)) return DumpFormat::cosim;
     const bool is_text = std::ranges::all_of(text, [](char c) { return (c >= ' ' && c <= '~') || (c >= '\t' && c <= '\r'); });
     if (!is_text)
-        throw models::InputError(fmt::format("{}: neither a text nor a NumPy file; raw words are called .bin, or say --format bin", source.name()));
+        throw models::InputError(
+            fmt::format("{}: neither a text nor a NumPy file; raw words are called .bin, or say --format bin", source.name()));
     if (extension == ".hex" || extension == ".mem") return DumpFormat::hex;
     if (extension == ".h" || extension == ".hpp" || extension == ".inc") return DumpFormat::header;
     return is_hexadecimal(text) ? DumpFormat::hex : DumpFormat::decimal;
 }
 
 std::unique_ptr<WordReader> open_words(const std::filesystem::path& file, const DumpSource& source) {
-    models::check(source.word.bits >= 1 && source.word.bits <= kMaxWordBits && source.packing.word_bits <= kMaxPackedBits, "a word of a dump has 1 to 63 bits");
+    models::check(source.word.bits >= 1 && source.word.bits <= kMaxWordBits && source.packing.word_bits <= kMaxPackedBits,
+                  "a word of a dump has 1 to 63 bits");
     switch (source.format ? *source.format : detect_format(file)) {
         case DumpFormat::npy: return open_npy(file);
         case DumpFormat::binary: return open_binary(file, source.word);

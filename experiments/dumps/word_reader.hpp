@@ -54,7 +54,8 @@ struct DumpSource {
 
 /// The format of a file by its content, and by its name where the content leaves it open.
 ///
-/// Contract  NumPy's magic, [[[runtime]]], the trailer of binary vectors; .bin, .hex, .mem, .h; a text is hexadecimal where a token says so (0x, @, letters a-f), else
+/// Contract  NumPy's magic, [[[runtime]]], the trailer of binary vectors; .bin, .hex, .mem, .h; a text is hexadecimal where a token says so
+/// (0x, @, letters a-f), else
 ///           decimal
 /// Throws    models::InputError for archives, and for bytes that no name explains
 [[nodiscard]] DumpFormat detect_format(const std::filesystem::path& file);

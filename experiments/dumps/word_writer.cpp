@@ -45,12 +45,15 @@ std::string hex_text(const DumpTensor& tensor, const Packing& packing) {
     return text;
 }
 
-std::size_t row_length(const models::Shape& shape) { return shape.rank() == 0 ? 1 : static_cast<std::size_t>(std::max<std::int64_t>(1, shape.back())); }
+std::size_t row_length(const models::Shape& shape) {
+    return shape.rank() == 0 ? 1 : static_cast<std::size_t>(std::max<std::int64_t>(1, shape.back()));
+}
 
 std::string decimal_text(const DumpTensor& tensor) {
     const auto row = row_length(tensor.shape);
     std::string text;
-    for (std::size_t i = 0; i < tensor.words.size(); ++i) fmt::format_to(std::back_inserter(text), "{}{}", tensor.words[i], (i + 1) % row == 0 || i + 1 == tensor.words.size() ? '\n' : ' ');
+    for (std::size_t i = 0; i < tensor.words.size(); ++i)
+        fmt::format_to(std::back_inserter(text), "{}{}", tensor.words[i], (i + 1) % row == 0 || i + 1 == tensor.words.size() ? '\n' : ' ');
     return text;
 }
 
@@ -58,7 +61,8 @@ std::string vector_text(const DumpTensor& tensor) {
     const auto num_digits = 2 * tensor.word.storage_bytes();
     const auto mask = tensor.word.storage_bytes() == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * tensor.word.storage_bytes())) - 1;
     std::string text = "[[[runtime]]]\n[[transaction]]           0\n";
-    for (const auto word : tensor.words) fmt::format_to(std::back_inserter(text), "0x{:0{}x}\n", static_cast<std::uint64_t>(word) & mask, num_digits);
+    for (const auto word : tensor.words)
+        fmt::format_to(std::back_inserter(text), "0x{:0{}x}\n", static_cast<std::uint64_t>(word) & mask, num_digits);
     return text + "[[/transaction]]\n[[[/runtime]]]\n";
 }
 
@@ -67,13 +71,16 @@ std::string header_text(const DumpTensor& tensor) {
     std::string extents;
     for (const auto extent : tensor.shape.extents()) extents += fmt::format("[{}]", extent);
     if (extents.empty()) extents = "[1]";
-    auto text = fmt::format("#pragma once\n#include <stdint.h>\n// {} words of {} bits, {}.\nstatic const {}int{}_t {}{} = ", tensor.words.size(), tensor.word.bits,
-                            tensor.word.is_signed ? "signed" : "unsigned", tensor.word.is_signed ? "" : "u", 8 * tensor.word.storage_bytes(), tensor.name, extents);
+    auto text =
+        fmt::format("#pragma once\n#include <stdint.h>\n// {} words of {} bits, {}.\nstatic const {}int{}_t {}{} = ", tensor.words.size(),
+                    tensor.word.bits, tensor.word.is_signed ? "signed" : "unsigned", tensor.word.is_signed ? "" : "u",
+                    8 * tensor.word.storage_bytes(), tensor.name, extents);
     // A brace for every axis that begins or ends at a word.
     const auto& shape = tensor.shape.extents();
     const auto num_axes = std::max<std::size_t>(1, shape.size());
     std::vector<std::size_t> spans(num_axes, 1);
-    for (std::size_t axis = num_axes, span = 1; axis-- > 0;) spans[axis] = span *= shape.empty() ? 1 : static_cast<std::size_t>(shape[axis]);
+    for (std::size_t axis = num_axes, span = 1; axis-- > 0;)
+        spans[axis] = span *= shape.empty() ? 1 : static_cast<std::size_t>(shape[axis]);
     for (std::size_t i = 0; i < tensor.words.size(); ++i) {
         for (const auto span : spans)
             if (i % span == 0) text += '{';
@@ -90,10 +97,14 @@ std::string header_text(const DumpTensor& tensor) {
 std::string dump_text(DumpFormat format, const DumpTensor& tensor, const Packing& packing) {
     models::check(static_cast<std::size_t>(tensor.shape.num_elements()) == tensor.words.size(), "a dump has the words its shape says");
     models::check(packing.word_bits <= kMaxPackedBits, "a packed word is at most 4096 bits wide");
-    for (const auto word : tensor.words) models::check(word >= tensor.word.lowest() && word <= tensor.word.highest(), "a word of a dump lies in its format: " + tensor.name);
+    for (const auto word : tensor.words)
+        models::check(word >= tensor.word.lowest() && word <= tensor.word.highest(), "a word of a dump lies in its format: " + tensor.name);
     std::string text;
     switch (format) {
-        case DumpFormat::npy: text = npy_header(tensor.word, tensor.shape); append_raw(text, tensor); break;
+        case DumpFormat::npy:
+            text = npy_header(tensor.word, tensor.shape);
+            append_raw(text, tensor);
+            break;
         case DumpFormat::binary: append_raw(text, tensor); break;
         case DumpFormat::hex: text = hex_text(tensor, packing); break;
         case DumpFormat::decimal: text = decimal_text(tensor); break;

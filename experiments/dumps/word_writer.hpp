@@ -23,10 +23,9 @@ struct DumpTensor {
 /// Contract  open_words() of the same word format and packing gives the words back
 ///   npy      integers of word.storage_bytes(), little-endian, C order, version 1.0
 ///   binary   the same without a head
-///   hex      two's complement of word.bits, packing.elements_per_word() a line, the digits packing.word_bits need; a last line is filled with zeros
-///   decimal  a row of the last axis a line, blanks between words
-///   cosim    one transaction, a word a line, digits for word.storage_bytes()
-///   header   `static const int8_t NAME[2][3] = {...};`
+///   hex      two's complement of word.bits, packing.elements_per_word() a line, the digits packing.word_bits need; a last line is filled
+///   with zeros decimal  a row of the last axis a line, blanks between words cosim    one transaction, a word a line, digits for
+///   word.storage_bytes() header   `static const int8_t NAME[2][3] = {...};`
 /// Limits    words lie in the format (checked)
 [[nodiscard]] std::string dump_text(DumpFormat format, const DumpTensor& tensor, const Packing& packing = {});
 

@@ -46,7 +46,8 @@ std::string stem_of(const fs::path& file) {
 ActualFiles::ActualFiles(const fs::path& folder, std::optional<DumpFormat> format) : folder_(folder), format_(format) {
     if (!fs::is_directory(folder)) throw models::InputError(fmt::format("{}: no such folder", folder.string()));
     std::size_t num_files = 0;
-    for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied); entry != fs::recursive_directory_iterator(); ++entry) {
+    for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
+         entry != fs::recursive_directory_iterator(); ++entry) {
         if (entry.depth() >= kMaxDepth) entry.disable_recursion_pending();
         if (!entry->is_regular_file() || std::ranges::find(kExtensions, entry->path().extension().string()) == kExtensions.end()) continue;
         if (format && !may_hold(entry->path(), *format)) continue;
@@ -66,7 +67,8 @@ std::optional<fs::path> ActualFiles::file_of(const std::string& tensor) {
     for (auto* entry : found) entry->claimed = true;
     if (found.empty()) return std::nullopt;
     if (found.size() > 1)
-        throw models::InputError(fmt::format("{}: two dumps of it: {} and {}; --format chooses by their format, or leave one in the folder", tensor, found[0]->path.string(), found[1]->path.string()));
+        throw models::InputError(fmt::format("{}: two dumps of it: {} and {}; --format chooses by their format, or leave one in the folder",
+                                             tensor, found[0]->path.string(), found[1]->path.string()));
     return found[0]->path;
 }
 

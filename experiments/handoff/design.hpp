@@ -27,7 +27,8 @@ struct HandedPart {
 ///
 /// `patterns`, `units`: as select_nodes takes them
 /// Throws    models::InputError
-[[nodiscard]] HandedPart hand_over(const quant::QuantizedGraph& quantized, const models::EvaluationImage& item, std::span<const std::string> patterns, std::span<const std::string> units);
+[[nodiscard]] HandedPart hand_over(const quant::QuantizedGraph& quantized, const models::EvaluationImage& item,
+                                   std::span<const std::string> patterns, std::span<const std::string> units);
 
 /// Mappings of the segments of a part on a design, by the name of the node they are called after. Empty where the design is infeasible.
 [[nodiscard]] std::map<std::string, sim::Mapping, std::less<>> mappings_of(const HandedPart& handed, const DesignPoint& design);

@@ -24,17 +24,22 @@ void clear(const fs::path& folder) {
     if (fs::is_empty(folder)) return;
     const auto is_ours = [](const fs::path& entry) {
         const auto name = entry.filename().string();
-        return name == kManifestFile || name == kOperationsFile || name == kExpectedFile || name == kConfigurationFile || std::ranges::find(kSubfolders, name) != kSubfolders.end();
+        return name == kManifestFile || name == kOperationsFile || name == kExpectedFile || name == kConfigurationFile ||
+               std::ranges::find(kSubfolders, name) != kSubfolders.end();
     };
     for (const auto& entry : fs::directory_iterator(folder))
-        if (!is_ours(entry.path())) throw models::InputError(fmt::format("{}: holds {}, which is no part of an export; give an empty folder, or one that does not exist", folder.string(), entry.path().filename().string()));
+        if (!is_ours(entry.path()))
+            throw models::InputError(
+                fmt::format("{}: holds {}, which is no part of an export; give an empty folder, or one that does not exist",
+                            folder.string(), entry.path().filename().string()));
     fs::remove(folder / kManifestFile);  // first: from here on it is unfinished
     for (const auto& entry : fs::directory_iterator(folder)) fs::remove_all(entry.path());
 }
 
 }  // namespace
 
-ExportFolder::ExportFolder(fs::path folder, std::set<DumpFormat> formats, const Packing& packing) : folder_(std::move(folder)), formats_(std::move(formats)), packing_(packing) {
+ExportFolder::ExportFolder(fs::path folder, std::set<DumpFormat> formats, const Packing& packing)
+    : folder_(std::move(folder)), formats_(std::move(formats)), packing_(packing) {
     formats_.insert(DumpFormat::npy);
     clear(folder_);
     fs::create_directories(folder_ / "tensors");
@@ -48,7 +53,9 @@ std::string ExportFolder::write(const std::string& name, const std::string& text
     return sha256(text);
 }
 
-void ExportFolder::add_file(const std::string& name, const std::string& text) { files_[name] = {.bytes = text.size(), .sha256 = write(name, text)}; }
+void ExportFolder::add_file(const std::string& name, const std::string& text) {
+    files_[name] = {.bytes = text.size(), .sha256 = write(name, text)};
+}
 
 void ExportFolder::note_file(const std::string& name) {
     const auto bytes = fs::file_size(folder_ / name);
@@ -63,10 +70,14 @@ void ExportFolder::add_tensor(ExportedTensor&& tensor) {
     const DumpTensor dump{.name = name_in_c, .word = description.word, .shape = description.shape, .words = tensor.words};
     ManifestTensor entry{.name = description.name, .description = fmt::format("tensors/{}.json", description.name)};
     for (const auto format : formats_) {
-        const auto name = format == DumpFormat::npy     ? fmt::format("tensors/{}.npy", description.name)
-                          : format == DumpFormat::cosim ? fmt::format("cosim/c.top.autotv{}_{}.dat", description.role == TensorRole::output || description.role == TensorRole::accumulator ? "out" : "in", name_in_c)
-                          : format == DumpFormat::header ? fmt::format("header/{}.h", name_in_c)
-                                                         : fmt::format("{}/{}{}", name_of(format), description.name, extension_of(format));
+        const auto name =
+            format == DumpFormat::npy ? fmt::format("tensors/{}.npy", description.name)
+            : format == DumpFormat::cosim
+                ? fmt::format("cosim/c.top.autotv{}_{}.dat",
+                              description.role == TensorRole::output || description.role == TensorRole::accumulator ? "out" : "in",
+                              name_in_c)
+            : format == DumpFormat::header ? fmt::format("header/{}.h", name_in_c)
+                                           : fmt::format("{}/{}{}", name_of(format), description.name, extension_of(format));
         const auto digest = write(name, dump_text(format, dump, packing_));
         if (format == DumpFormat::npy) description.sha256 = digest;
         entry.files.emplace(name_of(format), name);

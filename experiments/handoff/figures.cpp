@@ -7,10 +7,13 @@ namespace prelude::experiments {
 
 namespace {
 
-std::string number_text(const std::optional<double>& value) { return value ? fmt::format("{:.6g}", *value) : "unknown"; }
+std::string number_text(const std::optional<double>& value) {
+    return value ? fmt::format("{:.6g}", *value) : "unknown";
+}
 
 std::string text_of(const TermCheck& term) {
-    if (!term.expected_status.empty()) return fmt::format("expected {}, found {}", term.expected_status, term.actual_status.empty() ? "unknown" : term.actual_status);
+    if (!term.expected_status.empty())
+        return fmt::format("expected {}, found {}", term.expected_status, term.actual_status.empty() ? "unknown" : term.actual_status);
     auto text = fmt::format("expected {}", number_text(term.expected));
     if (term.low && term.high && *term.low != *term.high) text += fmt::format(" ({} to {})", number_text(term.low), number_text(term.high));
     text += fmt::format(", found {}", number_text(term.actual));
@@ -23,7 +26,11 @@ std::string text_of(const TermCheck& term) {
 std::vector<FigureCheck> figures_of(const ReportCheck& check) {
     std::vector<FigureCheck> figures;
     for (const auto& term : check.terms)
-        figures.push_back({.group = std::string(name_of(term.kind)), .name = term.term, .verdict = std::string(name_of(term.verdict)), .failed = !term.acceptable(), .text = text_of(term)});
+        figures.push_back({.group = std::string(name_of(term.kind)),
+                           .name = term.term,
+                           .verdict = std::string(name_of(term.verdict)),
+                           .failed = !term.acceptable(),
+                           .text = text_of(term)});
     return figures;
 }
 
@@ -31,9 +38,13 @@ std::vector<FigureCheck> figures_of(const Regression& regression) {
     std::vector<FigureCheck> figures;
     for (const auto& change : regression.changes) {
         const auto share = change.share();
-        figures.push_back({.group = "baseline", .name = change.term, .verdict = std::string(name_of(change.verdict)), .failed = change.verdict == Verdict::fail,
-                           .text = fmt::format("before {}, now {}{}, growth of {:g} % passes", number_text(change.before), number_text(change.now), share ? fmt::format(" ({:+.1f} %)", 100 * *share) : "",
-                                               100 * change.tolerance)});
+        figures.push_back(
+            {.group = "baseline",
+             .name = change.term,
+             .verdict = std::string(name_of(change.verdict)),
+             .failed = change.verdict == Verdict::fail,
+             .text = fmt::format("before {}, now {}{}, growth of {:g} % passes", number_text(change.before), number_text(change.now),
+                                 share ? fmt::format(" ({:+.1f} %)", 100 * *share) : "", 100 * change.tolerance)});
     }
     return figures;
 }

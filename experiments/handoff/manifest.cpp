@@ -24,14 +24,18 @@ struct WorkloadField {
     const char* name;
     std::int64_t models::SamWorkload::*value;
 };
-constexpr std::array kWorkloadFields{WorkloadField{"num_prompt_tokens", &models::SamWorkload::num_prompt_tokens}, WorkloadField{"first_mask", &models::SamWorkload::first_mask},
-                                     WorkloadField{"num_masks", &models::SamWorkload::num_masks},                 WorkloadField{"input_height", &models::SamWorkload::input_height},
-                                     WorkloadField{"input_width", &models::SamWorkload::input_width},             WorkloadField{"original_height", &models::SamWorkload::original_height},
+constexpr std::array kWorkloadFields{WorkloadField{"num_prompt_tokens", &models::SamWorkload::num_prompt_tokens},
+                                     WorkloadField{"first_mask", &models::SamWorkload::first_mask},
+                                     WorkloadField{"num_masks", &models::SamWorkload::num_masks},
+                                     WorkloadField{"input_height", &models::SamWorkload::input_height},
+                                     WorkloadField{"input_width", &models::SamWorkload::input_width},
+                                     WorkloadField{"original_height", &models::SamWorkload::original_height},
                                      WorkloadField{"original_width", &models::SamWorkload::original_width}};
 
 bool is_inside(std::string_view path) {
     const std::filesystem::path p(path);
-    return !path.empty() && path.size() <= kMaxText && p.is_relative() && std::ranges::none_of(p, [](const auto& part) { return part == ".."; });
+    return !path.empty() && path.size() <= kMaxText && p.is_relative() &&
+           std::ranges::none_of(p, [](const auto& part) { return part == ".."; });
 }
 
 class Reader {
@@ -47,8 +51,10 @@ class Reader {
         manifest.prompt = text(object_, "prompt");
         const auto& workload = member(object_, "workload", json::value_t::object);
         for (const auto& field : kWorkloadFields) manifest.workload.*field.value = integer(workload, field.name, 0, kMaxSide);
-        if (const auto found = workload.find("mask_prompt"); found != workload.end() && found->is_boolean()) manifest.workload.mask_prompt = found->get<bool>();
-        for (const auto& name : list("nodes")) manifest.nodes.push_back(name.is_string() ? name.get<std::string>() : (problem("nodes: a name is no text"), std::string{}));
+        if (const auto found = workload.find("mask_prompt"); found != workload.end() && found->is_boolean())
+            manifest.workload.mask_prompt = found->get<bool>();
+        for (const auto& name : list("nodes"))
+            manifest.nodes.push_back(name.is_string() ? name.get<std::string>() : (problem("nodes: a name is no text"), std::string{}));
         const auto& packing = member(object_, "packing", json::value_t::object);
         manifest.packing.word_bits = static_cast<int>(integer(packing, "word_bits", 0, kMaxPackedBits));
         manifest.packing.order = text(packing, "element_order") == "msb_first" ? ElementOrder::msb_first : ElementOrder::lsb_first;
@@ -57,10 +63,13 @@ class Reader {
                 problem("tensors: an entry is no object");
                 break;
             }
-            auto& tensor = manifest.tensors.emplace_back(ManifestTensor{.name = text(entry, "name"), .description = path(entry, "description")});
+            auto& tensor =
+                manifest.tensors.emplace_back(ManifestTensor{.name = text(entry, "name"), .description = path(entry, "description")});
             for (const auto& [format, file] : member(entry, "files", json::value_t::object).items()) {
-                if (!file.is_string() || !is_inside(file.get_ref<const std::string&>())) problem(fmt::format("tensors: {}: the file of format '{}' is no path inside the folder", tensor.name, format));
-                else tensor.files[format] = file.get<std::string>();
+                if (!file.is_string() || !is_inside(file.get_ref<const std::string&>()))
+                    problem(fmt::format("tensors: {}: the file of format '{}' is no path inside the folder", tensor.name, format));
+                else
+                    tensor.files[format] = file.get<std::string>();
             }
             if (problems_.empty() && !tensor.files.contains("npy")) problem(fmt::format("tensors: {}: has no npy file", tensor.name));
         }
@@ -91,7 +100,8 @@ class Reader {
     }
     std::int64_t integer(const json& object, const char* key, std::int64_t lo, std::int64_t hi) {
         const auto found = object.find(key);
-        if (found != object.end() && found->is_number_integer() && found->get<std::int64_t>() >= lo && found->get<std::int64_t>() <= hi) return found->get<std::int64_t>();
+        if (found != object.end() && found->is_number_integer() && found->get<std::int64_t>() >= lo && found->get<std::int64_t>() <= hi)
+            return found->get<std::int64_t>();
         problem(fmt::format("{}: a whole number from {} to {} is needed", key, lo, hi));
         return lo;
     }
@@ -113,7 +123,8 @@ class Reader {
 ordered_json to_json(const Manifest& manifest) {
     ordered_json workload{{"mask_prompt", manifest.workload.mask_prompt}}, tensors = ordered_json::array(), files = ordered_json::object();
     for (const auto& field : kWorkloadFields) workload[field.name] = manifest.workload.*field.value;
-    for (const auto& tensor : manifest.tensors) tensors.push_back({{"name", tensor.name}, {"description", tensor.description}, {"files", tensor.files}});
+    for (const auto& tensor : manifest.tensors)
+        tensors.push_back({{"name", tensor.name}, {"description", tensor.description}, {"files", tensor.files}});
     for (const auto& [name, file] : manifest.files) files[name] = {{"bytes", file.bytes}, {"sha256", file.sha256}};
     return {{"format", kFormat},
             {"prelude", manifest.version},
@@ -122,7 +133,9 @@ ordered_json to_json(const Manifest& manifest) {
             {"prompt", manifest.prompt},
             {"workload", workload},
             {"nodes", manifest.nodes},
-            {"packing", {{"word_bits", manifest.packing.word_bits}, {"element_order", manifest.packing.order == ElementOrder::lsb_first ? "lsb_first" : "msb_first"}}},
+            {"packing",
+             {{"word_bits", manifest.packing.word_bits},
+              {"element_order", manifest.packing.order == ElementOrder::lsb_first ? "lsb_first" : "msb_first"}}},
             {"tensors", tensors},
             {"files", files}};
 }
@@ -130,7 +143,8 @@ ordered_json to_json(const Manifest& manifest) {
 Manifest read_manifest(const std::filesystem::path& folder) {
     const auto file = folder / kManifestFile;
     if (!std::filesystem::is_directory(folder)) throw models::InputError(fmt::format("{}: no such folder", folder.string()));
-    if (!std::filesystem::exists(file)) throw models::InputError(fmt::format("{}: no {}: not an export, or one that was not finished", folder.string(), kManifestFile));
+    if (!std::filesystem::exists(file))
+        throw models::InputError(fmt::format("{}: no {}: not an export, or one that was not finished", folder.string(), kManifestFile));
     return Reader(read_json(file), file.string()).run();
 }
 

@@ -21,8 +21,8 @@ inline constexpr std::string_view kConfigurationFile = "config.resolved.yaml";
 
 struct ManifestTensor {
     std::string name;
-    std::string description;                       ///< its JSON file
-    std::map<std::string, std::string> files{};    ///< by format
+    std::string description;                     ///< its JSON file
+    std::map<std::string, std::string> files{};  ///< by format
 };
 
 struct ManifestFile {
@@ -31,14 +31,14 @@ struct ManifestFile {
 };
 
 struct Manifest {
-    std::string version;                           ///< of the program that wrote it
-    std::string design;                            ///< "arch_configs/quickstart.yaml, point 3"
+    std::string version;  ///< of the program that wrote it
+    std::string design;   ///< "arch_configs/quickstart.yaml, point 3"
     std::string picture, prompt;
     models::SamWorkload workload;
-    std::vector<std::string> nodes;                ///< in the order of execution, constants left out
-    Packing packing;                               ///< of hexadecimal files
-    std::vector<ManifestTensor> tensors;           ///< in the order of execution
-    std::map<std::string, ManifestFile> files;     ///< every other file of the folder
+    std::vector<std::string> nodes;             ///< in the order of execution, constants left out
+    Packing packing;                            ///< of hexadecimal files
+    std::vector<ManifestTensor> tensors;        ///< in the order of execution
+    std::map<std::string, ManifestFile> files;  ///< every other file of the folder
 };
 
 [[nodiscard]] nlohmann::ordered_json to_json(const Manifest& manifest);

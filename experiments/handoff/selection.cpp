@@ -20,14 +20,16 @@ std::vector<std::string> close_names(const models::Graph& graph, std::string_vie
     const auto last = pattern.substr(pattern.find_last_of('.') + 1);
     std::vector<std::string> names;
     for (const auto& node : graph.nodes())
-        if (!unit_of(node).empty() && names.size() < kShown && !last.empty() && node.name.find(last) != std::string::npos) names.push_back(node.name);
+        if (!unit_of(node).empty() && names.size() < kShown && !last.empty() && node.name.find(last) != std::string::npos)
+            names.push_back(node.name);
     return names;
 }
 
 /// A value that attention reads or makes: its outermost axis holds windows and heads.
 bool is_of_heads(const models::Graph& graph, models::ValueId id) {
     const auto of_attention = [](const models::Node& node) {
-        return std::holds_alternative<models::MatMul>(node.op) || std::holds_alternative<models::Softmax>(node.op) || std::holds_alternative<models::RelativePosition>(node.op);
+        return std::holds_alternative<models::MatMul>(node.op) || std::holds_alternative<models::Softmax>(node.op) ||
+               std::holds_alternative<models::RelativePosition>(node.op);
     };
     const auto* producer = graph.producer(id);
     if (producer != nullptr && of_attention(*producer)) return true;
@@ -45,34 +47,42 @@ bool is_of_keys(const models::Node* producer) {
 
 std::string_view unit_of(const models::Node& node) {
     using namespace models;
-    return std::visit(Overloaded{[](const Linear&) { return kHandedUnits[0]; }, [](const MatMul&) { return kHandedUnits[0]; }, [](const Conv&) { return kHandedUnits[0]; },
-                                 [](const ConvTranspose&) { return kHandedUnits[0]; }, [](const RelativePosition&) { return kHandedUnits[0]; },
-                                 [](const Add&) { return kHandedUnits[1]; }, [](const Requantize&) { return kHandedUnits[1]; }, [](const Resize&) { return kHandedUnits[1]; },
-                                 [](const PromptEmbedding&) { return kHandedUnits[1]; }, [](const Softmax&) { return kHandedUnits[2]; },
-                                 [](const LayerNorm&) { return kHandedUnits[3]; }, [](const Gelu&) { return kHandedUnits[4]; }, [](const Relu&) { return kHandedUnits[4]; },
-                                 [](const Rearrange&) { return kHandedUnits[5]; }, [](const Concat&) { return kHandedUnits[5]; },
-                                 [](const WindowPartition&) { return kHandedUnits[5]; }, [](const WindowUnpartition&) { return kHandedUnits[5]; },
-                                 [](const Parameter&) { return std::string_view{}; }, [](const DensePositionCode&) { return std::string_view{}; }},
-                      node.op);
+    return std::visit(
+        Overloaded{[](const Linear&) { return kHandedUnits[0]; }, [](const MatMul&) { return kHandedUnits[0]; },
+                   [](const Conv&) { return kHandedUnits[0]; }, [](const ConvTranspose&) { return kHandedUnits[0]; },
+                   [](const RelativePosition&) { return kHandedUnits[0]; }, [](const Add&) { return kHandedUnits[1]; },
+                   [](const Requantize&) { return kHandedUnits[1]; }, [](const Resize&) { return kHandedUnits[1]; },
+                   [](const PromptEmbedding&) { return kHandedUnits[1]; }, [](const Softmax&) { return kHandedUnits[2]; },
+                   [](const LayerNorm&) { return kHandedUnits[3]; }, [](const Gelu&) { return kHandedUnits[4]; },
+                   [](const Relu&) { return kHandedUnits[4]; }, [](const Rearrange&) { return kHandedUnits[5]; },
+                   [](const Concat&) { return kHandedUnits[5]; }, [](const WindowPartition&) { return kHandedUnits[5]; },
+                   [](const WindowUnpartition&) { return kHandedUnits[5]; }, [](const Parameter&) { return std::string_view{}; },
+                   [](const DensePositionCode&) { return std::string_view{}; }},
+        node.op);
 }
 
-std::vector<models::NodeId> select_nodes(const models::Graph& graph, std::span<const std::string> patterns, std::span<const std::string> units) {
+std::vector<models::NodeId> select_nodes(const models::Graph& graph, std::span<const std::string> patterns,
+                                         std::span<const std::string> units) {
     std::vector<std::string> problems;
     for (const auto& unit : units)
-        if (std::ranges::find(kHandedUnits, unit) == kHandedUnits.end()) problems.push_back(fmt::format("unit '{}': allowed: {}", unit, fmt::join(kHandedUnits, ", ")));
+        if (std::ranges::find(kHandedUnits, unit) == kHandedUnits.end())
+            problems.push_back(fmt::format("unit '{}': allowed: {}", unit, fmt::join(kHandedUnits, ", ")));
     for (const auto& pattern : patterns) {
         const auto matches = [&](const models::Node& node) { return !unit_of(node).empty() && quant::glob_matches(pattern, node.name); };
         if (std::ranges::any_of(graph.nodes(), matches)) continue;
         const auto close = close_names(graph, pattern);
-        problems.push_back(fmt::format("no layer matches '{}'{}{}; `explore inspect --all` lists all", pattern, close.empty() ? "" : "; there are ", fmt::join(close, ", ")));
+        problems.push_back(fmt::format("no layer matches '{}'{}{}; `explore inspect --all` lists all", pattern,
+                                       close.empty() ? "" : "; there are ", fmt::join(close, ", ")));
     }
     if (!problems.empty()) throw models::InputError(fmt::format("{}", fmt::join(problems, "\n")));
     std::vector<models::NodeId> nodes;
     for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
         const auto& node = graph.nodes()[i];
         const auto unit = unit_of(node);
-        const bool named = patterns.empty() || std::ranges::any_of(patterns, [&](const auto& pattern) { return quant::glob_matches(pattern, node.name); });
-        if (named && !unit.empty() && (units.empty() || std::ranges::find(units, unit) != units.end())) nodes.push_back(static_cast<models::NodeId>(i));
+        const bool named =
+            patterns.empty() || std::ranges::any_of(patterns, [&](const auto& pattern) { return quant::glob_matches(pattern, node.name); });
+        if (named && !unit.empty() && (units.empty() || std::ranges::find(units, unit) != units.end()))
+            nodes.push_back(static_cast<models::NodeId>(i));
     }
     if (nodes.empty()) throw models::InputError("no layer of these units matches");
     return nodes;

@@ -82,7 +82,8 @@ class Collector {
 
 void name_coordinates(TensorDescription& tensor, const std::vector<std::string>& names) {
     tensor.coordinates.clear();
-    for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis) tensor.coordinates.push_back({names[std::min(axis, names.size() - 1)], tensor.shape[axis]});
+    for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis)
+        tensor.coordinates.push_back({names[std::min(axis, names.size() - 1)], tensor.shape[axis]});
     tensor.channel_axis = 0;
 }
 
@@ -93,23 +94,33 @@ const quant::Contraction* contraction_of(const quant::Operation& operation) {
 
 }  // namespace
 
-TensorDescription describe_value(const models::Graph& part, const quant::QuantizedGraph& quantized, models::ValueId id, TensorRole role, const sim::Mapping* mapping) {
+TensorDescription describe_value(const models::Graph& part, const quant::QuantizedGraph& quantized, models::ValueId id, TensorRole role,
+                                 const sim::Mapping* mapping) {
     const auto& value = part.value(id);
     const auto& format = quantized.plan.format(value.name);
     const auto* producer = part.producer(id);
-    TensorDescription tensor{.name = value.name, .node = producer ? producer->name : "", .role = role, .shape = value.shape, .channel_axis = value.channel_axis,
-                             .coordinates = coordinates_of(part, id, quantized.config), .word = word_format_of(format), .kind = std::string(kKinds[static_cast<std::size_t>(format.kind)]),
-                             .format = format_json(format), .sha256 = {}};
+    TensorDescription tensor{.name = value.name,
+                             .node = producer ? producer->name : "",
+                             .role = role,
+                             .shape = value.shape,
+                             .channel_axis = value.channel_axis,
+                             .coordinates = coordinates_of(part, id, quantized.config),
+                             .word = word_format_of(format),
+                             .kind = std::string(kKinds[static_cast<std::size_t>(format.kind)]),
+                             .format = format_json(format),
+                             .sha256 = {}};
     if (mapping != nullptr && mapping->tile_rows > 0 && mapping->tile_cols > 0) {
         const bool is_image = value.shape.rank() == 4;
         for (const auto& coordinate : tensor.coordinates) {
-            if (!is_image && (coordinate.name == "token" || coordinate.name == "query")) tensor.tile.push_back({coordinate.name, mapping->tile_rows});
+            if (!is_image && (coordinate.name == "token" || coordinate.name == "query"))
+                tensor.tile.push_back({coordinate.name, mapping->tile_rows});
             if (coordinate.name == "channel" || coordinate.name == "key") tensor.tile.push_back({coordinate.name, mapping->tile_cols});
         }
     }
     // Row-scaled and companded probabilities have no scale of their own: their row's sum decides.
     const auto found = quantized.meanings.find(value.name);
-    const bool is_scaled = format.kind == quant::FormatKind::code || format.kind == quant::FormatKind::fixed || format.kind == quant::FormatKind::score || format.kind == quant::FormatKind::hybrid;
+    const bool is_scaled = format.kind == quant::FormatKind::code || format.kind == quant::FormatKind::fixed ||
+                           format.kind == quant::FormatKind::score || format.kind == quant::FormatKind::hybrid;
     if (found != quantized.meanings.end() && is_scaled) {
         tensor.meaning = found->second;
         tensor.has_meaning = true;
@@ -145,14 +156,16 @@ std::vector<ExportedTensor> constants_of(const models::Node& node, const quant::
         } else if (member == "terms") {
             name_coordinates(description, {"group", "constant"});
         } else {
-            name_coordinates(description, {member == "term_of" ? "input" : member == "table" || member == "exp_constants" || member == "factors" ? "entry" : "channel"});
+            name_coordinates(description, {member == "term_of"                                                     ? "input"
+                                           : member == "table" || member == "exp_constants" || member == "factors" ? "entry"
+                                                                                                                   : "channel"});
         }
     }
     return tensors;
 }
 
-void for_each_tensor(const models::Graph& part, const quant::QuantizedGraph& quantized, const quant::Words& words, const std::map<std::string, sim::Mapping, std::less<>>& mappings,
-                     const TakeTensor& take) {
+void for_each_tensor(const models::Graph& part, const quant::QuantizedGraph& quantized, const quant::Words& words,
+                     const std::map<std::string, sim::Mapping, std::less<>>& mappings, const TakeTensor& take) {
     const auto emit = [&](TensorDescription&& description, models::ValueId id) {
         const auto& values = words.at(id).values();
         take({std::move(description), std::vector<std::int64_t>(values.begin(), values.end())});

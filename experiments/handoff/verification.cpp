@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 5> kVerdicts{"equal", "differs", "missing
 class ExportedPart {
   public:
     ExportedPart(const fs::path& folder, const Manifest& manifest)
-        : quantized_(quant::load_part(folder / kOperationsFile, manifest.workload, manifest.nodes)), part_(part_of(quantized_.config, manifest)) {}
+        : quantized_(quant::load_part(folder / kOperationsFile, manifest.workload, manifest.nodes)),
+          part_(part_of(quantized_.config, manifest)) {}
     [[nodiscard]] const models::Graph& graph() const noexcept { return part_; }
     [[nodiscard]] const quant::QuantizedGraph& quantized() const noexcept { return quantized_; }
 
@@ -40,7 +41,8 @@ class ExportedPart {
 
 class Verifier {
   public:
-    Verifier(const VerificationOptions& options, const ReportBytes& report) : options_(options), report_(report), files_(options.actual, options.format) {
+    Verifier(const VerificationOptions& options, const ReportBytes& report)
+        : options_(options), report_(report), files_(options.actual, options.format) {
         result_.manifest = read_manifest(options.golden);
     }
 
@@ -51,13 +53,15 @@ class Verifier {
         if (options_.diagnose)
             for (auto& tensor : result_.tensors)
                 if (tensor.verdict == TensorVerdict::differs) diagnose_tensor(tensor);
-        for (const auto& file : files_.unclaimed()) result_.notes.push_back(fmt::format("{}: no tensor of the export is called so; not compared", file.string()));
+        for (const auto& file : files_.unclaimed())
+            result_.notes.push_back(fmt::format("{}: no tensor of the export is called so; not compared", file.string()));
         return std::move(result_);
     }
 
   private:
     [[nodiscard]] bool is_wanted(const std::string& name) const {
-        return options_.only.empty() || std::ranges::any_of(options_.only, [&](const auto& pattern) { return quant::glob_matches(pattern, name); });
+        return options_.only.empty() ||
+               std::ranges::any_of(options_.only, [&](const auto& pattern) { return quant::glob_matches(pattern, name); });
     }
 
     void find_dumps() {
@@ -66,7 +70,8 @@ class Verifier {
             auto& tensor = result_.tensors.emplace_back();
             tensor.description = read_tensor_description(options_.golden / entry.description);
             if (tensor.description.name != entry.name)
-                throw models::InputError(fmt::format("{}: describes {}, not {}", (options_.golden / entry.description).string(), tensor.description.name, entry.name));
+                throw models::InputError(fmt::format("{}: describes {}, not {}", (options_.golden / entry.description).string(),
+                                                     tensor.description.name, entry.name));
             tensor.golden = options_.golden / entry.files.at("npy");
             if (const auto file = files_.file_of(entry.name)) {
                 tensor.actual = *file;
@@ -75,7 +80,8 @@ class Verifier {
                 tensor.verdict = TensorVerdict::missing;
             }
         }
-        if (result_.tensors.empty()) throw models::InputError(fmt::format("{}: no tensor of the export matches --only", options_.golden.string()));
+        if (result_.tensors.empty())
+            throw models::InputError(fmt::format("{}: no tensor of the export matches --only", options_.golden.string()));
         for (std::size_t i = 0; i < result_.tensors.size(); ++i) by_name_.emplace(result_.tensors[i].description.name, i);
     }
 
@@ -94,13 +100,16 @@ class Verifier {
         const auto& description = tensor.description;
         show(0, description.name);
         try {
-            if (sha256_of_path(tensor.golden) != description.sha256) throw models::InputError(fmt::format("{}: not the file that was exported (its SHA-256 is another one)", tensor.golden.string()));
+            if (sha256_of_path(tensor.golden) != description.sha256)
+                throw models::InputError(
+                    fmt::format("{}: not the file that was exported (its SHA-256 is another one)", tensor.golden.string()));
             const auto golden = open_words(tensor.golden, {.word = description.word, .format = DumpFormat::npy});
             if (const auto shape = golden->shape(); !shape || *shape != description.shape)
                 throw models::InputError(fmt::format("{}: another shape than its description's", tensor.golden.string()));
             const auto hashed = fs::file_size(tensor.golden);
             const auto actual = open_words(tensor.actual, source_of(tensor));
-            tensor.comparison = compare_dumps(*golden, *actual, description, [&](std::uint64_t bytes) { show(hashed + bytes, description.name); });
+            tensor.comparison =
+                compare_dumps(*golden, *actual, description, [&](std::uint64_t bytes) { show(hashed + bytes, description.name); });
             tensor.verdict = tensor.comparison.equal() ? TensorVerdict::equal : TensorVerdict::differs;
         } catch (const models::InputError& error) {
             tensor.verdict = TensorVerdict::broken;
@@ -117,7 +126,8 @@ class Verifier {
         if (found == by_name_.end()) return std::nullopt;
         const auto& tensor = result_.tensors[found->second];
         const auto count = tensor.description.num_words();
-        if (count > Diagnosis::kMaxWords || tensor.verdict == TensorVerdict::broken || (!golden && tensor.actual.empty())) return std::nullopt;
+        if (count > Diagnosis::kMaxWords || tensor.verdict == TensorVerdict::broken || (!golden && tensor.actual.empty()))
+            return std::nullopt;
         if (golden) return read_words(tensor.golden, {.word = tensor.description.word, .format = DumpFormat::npy}, count);
         if (tensor.comparison.num_actual != count) return std::nullopt;
         return read_words(tensor.actual, source_of(tensor), count);
@@ -155,16 +165,21 @@ class Verifier {
 
 }  // namespace
 
-std::string_view name_of(TensorVerdict verdict) noexcept { return kVerdicts[static_cast<std::size_t>(verdict)]; }
+std::string_view name_of(TensorVerdict verdict) noexcept {
+    return kVerdicts[static_cast<std::size_t>(verdict)];
+}
 
 std::size_t Verification::count(TensorVerdict verdict) const noexcept {
     return static_cast<std::size_t>(std::ranges::count(tensors, verdict, &TensorResult::verdict));
 }
 
 bool Verification::passed() const noexcept {
-    return count(TensorVerdict::equal) > 0 && count(TensorVerdict::differs) == 0 && count(TensorVerdict::missing) == 0 && count(TensorVerdict::broken) == 0;
+    return count(TensorVerdict::equal) > 0 && count(TensorVerdict::differs) == 0 && count(TensorVerdict::missing) == 0 &&
+           count(TensorVerdict::broken) == 0;
 }
 
-Verification verify_dumps(const VerificationOptions& options, const ReportBytes& report) { return Verifier(options, report).run(); }
+Verification verify_dumps(const VerificationOptions& options, const ReportBytes& report) {
+    return Verifier(options, report).run();
+}
 
 }  // namespace prelude::experiments

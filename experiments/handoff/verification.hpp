@@ -35,9 +35,9 @@ struct TensorResult {
 
 struct VerificationOptions {
     std::filesystem::path golden, actual;
-    std::vector<std::string> only;        ///< patterns of tensor names; empty: all
-    std::optional<DumpFormat> format{};   ///< of the dumps; empty: told by each
-    std::optional<Packing> packing{};     ///< of hexadecimal dumps and vectors; empty: the export's of hexadecimal ones, none of vectors
+    std::vector<std::string> only;       ///< patterns of tensor names; empty: all
+    std::optional<DumpFormat> format{};  ///< of the dumps; empty: told by each
+    std::optional<Packing> packing{};    ///< of hexadecimal dumps and vectors; empty: the export's of hexadecimal ones, none of vectors
     bool diagnose = true;
 };
 

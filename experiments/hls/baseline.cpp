@@ -19,9 +19,12 @@ namespace {
 
 constexpr std::string_view kFormat = "prelude.baseline/1";
 constexpr double kLargest = 1e15;
-constexpr std::array kKinds{ReportKind::csynth, ReportKind::cosim, ReportKind::export_rtl, ReportKind::utilization, ReportKind::power, ReportKind::timing};
+constexpr std::array kKinds{ReportKind::csynth,      ReportKind::cosim, ReportKind::export_rtl,
+                            ReportKind::utilization, ReportKind::power, ReportKind::timing};
 
-std::string key_of(ReportKind kind, const ReportTerm& term) { return fmt::format("{}.{}", name_of(kind), term.name); }
+std::string key_of(ReportKind kind, const ReportTerm& term) {
+    return fmt::format("{}.{}", name_of(kind), term.name);
+}
 
 /// A term with its report, by its key.
 struct Known {
@@ -38,7 +41,9 @@ const std::map<std::string, Known, std::less<>>& known_terms() {
     return kKnown;
 }
 
-std::string value_text(const std::optional<double>& value) { return value ? fmt::format("{:.6g}", *value) : "unknown"; }
+std::string value_text(const std::optional<double>& value) {
+    return value ? fmt::format("{:.6g}", *value) : "unknown";
+}
 
 /// "+12.0 %", or what stands in its place.
 std::string change_text(const Change& change) {
@@ -60,12 +65,15 @@ Baseline measured(std::span<const NamedReport> reports, std::string design) {
             if (!value) continue;
             const auto key = key_of(report.kind, term);
             const auto [entry, is_new] = result.terms.try_emplace(key, *value);
-            if (is_new) from[key] = file;
-            else if (entry->second != *value) problems.push_back(fmt::format("{} is {} in {} and {} in {}", key, entry->second, from[key], *value, file));
+            if (is_new)
+                from[key] = file;
+            else if (entry->second != *value)
+                problems.push_back(fmt::format("{} is {} in {} and {} in {}", key, entry->second, from[key], *value, file));
         }
     }
     if (problems.empty()) return result;
-    throw models::InputError(fmt::format("reports that disagree; one of each kind is taken, that of the top function:\n    {}", fmt::join(problems, "\n    ")));
+    throw models::InputError(
+        fmt::format("reports that disagree; one of each kind is taken, that of the top function:\n    {}", fmt::join(problems, "\n    ")));
 }
 
 nlohmann::ordered_json to_json(const Baseline& baseline) {
@@ -84,15 +92,19 @@ Baseline baseline_of(std::string_view text, const std::string& file) {
     const JsonFields inner(*terms, "terms", problems);
     if (terms->is_object()) {
         for (const auto& [name, value] : terms->items()) {
-            if (known_terms().contains(name)) result.terms.emplace(name, inner.number(name, 0, kLargest));
-            else inner.refuse(name, value, "a report and a term of it, as \"utilization.lut\"");
+            if (known_terms().contains(name))
+                result.terms.emplace(name, inner.number(name, 0, kLargest));
+            else
+                inner.refuse(name, value, "a report and a term of it, as \"utilization.lut\"");
         }
     }
     problems.throw_if_any();
     return result;
 }
 
-Baseline read_baseline(const std::filesystem::path& file) { return baseline_of(read_json_text(file), file.string()); }
+Baseline read_baseline(const std::filesystem::path& file) {
+    return baseline_of(read_json_text(file), file.string());
+}
 
 std::optional<double> Change::share() const {
     if (!before || !now) return std::nullopt;
@@ -131,7 +143,8 @@ Regression compare(const Baseline& before, const Baseline& now, const Tolerances
         change.tolerance = tolerances.regression_of(term->name);
         if (bearers[term->label] > 1) change.label = fmt::format("{} of {}", change.label, name_of(kind));
         if (change.before && !change.now) change.verdict = Verdict::fail;
-        if (change.before && change.now) change.verdict = *change.now <= *change.before * (1 + change.tolerance + 1e-12) ? Verdict::pass : Verdict::fail;
+        if (change.before && change.now)
+            change.verdict = *change.now <= *change.before * (1 + change.tolerance + 1e-12) ? Verdict::pass : Verdict::fail;
         result.changes.push_back(std::move(change));
     }
     return result;
@@ -140,20 +153,26 @@ Regression compare(const Baseline& before, const Baseline& now, const Tolerances
 std::string print_regression(const Regression& regression, std::string_view indent) {
     TextTable table({{"term", false}, {"before"}, {"now"}, {"change"}, {"allowed"}, {"verdict", false}});
     for (const auto& change : regression.changes) {
-        table.add({change.term, value_text(change.before), value_text(change.now), change_text(change), fmt::format("+{:g} %", 100 * change.tolerance),
-                   change.before ? std::string(name_of(change.verdict)) : "new"});
+        table.add({change.term, value_text(change.before), value_text(change.now), change_text(change),
+                   fmt::format("+{:g} %", 100 * change.tolerance), change.before ? std::string(name_of(change.verdict)) : "new"});
     }
     const auto summary = regression.summary();
     return table.print(indent) + fmt::format("{}{}\n", indent, summary.empty() ? "nothing changed" : summary);
 }
 
 nlohmann::ordered_json to_json(const Regression& regression) {
-    nlohmann::ordered_json result{{"passed", regression.passed()}, {"summary", regression.summary()}, {"terms", nlohmann::ordered_json::array()}};
-    const auto number = [](const std::optional<double>& value) { return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(); };
+    nlohmann::ordered_json result{
+        {"passed", regression.passed()}, {"summary", regression.summary()}, {"terms", nlohmann::ordered_json::array()}};
+    const auto number = [](const std::optional<double>& value) {
+        return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+    };
     for (const auto& change : regression.changes) {
         const auto share = change.share();
-        result["terms"].push_back({{"term", change.term}, {"before", number(change.before)}, {"now", number(change.now)},
-                                   {"change_pct", number(share ? std::optional(100 * *share) : std::nullopt)}, {"allowed_pct", 100 * change.tolerance},
+        result["terms"].push_back({{"term", change.term},
+                                   {"before", number(change.before)},
+                                   {"now", number(change.now)},
+                                   {"change_pct", number(share ? std::optional(100 * *share) : std::nullopt)},
+                                   {"allowed_pct", 100 * change.tolerance},
                                    {"verdict", change.before ? std::string(name_of(change.verdict)) : "new"}});
     }
     return result;

@@ -37,9 +37,10 @@ struct Change {
     std::string term;   ///< "utilization.lut"
     std::string label;  ///< "LUT"; with its report where several have one
     std::optional<double> before, now;
-    double tolerance = 0;                 ///< growth that passes, as a share
-    Verdict verdict = Verdict::unknown;   ///< fail: grown beyond the tolerance, or no longer known; unknown: new, nothing to compare with
-    [[nodiscard]] std::optional<double> share() const;  ///< of growth; none where a side is missing or the earlier one is 0 and the later is not
+    double tolerance = 0;                ///< growth that passes, as a share
+    Verdict verdict = Verdict::unknown;  ///< fail: grown beyond the tolerance, or no longer known; unknown: new, nothing to compare with
+    [[nodiscard]] std::optional<double> share()
+        const;  ///< of growth; none where a side is missing or the earlier one is 0 and the later is not
 };
 
 struct Regression {

@@ -30,15 +30,20 @@ std::vector<fs::path> entries_of(const fs::path& folder, std::size_t most) {
     return entries;
 }
 
-std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+std::string first_line(std::string_view text) {
+    return std::string(text.substr(0, text.find('\n')));
+}
 
 void read_reports(const fs::path& folder, Build& build, std::vector<std::string>& passed_over) {
     for (const auto& file : entries_of(folder, kMaxFiles)) {
         if (!fs::is_regular_file(file) || std::ranges::find(kOfExport, file.filename().string()) != kOfExport.end()) continue;
         try {
             auto report = read_tool_report(file);
-            if (may_be_of_part(report, build.expected.part)) build.reports.push_back({file.string(), std::move(report)});
-            else passed_over.push_back(fmt::format("{}: of part {}; {} is a design for {}", file.string(), report.part, build.name, build.expected.part));
+            if (may_be_of_part(report, build.expected.part))
+                build.reports.push_back({file.string(), std::move(report)});
+            else
+                passed_over.push_back(
+                    fmt::format("{}: of part {}; {} is a design for {}", file.string(), report.part, build.name, build.expected.part));
         } catch (const models::InputError& error) {
             passed_over.push_back(first_line(error.what()));
         }
@@ -49,7 +54,8 @@ void read_reports(const fs::path& folder, Build& build, std::vector<std::string>
 
 Builds read_builds(const fs::path& folder) {
     if (!fs::is_directory(folder))
-        throw models::InputError(fmt::format("{}: no such folder; allowed: one with a folder of every design in it, each with {} and reports", folder.string(), kExpected));
+        throw models::InputError(fmt::format(
+            "{}: no such folder; allowed: one with a folder of every design in it, each with {} and reports", folder.string(), kExpected));
     Builds result;
     std::vector<std::string> problems;
     for (const auto& design : entries_of(folder, kMaxFolders)) {

@@ -13,7 +13,9 @@ namespace {
 constexpr std::size_t kMostEntries = 1 << 14;  // of an array in the header: more is data
 
 /// Bits of a two's complement word without its sign.
-int magnitude_bits(std::int64_t value) { return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(value < 0 ? ~value : value))); }
+int magnitude_bits(std::int64_t value) {
+    return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(value < 0 ? ~value : value)));
+}
 
 struct Range {
     bool is_signed = false;
@@ -38,11 +40,15 @@ std::string_view element_type(const Range& range) {
     return range.is_signed ? "std::int64_t" : "std::uint64_t";
 }
 
-std::string_view suffix(std::int64_t value) { return magnitude_bits(value) > 31 ? "LL" : ""; }
+std::string_view suffix(std::int64_t value) {
+    return magnitude_bits(value) > 31 ? "LL" : "";
+}
 
 }  // namespace
 
-std::string word_type(int bits, bool is_signed) { return fmt::format("ap_{}int<{}>", is_signed ? "" : "u", bits); }
+std::string word_type(int bits, bool is_signed) {
+    return fmt::format("ap_{}int<{}>", is_signed ? "" : "u", bits);
+}
 
 std::string narrowest_word(std::span<const std::int64_t> values) {
     const auto range = range_of(values);
@@ -63,7 +69,9 @@ std::string camel_case(std::string_view path) {
     return name;
 }
 
-void ConstantText::comment(std::string_view line) { text_ += fmt::format("// {}\n", line); }
+void ConstantText::comment(std::string_view line) {
+    text_ += fmt::format("// {}\n", line);
+}
 
 void ConstantText::integer(std::string_view name, std::int64_t value) {
     const auto type = magnitude_bits(value) > 31 ? "std::int64_t" : "int";
@@ -117,7 +125,8 @@ std::string_view ConstantText::meaning_of(quant::OperandKind kind) noexcept {
         case quant::OperandKind::uniform: return "uniform: q - z";
         case quant::OperandKind::logarithmic: return "logarithmic: c = tau e + f is 2^(shift_cap - e) in term f, zero_code is 0";
         case quant::OperandKind::hybrid:
-            return "hybrid: c < log_levels is 2^(shift_cap - c) in term 0 (0 beyond shift_cap); j = c - log_levels > 0 is 2^shift_cap in term 0 and j in term 1; j = 0 is 0";
+            return "hybrid: c < log_levels is 2^(shift_cap - c) in term 0 (0 beyond shift_cap); j = c - log_levels > 0 is 2^shift_cap in "
+                   "term 0 and j in term 1; j = 0 is 0";
         case quant::OperandKind::companded: return "companded: c = tau e + f is 2^e in term f and -1 in term 0; 0 is 0";
         case quant::OperandKind::table: return "table: code_factors[c]";
         case quant::OperandKind::bucket: return "bucket: c is 1 in term c - 1; 0 is 0";
@@ -129,7 +138,8 @@ std::string_view ConstantText::meaning_of(quant::AccumulatorOverflow overflow) n
     switch (overflow) {
         case quant::AccumulatorOverflow::exact: return "exact: bits and chunk of the narrowing say nothing";
         case quant::AccumulatorOverflow::wrap: return "wrap: A_t wraps after every chunk of products and at the end of its term";
-        case quant::AccumulatorOverflow::saturate: return "saturate: A_t saturates after every chunk of products and at the end of its term";
+        case quant::AccumulatorOverflow::saturate:
+            return "saturate: A_t saturates after every chunk of products and at the end of its term";
     }
     return "";
 }

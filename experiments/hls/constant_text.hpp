@@ -59,8 +59,11 @@ class ConstantText {
     void comment(std::string_view line);
 
   private:
-    /// Members of a member: none of a patch embedding's contraction, whose members are the node's; `accumulator` would clash with accumulator_bits.
-    static std::string prefix_of(std::string_view name) { return name == "contraction" ? "" : name == "accumulator" ? "narrowing." : std::string(name) + "."; }
+    /// Members of a member: none of a patch embedding's contraction, whose members are the node's; `accumulator` would clash with
+    /// accumulator_bits.
+    static std::string prefix_of(std::string_view name) {
+        return name == "contraction" ? "" : name == "accumulator" ? "narrowing." : std::string(name) + ".";
+    }
     static std::string_view meaning_of(quant::OperandKind kind) noexcept;
     static std::string_view meaning_of(quant::AccumulatorOverflow overflow) noexcept;
     static std::string_view meaning_of(quant::ScaleMode mode) noexcept;

@@ -22,7 +22,7 @@ constexpr double kDeviationOfMean = 1.2533;  // a normal error's deviation over 
 /// A resource, what it is made of and where reports say it.
 struct Resource {
     std::string_view name;
-    LinearForm Expected::* form;
+    LinearForm Expected::*form;
     std::string_view band, csynth;  ///< factors; empty: none
     std::array<std::string_view, 2> units;
 };
@@ -42,7 +42,9 @@ struct Observation {
 };
 
 std::optional<std::pair<Stage, double>> measurement(const ToolReport& report, const Resource& resource) {
-    const auto at = [](Stage stage, const auto& value) { return value ? std::optional(std::pair{stage, static_cast<double>(*value)}) : std::nullopt; };
+    const auto at = [](Stage stage, const auto& value) {
+        return value ? std::optional(std::pair{stage, static_cast<double>(*value)}) : std::nullopt;
+    };
     if (resource.name == "dynamic_w") return report.kind == ReportKind::power ? at(Stage::implemented, report.dynamic_w) : std::nullopt;
     const auto& value = resource.name == "lut" ? report.used.lut : report.used.ff;
     switch (report.kind) {
@@ -53,7 +55,8 @@ std::optional<std::pair<Stage, double>> measurement(const ToolReport& report, co
     }
 }
 
-/// One measurement of each stage of each build; several reports may give it, if they agree. What Vivado counts goes before what HLS says of it.
+/// One measurement of each stage of each build; several reports may give it, if they agree. What Vivado counts goes before what HLS says of
+/// it.
 std::vector<Observation> observations_of(std::span<const Build> builds, const Resource& resource) {
     std::vector<Observation> all;
     std::vector<std::string> problems;
@@ -69,8 +72,8 @@ std::vector<Observation> observations_of(std::span<const Build> builds, const Re
             if (report.kind != kind) {
                 if (report.kind == ReportKind::utilization) entry->second = {observation, report.kind};
             } else if (known.measured != observation.measured) {
-                problems.push_back(fmt::format("{}: {} is {} here and {} in {}; one report of each kind is taken, that of the top function", file, resource.name,
-                                               observation.measured, known.measured, known.file));
+                problems.push_back(fmt::format("{}: {} is {} here and {} in {}; one report of each kind is taken, that of the top function",
+                                               file, resource.name, observation.measured, known.measured, known.file));
             }
         }
         for (const auto& [stage, entry] : found) all.push_back(entry.first);
@@ -79,8 +82,12 @@ std::vector<Observation> observations_of(std::span<const Build> builds, const Re
     return all;
 }
 
-double deviation_of(const sim::Figure& figure) { return (figure.high - figure.low) / (2 * kBandDeviations); }
-double rounded(double value) { return std::stod(fmt::format("{:.4g}", value)); }
+double deviation_of(const sim::Figure& figure) {
+    return (figure.high - figure.low) / (2 * kBandDeviations);
+}
+double rounded(double value) {
+    return std::stod(fmt::format("{:.4g}", value));
+}
 
 /// One resource of one group of builds.
 class Fitter {
@@ -100,17 +107,20 @@ class Fitter {
         for (const auto& observation : observations_) seen.insert(observation.build);
         for (const auto b : seen) result_.builds.push_back(builds_[b].name);
         result_.before = errors([&](std::size_t) { return prior_.value; });
-        if (seen.empty()) result_.not_fitted = "no report says anything of it";
+        if (seen.empty())
+            result_.not_fitted = "no report says anything of it";
         else if (seen.size() < kFewestBuilds)
-            result_.not_fitted = fmt::format("reports of {} design{}; leaving one out needs {}", seen.size(), seen.size() == 1 ? "" : "s", kFewestBuilds);
+            result_.not_fitted =
+                fmt::format("reports of {} design{}; leaving one out needs {}", seen.size(), seen.size() == 1 ? "" : "s", kFewestBuilds);
         if (!result_.not_fitted.empty()) return std::move(result_);
 
         std::map<std::size_t, Eigen::VectorXd> without;
         for (const auto b : seen) without[b] = fit([&](const Observation& observation) { return observation.build != b; }).value;
         result_.left_out = errors([&](std::size_t row) { return without.at(observations_[row].build); });
         if (result_.left_out.mean_pct >= result_.before.mean_pct) {
-            result_.not_fitted = fmt::format("designs left out one by one are off by {:.1f} %, by the table as it is {:.1f} %: nothing is gained",
-                                             result_.left_out.mean_pct, result_.before.mean_pct);
+            result_.not_fitted =
+                fmt::format("designs left out one by one are off by {:.1f} %, by the table as it is {:.1f} %: nothing is gained",
+                            result_.left_out.mean_pct, result_.before.mean_pct);
             return std::move(result_);
         }
         take(fit([](const Observation&) { return true; }), table);
@@ -138,21 +148,27 @@ class Fitter {
         for (const auto& term : sim::cost_terms()) {
             const auto name = std::string(term.name);
             const bool used = result_.seen.contains(name);
-            if (used && deviation_of(costs_.at(name)) > 0) names_.push_back(name);
-            else if (used) keep(name, "has no band");
-            else if (is_of_resource(term)) keep(name, not_linear_.contains(name) ? "enters, but not as a count" : "no design with a report has it");
+            if (used && deviation_of(costs_.at(name)) > 0)
+                names_.push_back(name);
+            else if (used)
+                keep(name, "has no band");
+            else if (is_of_resource(term))
+                keep(name, not_linear_.contains(name) ? "enters, but not as a count" : "no design with a report has it");
         }
         num_terms_ = static_cast<Eigen::Index>(names_.size());
         const auto has = [&](auto stages) { return std::ranges::any_of(observations_, [&](const auto& o) { return stages(o.stage); }); };
         const auto factor = [&](std::string_view name, bool there) {
-            if (there && !name.empty()) names_.emplace_back(name);
-            else if (!name.empty()) keep(std::string(name), "no report is of that stage");
+            if (there && !name.empty())
+                names_.emplace_back(name);
+            else if (!name.empty())
+                keep(std::string(name), "no report is of that stage");
         };
         factor(resource_.band, has([](Stage s) { return s != Stage::synthesized; }));
         factor(resource_.csynth, has([](Stage s) { return s == Stage::csynth; }));
         const auto size = static_cast<Eigen::Index>(names_.size());
         prior_ = {.value = Eigen::VectorXd::Zero(size), .deviation = Eigen::VectorXd::Zero(size)};
-        for (Eigen::Index i = 0; i < size; ++i) prior_.value(i) = costs_.at(name(i)).value, prior_.deviation(i) = deviation_of(costs_.at(name(i)));
+        for (Eigen::Index i = 0; i < size; ++i)
+            prior_.value(i) = costs_.at(name(i)).value, prior_.deviation(i) = deviation_of(costs_.at(name(i)));
     }
     void keep(std::string term, std::string reason) { result_.kept.push_back({std::move(term), std::move(reason)}); }
 
@@ -163,7 +179,8 @@ class Fitter {
             Eigen::Index widest = -1;
             double ratio = 1 - kLeastNarrowing;
             for (Eigen::Index i = 0; i < prior_.deviation.size(); ++i)
-                if (prior_.deviation(i) > 0 && all.deviation(i) > ratio * prior_.deviation(i)) widest = i, ratio = all.deviation(i) / prior_.deviation(i);
+                if (prior_.deviation(i) > 0 && all.deviation(i) > ratio * prior_.deviation(i))
+                    widest = i, ratio = all.deviation(i) / prior_.deviation(i);
             if (widest < 0) return;
             prior_.deviation(widest) = 0;
             keep(name(widest), "the reports say next to nothing of it");
@@ -178,11 +195,18 @@ class Fitter {
     const std::string& name(Eigen::Index i) const { return names_[static_cast<std::size_t>(i)]; }
 
     ProductRow row_of(const Observation& observation) const {
-        ProductRow row{.measured = observation.measured, .fixed = form(observation.build).fixed, .counts = Eigen::VectorXd::Zero(num_terms_), .factors = {}};
-        const auto index_of = [&](std::string_view wanted) { return static_cast<Eigen::Index>(std::ranges::find(names_, wanted) - names_.begin()); };
+        ProductRow row{.measured = observation.measured,
+                       .fixed = form(observation.build).fixed,
+                       .counts = Eigen::VectorXd::Zero(num_terms_),
+                       .factors = {}};
+        const auto index_of = [&](std::string_view wanted) {
+            return static_cast<Eigen::Index>(std::ranges::find(names_, wanted) - names_.begin());
+        };
         for (const auto& [term, count] : form(observation.build).counts) {
-            if (const auto i = index_of(term); i < num_terms_) row.counts(i) = count;
-            else row.fixed += count * costs_.at(term).value;
+            if (const auto i = index_of(term); i < num_terms_)
+                row.counts(i) = count;
+            else
+                row.fixed += count * costs_.at(term).value;
         }
         const auto factor = [&](std::string_view name) {
             if (!name.empty()) row.factors.push_back(static_cast<int>(index_of(name) - num_terms_));
@@ -225,7 +249,8 @@ class Fitter {
             term.after.low = rounded(std::max(0.0, value - half)), term.after.high = rounded(value + half);
             term.after.low = std::min(term.after.low, value), term.after.high = std::max(term.after.high, value);
             term.after.status = sim::Provenance::calibrated;
-            term.after.source = fmt::format("{} reports of {} designs, leave-one-out {:.1f} %", result_.num_reports, result_.builds.size(), result_.left_out.mean_pct);
+            term.after.source = fmt::format("{} reports of {} designs, leave-one-out {:.1f} %", result_.num_reports, result_.builds.size(),
+                                            result_.left_out.mean_pct);
             figure = term.after;
             result_.terms.push_back(std::move(term));
         }
@@ -238,7 +263,7 @@ class Fitter {
     bool is_first_ = true;
     std::vector<std::string> names_;  ///< terms, then factors
     Eigen::Index num_terms_ = 0;
-    Prices prior_;                    ///< of what is held the deviation is 0
+    Prices prior_;  ///< of what is held the deviation is 0
     std::vector<ProductRow> rows_;
     ResourceFit result_;
 };
@@ -258,16 +283,22 @@ bool CostFit::is_fitted() const noexcept {
 CostFit fit_costs(std::span<const Build> builds, const sim::CostTable& costs) {
     models::check(!builds.empty(), "a fit needs builds");
     const auto& first = builds.front().expected;
-    CostFit result{.family = first.family, .dsp_generation = first.dsp_generation, .builds = {}, .resources = {}, .table = costs, .notes = {}};
+    CostFit result{
+        .family = first.family, .dsp_generation = first.dsp_generation, .builds = {}, .resources = {}, .table = costs, .notes = {}};
     for (const auto& build : builds) {
-        models::check(build.expected.family == first.family && build.expected.dsp_generation == first.dsp_generation, "a fit is of one family");
+        models::check(build.expected.family == first.family && build.expected.dsp_generation == first.dsp_generation,
+                      "a fit is of one family");
         result.builds.push_back(build.name);
         const auto now = repriced(build.expected, costs);
-        const auto differs = [](const std::optional<sim::Estimate>& then, double today) { return then && std::abs(then->value - today) > 1e-6 * today; };
+        const auto differs = [](const std::optional<sim::Estimate>& then, double today) {
+            return then && std::abs(then->value - today) > 1e-6 * today;
+        };
         if (differs(build.expected.lut, now.lut) || differs(build.expected.ff, now.ff))
             result.notes.push_back(
-                fmt::format("{}: expected.json was written with other values of the cost table {}; its power is counted at those", build.name, costs.name));
-        if (!build.expected.infeasible.empty()) result.notes.push_back(fmt::format("{}: expected to be infeasible: {}", build.name, build.expected.infeasible));
+                fmt::format("{}: expected.json was written with other values of the cost table {}; its power is counted at those",
+                            build.name, costs.name));
+        if (!build.expected.infeasible.empty())
+            result.notes.push_back(fmt::format("{}: expected to be infeasible: {}", build.name, build.expected.infeasible));
     }
     for (const auto& resource : kResources) result.resources.push_back(Fitter(builds, resource, costs).run(result.table));
     return result;
@@ -283,14 +314,18 @@ std::vector<Extrapolation> extrapolations(const CostFit& fit, const Expected& de
             const auto range = resource.seen.find(name);
             const bool seen = range != resource.seen.end();
             if (!seen || count < range->second.least * (1 - kGrain) || count > range->second.most * (1 + kGrain))
-                found.push_back({.resource = resource.resource, .term = name, .count = count, .seen = seen ? std::optional(range->second) : std::nullopt});
+                found.push_back({.resource = resource.resource,
+                                 .term = name,
+                                 .count = count,
+                                 .seen = seen ? std::optional(range->second) : std::nullopt});
         }
     }
     return found;
 }
 
 Repriced repriced(const Expected& design, const sim::CostTable& costs) {
-    return {.lut = value_of(design.lut_form, costs) * costs.at("band.lut").value, .ff = value_of(design.ff_form, costs) * costs.at("band.ff").value,
+    return {.lut = value_of(design.lut_form, costs) * costs.at("band.lut").value,
+            .ff = value_of(design.ff_form, costs) * costs.at("band.ff").value,
             .dynamic_w = value_of(design.dynamic_form, costs)};
 }
 

@@ -40,7 +40,8 @@ std::vector<std::string> units_in_use(std::span<const sim::SegmentStats> segment
     for (const auto& segment : segments) all.add(segment), shift_cycles += segment.shift_cycles;
     const auto busy = [&](sim::UnitId id) { return all.units[static_cast<std::size_t>(id)].busy_cycles > 0; };
     const auto does = [&](std::string_view kind) {
-        return std::ranges::any_of(all.operations, [&](const auto& operation) { return operation.first.kind == kind && operation.second > 0; });
+        return std::ranges::any_of(all.operations,
+                                   [&](const auto& operation) { return operation.first.kind == kind && operation.second > 0; });
     };
     std::vector<std::string> used{"memory_ports", "dma", "controller"};
     const auto take = [&](bool in_use, std::initializer_list<const char*> names) {
@@ -62,13 +63,15 @@ std::vector<std::string> units_in_use(std::span<const sim::SegmentStats> segment
 /// The figures of a part as functions of the cost table.
 class Pricing {
   public:
-    Pricing(const DesignPoint& point, const quant::FormatPlan& plan, const sim::Hardware& hardware, std::span<const sim::SegmentStats> segments)
+    Pricing(const DesignPoint& point, const quant::FormatPlan& plan, const sim::Hardware& hardware,
+            std::span<const sim::SegmentStats> segments)
         : point_(point), plan_(plan), hardware_(hardware), segments_(segments), used_(units_in_use(segments)) {}
 
     /// Units in use, and their totals.
     [[nodiscard]] sim::ResourceEstimate resources(const sim::CostTable& costs) const {
         auto all = sim::estimate_resources(hardware_, point_.design, plan_, costs);
-        std::erase_if(all.units, [&](const auto& unit) { return unit.unit == kPlatform || std::ranges::find(used_, unit.unit) == used_.end(); });
+        std::erase_if(all.units,
+                      [&](const auto& unit) { return unit.unit == kPlatform || std::ranges::find(used_, unit.unit) == used_.end(); });
         all.lut = all.ff = all.dsp = all.bram36 = all.uram = {};
         for (const auto& unit : all.units) {
             all.lut.add(unit.lut);
@@ -97,7 +100,8 @@ class Pricing {
 std::vector<std::string_view> terms_in(std::initializer_list<std::string_view> units, std::initializer_list<std::string_view> named = {}) {
     std::vector<std::string_view> names(named);
     for (const auto& term : sim::cost_terms())
-        if (std::ranges::any_of(units, [&](auto unit) { return term.unit == unit || term.unit.starts_with(std::string(unit) + "/"); })) names.push_back(term.name);
+        if (std::ranges::any_of(units, [&](auto unit) { return term.unit == unit || term.unit.starts_with(std::string(unit) + "/"); }))
+            names.push_back(term.name);
     return names;
 }
 
@@ -117,7 +121,8 @@ sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const Desig
     double cycles = 0;
     for (const auto& segment : segments) cycles += static_cast<double>(segment.repeats * segment.cycles);
     const auto& band = costs.at("band.latency");
-    sim::Estimate latency{.value = cycles, .low = cycles * band.low, .high = cycles * band.high};  // whatever the clock rests on: it is given to the build
+    sim::Estimate latency{
+        .value = cycles, .low = cycles * band.low, .high = cycles * band.high};  // whatever the clock rests on: it is given to the build
     latency.rest_on(band);
     if (point.design.dram.gb_per_s == 0) latency.rest_on(point.design.device.dram_gb_per_s);
     return latency;
@@ -125,8 +130,8 @@ sim::Estimate cycles_of(std::span<const sim::SegmentStats> segments, const Desig
 
 }  // namespace
 
-LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names, const std::function<double(const sim::CostTable&)>& figure,
-                       std::vector<std::string>& not_linear) {
+LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_view> names,
+                       const std::function<double(const sim::CostTable&)>& figure, std::vector<std::string>& not_linear) {
     constexpr double kStep = 0.125, kEqual = 1e-6;
     const double present = figure(costs);
     LinearForm form{.fixed = present, .counts = {}};
@@ -154,7 +159,9 @@ LinearForm linear_form(const sim::CostTable& costs, std::span<const std::string_
     return form;
 }
 
-std::span<const ExpectedFigure> expected_figures() { return kFigures; }
+std::span<const ExpectedFigure> expected_figures() {
+    return kFigures;
+}
 
 const sim::Estimate* find_figure(const Expected& expected, std::string_view name) {
     const auto found = std::ranges::find(kFigures, name, &ExpectedFigure::name);
@@ -181,10 +188,14 @@ Expected expect(const DesignPoint& point, const models::Graph& part, const sim::
     for (const auto* off : {&run.constants, &run.host_ops})
         for (const auto& entry : *off)
             if (std::ranges::find(result.nodes, entry.name) != result.nodes.end()) result.not_on_datapath.push_back(entry.name);
-    result.infeasible = !run.infeasible.empty() ? run.infeasible : run.total.cycles == 0 ? "none of the nodes runs on the datapath" : point.infeasible;
+    result.infeasible = !run.infeasible.empty() ? run.infeasible
+                        : run.total.cycles == 0 ? "none of the nodes runs on the datapath"
+                                                : point.infeasible;
     if (!run.infeasible.empty() || run.total.cycles == 0) return result;
 
-    const auto plan = quant::restricted_to({.config = {}, .settings = {}, .plan = point.plan, .operations = {}, .meanings = {}, .warnings = {}}, part).plan;
+    const auto plan =
+        quant::restricted_to({.config = {}, .settings = {}, .plan = point.plan, .operations = {}, .meanings = {}, .warnings = {}}, part)
+            .plan;
     const Pricing pricing(point, plan, hardware, run.segments);
     const auto resources = pricing.resources(costs);
     result.latency_min = result.latency_max = result.interval_min = result.interval_max = cycles_of(run.segments, point, costs);
@@ -195,7 +206,8 @@ Expected expect(const DesignPoint& point, const models::Graph& part, const sim::
     result.total_w = result.static_w;
     result.total_w->add(*result.dynamic_w);
     for (const auto& unit : resources.units)
-        result.units.push_back({.unit = unit.unit, .lut = unit.lut, .ff = unit.ff, .dsp = unit.dsp, .bram18 = kHalves * unit.bram36, .uram = unit.uram});
+        result.units.push_back(
+            {.unit = unit.unit, .lut = unit.lut, .ff = unit.ff, .dsp = unit.dsp, .bram18 = kHalves * unit.bram36, .uram = unit.uram});
     count_terms(pricing, costs, resources, result);
     return result;
 }

@@ -24,27 +24,30 @@ const std::vector<std::string> kStatuses{"assumed", "published", "calibrated", "
 
 struct UnitFigure {
     const char* name;
-    sim::Estimate ExpectedUnit::* figure;
+    sim::Estimate ExpectedUnit::*figure;
 };
-constexpr std::array kUnitFigures = {UnitFigure{"lut", &ExpectedUnit::lut}, UnitFigure{"ff", &ExpectedUnit::ff}, UnitFigure{"dsp", &ExpectedUnit::dsp},
-                                     UnitFigure{"bram18", &ExpectedUnit::bram18}, UnitFigure{"uram", &ExpectedUnit::uram}};
+constexpr std::array kUnitFigures = {UnitFigure{"lut", &ExpectedUnit::lut}, UnitFigure{"ff", &ExpectedUnit::ff},
+                                     UnitFigure{"dsp", &ExpectedUnit::dsp}, UnitFigure{"bram18", &ExpectedUnit::bram18},
+                                     UnitFigure{"uram", &ExpectedUnit::uram}};
 
 struct Form {
     const char* name;
-    LinearForm Expected::* form;
+    LinearForm Expected::*form;
 };
-constexpr std::array kForms = {Form{"lut", &Expected::lut_form}, Form{"ff", &Expected::ff_form}, Form{"dynamic_w", &Expected::dynamic_form}};
+constexpr std::array kForms = {Form{"lut", &Expected::lut_form}, Form{"ff", &Expected::ff_form},
+                               Form{"dynamic_w", &Expected::dynamic_form}};
 
 struct ArrayField {
     const char* name;
-    int Expected::* field;
+    int Expected::*field;
 };
-constexpr std::array kArrayFields = {ArrayField{"rows", &Expected::rows}, ArrayField{"cols", &Expected::cols}, ArrayField{"depth", &Expected::depth},
-                                     ArrayField{"weight_bits", &Expected::weight_bits}, ArrayField{"activation_bits", &Expected::activation_bits}};
+constexpr std::array kArrayFields = {ArrayField{"rows", &Expected::rows}, ArrayField{"cols", &Expected::cols},
+                                     ArrayField{"depth", &Expected::depth}, ArrayField{"weight_bits", &Expected::weight_bits},
+                                     ArrayField{"activation_bits", &Expected::activation_bits}};
 
 struct TextField {
     const char* name;
-    std::string Expected::* field;
+    std::string Expected::*field;
 };
 constexpr std::array kDeviceFields = {TextField{"name", &Expected::device}, TextField{"part", &Expected::part}};
 /// What device files (experiments/config/library.cpp) may say.
@@ -58,13 +61,16 @@ ordered_json estimate_json(const sim::Estimate& estimate) {
 
 sim::Estimate estimate_in(const json& node, const std::string& path, models::DataProblems& problems) {
     const JsonFields fields(node, path, problems);
-    sim::Estimate estimate{.value = fields.number("value", 0, kLargest), .low = fields.number("low", 0, kLargest), .high = fields.number("high", 0, kLargest)};
+    sim::Estimate estimate{
+        .value = fields.number("value", 0, kLargest), .low = fields.number("low", 0, kLargest), .high = fields.number("high", 0, kLargest)};
     const auto status = fields.word("status", kStatuses);
-    for (const auto candidate : {sim::Provenance::measured, sim::Provenance::calibrated, sim::Provenance::published, sim::Provenance::assumed})
+    for (const auto candidate :
+         {sim::Provenance::measured, sim::Provenance::calibrated, sim::Provenance::published, sim::Provenance::assumed})
         if (name_of(candidate) == status) estimate.status = candidate;
     if (node.is_object() && node.contains("assumed")) estimate.assumed = fields.texts("assumed", kMaxAssumed);
     if (estimate.low > estimate.value || estimate.high < estimate.value)
-        problems.add(fmt::format("{}: got low {}, value {}, high {}; allowed: low <= value <= high", path, estimate.low, estimate.value, estimate.high));
+        problems.add(fmt::format("{}: got low {}, value {}, high {}; allowed: low <= value <= high", path, estimate.low, estimate.value,
+                                 estimate.high));
     return estimate;
 }
 
@@ -76,8 +82,10 @@ LinearForm form_in(const json& node, const std::string& path, models::DataProble
     const JsonFields counts(*terms, path + ".terms", problems);
     if (!terms->is_object()) return form;
     for (const auto& [name, value] : terms->items()) {
-        if (sim::find_cost_term(name) == nullptr) counts.refuse(name, value, "terms of the cost table (`hw.costs`)");
-        else form.counts.emplace(name, counts.number(name, 0, kLargest));
+        if (sim::find_cost_term(name) == nullptr)
+            counts.refuse(name, value, "terms of the cost table (`hw.costs`)");
+        else
+            form.counts.emplace(name, counts.number(name, 0, kLargest));
     }
     return form;
 }
@@ -85,7 +93,8 @@ LinearForm form_in(const json& node, const std::string& path, models::DataProble
 }  // namespace
 
 ordered_json to_json(const Expected& expected) {
-    ordered_json result{{"format", kFormat}, {"design", expected.design}, {"nodes", expected.nodes}, {"not_on_datapath", expected.not_on_datapath}};
+    ordered_json result{
+        {"format", kFormat}, {"design", expected.design}, {"nodes", expected.nodes}, {"not_on_datapath", expected.not_on_datapath}};
     result["infeasible"] = expected.infeasible.empty() ? ordered_json() : ordered_json(expected.infeasible);
     for (const auto& field : kDeviceFields) result["device"][field.name] = expected.*field.field;
     result["device"]["family"] = expected.family;
@@ -121,8 +130,10 @@ Expected expected_of(std::string_view text, const std::string& file) {
     result.nodes = fields.texts("nodes", kMaxNodes);
     result.not_on_datapath = fields.texts("not_on_datapath", kMaxNodes);
     if (const auto* reason = fields.find("infeasible", true)) {
-        if (reason->is_string()) result.infeasible = fields.text("infeasible");
-        else fields.refuse("infeasible", *reason, "a text, null");
+        if (reason->is_string())
+            result.infeasible = fields.text("infeasible");
+        else
+            fields.refuse("infeasible", *reason, "a text, null");
     }
     if (const auto* device = fields.find("device")) {
         const JsonFields inner(*device, "device", problems);
@@ -162,6 +173,8 @@ Expected expected_of(std::string_view text, const std::string& file) {
     return result;
 }
 
-Expected read_expected(const std::filesystem::path& file) { return expected_of(read_json_text(file), file.string()); }
+Expected read_expected(const std::filesystem::path& file) {
+    return expected_of(read_json_text(file), file.string());
+}
 
 }  // namespace prelude::experiments

@@ -19,7 +19,9 @@ constexpr std::size_t kMaxBytes = 1'000'000;
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxTextBytes = 1000;
 
-[[noreturn]] void fail(const std::string& file, std::string problem) { models::DataProblems(file).fail(std::move(problem)); }
+[[noreturn]] void fail(const std::string& file, std::string problem) {
+    models::DataProblems(file).fail(std::move(problem));
+}
 
 /// What stands there, for "got ...".
 std::string described(const json& node) {
@@ -54,14 +56,16 @@ json parse_json_file(std::string_view text, const std::string& file, std::string
 std::string read_json_text(const std::filesystem::path& file) {
     const auto name = file.string();
     if (!std::filesystem::is_regular_file(file)) fail(name, "no such file");
-    if (const auto size = std::filesystem::file_size(file); size > kMaxBytes) fail(name, fmt::format("{} bytes; files of up to {} are read", size, kMaxBytes));
+    if (const auto size = std::filesystem::file_size(file); size > kMaxBytes)
+        fail(name, fmt::format("{} bytes; files of up to {} are read", size, kMaxBytes));
     std::ifstream in(file, std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(in), {}};
     if (!in.good() && !in.eof()) fail(name, "cannot be read");
     return text;
 }
 
-JsonFields::JsonFields(const json& node, std::string path, models::DataProblems& problems) : node_(&node), path_(std::move(path)), problems_(&problems) {
+JsonFields::JsonFields(const json& node, std::string path, models::DataProblems& problems)
+    : node_(&node), path_(std::move(path)), problems_(&problems) {
     if (!node.is_object()) problems.add(fmt::format("{}: got {}; allowed: an object", path_, described(node)));
 }
 
@@ -113,6 +117,8 @@ void JsonFields::refuse(std::string_view name, const json& found, std::string_vi
     problems_->add(fmt::format("{}: got {}; allowed: {}", path(name), described(found), allowed));
 }
 
-std::string JsonFields::path(std::string_view name) const { return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, shown(name)); }
+std::string JsonFields::path(std::string_view name) const {
+    return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, shown(name));
+}
 
 }  // namespace prelude::experiments

@@ -60,7 +60,8 @@ class NodeText {
 
     void write(const Tile* tile) {
         const auto found = quantized_.operations.find(node_.name);
-        if (found == quantized_.operations.end()) throw models::InputError(node_.name + ": no integers of this node; a header holds exported layers alone");
+        if (found == quantized_.operations.end())
+            throw models::InputError(node_.name + ": no integers of this node; a header holds exported layers alone");
         const auto& operation = found->second;
         text_ += fmt::format("// {}: {}\nnamespace {} {{\n\n", node_.name, models::operator_name(node_.op), c_name(node_.name));
         for (std::size_t i = 0; i < node_.inputs.size(); ++i) value(fmt::format("input{}", i), node_.inputs[i]);
@@ -69,7 +70,8 @@ class NodeText {
         text_ += '\n';
         bounds();
         if (tile != nullptr) {
-            for (const auto& [name, size] : {std::pair{"tile_rows", tile->rows}, {"tile_inputs", tile->inputs}, {"tile_outputs", tile->outputs}})
+            for (const auto& [name, size] :
+                 {std::pair{"tile_rows", tile->rows}, {"tile_inputs", tile->inputs}, {"tile_outputs", tile->outputs}})
                 if (size > 0) constants_.integer(name, size);
         }
         text_ += '\n';
@@ -83,9 +85,11 @@ class NodeText {
     void value(const std::string& role, ValueId id) {
         const auto& value = part_.value(id);
         const auto format = quantized_.plan.formats.find(value.name);
-        if (format == quantized_.plan.formats.end()) throw models::InputError(value.name + ": no format of this value; a header holds values of exported layers alone");
+        if (format == quantized_.plan.formats.end())
+            throw models::InputError(value.name + ": no format of this value; a header holds values of exported layers alone");
         const auto& form = format->second;
-        constants_.comment(fmt::format("{}: {} [{}], {} of {} bits", role, value.name, fmt::join(value.shape.extents(), ", "), describe(form), form.bits));
+        constants_.comment(
+            fmt::format("{}: {} [{}], {} of {} bits", role, value.name, fmt::join(value.shape.extents(), ", "), describe(form), form.bits));
         meaning(value.name, form);
         text_ += fmt::format("typedef {} {}_t;\n", word_type(form.bits, is_signed(form.kind)), role);
         if (form.kind == quant::FormatKind::fixed || form.kind == quant::FormatKind::score) fixed_point(role, value.name, form.bits);
@@ -109,16 +113,20 @@ class NodeText {
         if (found == quantized_.meanings.end()) return;
         const auto& meaning = found->second;
         if (form.kind == quant::FormatKind::hybrid) {
-            return constants_.comment(fmt::format("  value = {:.9g} + a power of two above {:.9g}, or {:.9g} + steps of {:.9g}; kCode.. of the node that reads it say which", meaning.offset,
-                                                  meaning.scale[0], meaning.offset, meaning.scale.size() > 1 ? meaning.scale[1] : 0.0));
+            return constants_.comment(fmt::format(
+                "  value = {:.9g} + a power of two above {:.9g}, or {:.9g} + steps of {:.9g}; kCode.. of the node that reads it say which",
+                meaning.offset, meaning.scale[0], meaning.offset, meaning.scale.size() > 1 ? meaning.scale[1] : 0.0));
         }
         constexpr std::size_t kMostGroups = 16;
         const auto groups = std::min(meaning.scale.size(), kMostGroups);
         for (std::size_t g = 0; g < groups; ++g) {
-            constants_.comment(fmt::format("  value = {:.9g} * (word - {}){}", meaning.scale[g], meaning.zero_point[std::min(g, meaning.zero_point.size() - 1)],
+            constants_.comment(fmt::format("  value = {:.9g} * (word - {}){}", meaning.scale[g],
+                                           meaning.zero_point[std::min(g, meaning.zero_point.size() - 1)],
                                            meaning.scale.size() > 1 ? fmt::format(" in group {}", g) : ""));
         }
-        if (groups < meaning.scale.size()) constants_.comment(fmt::format("  and {} further groups: their scales stand in the side-car of {}", meaning.scale.size() - groups, name));
+        if (groups < meaning.scale.size())
+            constants_.comment(
+                fmt::format("  and {} further groups: their scales stand in the side-car of {}", meaning.scale.size() - groups, name));
     }
 
     // Words inside the unit.
@@ -140,7 +148,8 @@ class NodeText {
     void sums(int product_bits, int accumulator_bits, int operand_shift) {
         text_ += fmt::format("typedef {} product_t;  // A_t\n", word_type(std::max(product_bits, 1), true));
         text_ += fmt::format("typedef {} accumulator_t;  // Acc\n", word_type(std::max(accumulator_bits, 1), true));
-        text_ += fmt::format("typedef {} operand_t;  // P\n", word_type(std::max(accumulator_bits - operand_shift, 1) + (operand_shift > 0), true));
+        text_ += fmt::format("typedef {} operand_t;  // P\n",
+                             word_type(std::max(accumulator_bits - operand_shift, 1) + (operand_shift > 0), true));
     }
 
     /// Words between two channels of a pixel or token.
@@ -152,7 +161,8 @@ class NodeText {
     }
 
     void matrix(std::int64_t batch, std::int64_t rows, std::int64_t inputs, std::int64_t outputs) {
-        for (const auto& [name, size] : {std::pair{"batch", batch}, {"rows", rows}, {"inputs", inputs}, {"outputs", outputs}}) constants_.integer(name, size);
+        for (const auto& [name, size] : {std::pair{"batch", batch}, {"rows", rows}, {"inputs", inputs}, {"outputs", outputs}})
+            constants_.integer(name, size);
     }
     void values(std::initializer_list<std::pair<const char*, std::int64_t>> list) {
         for (const auto& [name, size] : list) constants_.integer(name, size);
@@ -164,33 +174,50 @@ class NodeText {
         const auto in = [&](std::size_t i) -> const Shape& { return part_.value(node_.inputs[i]).shape; };
         const auto rows = [&] { return out.rank() > 1 ? out[out.rank() - 2] : 1; };
         const auto batch = [&] { return out.num_rows() / rows(); };
-        std::visit(models::Overloaded{[&](const models::Linear& op) { matrix(batch(), rows(), op.in_features, op.out_features); },
-                                      [&](const models::MatMul&) { matrix(in(0)[0], in(0)[1], in(0)[2], out[2]); },
-                                      [&](const models::Conv& op) {
-                                          matrix(out[0], out[2] * out[3], op.in_channels * op.kernel * op.kernel, op.out_channels);
-                                          values({{"kernel", op.kernel}, {"stride", op.stride}, {"padding", op.padding}, {"content_height", op.content_height}, {"content_width", op.content_width}});
-                                      },
-                                      [&](const models::ConvTranspose& op) {
-                                          matrix(in(0)[0], in(0)[2] * in(0)[3], op.in_channels, op.out_channels * op.kernel * op.kernel);
-                                          values({{"kernel", op.kernel}});
-                                      },
-                                      [&](const models::WindowPartition& op) { values({{"height", op.height}, {"width", op.width}, {"window", op.window}}); },
-                                      [&](const models::WindowUnpartition& op) { values({{"height", op.height}, {"width", op.width}, {"window", op.window}}); },
-                                      [&](const models::Concat& op) { values({{"axis", static_cast<std::int64_t>(op.axis)}}); },
-                                      [&](const models::Resize& op) { values({{"resized_height", op.height}, {"resized_width", op.width}}); },
-                                      [&](const models::Rearrange& op) { rearrangement(op); },
-                                      [&](const auto&) {
-                                          const auto channels = out.rank() > 0 ? out[part_.value(node_.output).channel_axis] : 1;
-                                          values({{"rows", out.num_elements() / std::max<std::int64_t>(channels, 1)}, {"inputs", channels}});
-                                      }},
-                   node_.op);
+        std::visit(
+            models::Overloaded{[&](const models::Linear& op) { matrix(batch(), rows(), op.in_features, op.out_features); },
+                               [&](const models::MatMul&) { matrix(in(0)[0], in(0)[1], in(0)[2], out[2]); },
+                               [&](const models::Conv& op) {
+                                   matrix(out[0], out[2] * out[3], op.in_channels * op.kernel * op.kernel, op.out_channels);
+                                   values({{"kernel", op.kernel},
+                                           {"stride", op.stride},
+                                           {"padding", op.padding},
+                                           {"content_height", op.content_height},
+                                           {"content_width", op.content_width}});
+                               },
+                               [&](const models::ConvTranspose& op) {
+                                   matrix(in(0)[0], in(0)[2] * in(0)[3], op.in_channels, op.out_channels * op.kernel * op.kernel);
+                                   values({{"kernel", op.kernel}});
+                               },
+                               [&](const models::WindowPartition& op) {
+                                   values({{"height", op.height}, {"width", op.width}, {"window", op.window}});
+                               },
+                               [&](const models::WindowUnpartition& op) {
+                                   values({{"height", op.height}, {"width", op.width}, {"window", op.window}});
+                               },
+                               [&](const models::Concat& op) {
+                                   values({{"axis", static_cast<std::int64_t>(op.axis)}});
+                               },
+                               [&](const models::Resize& op) {
+                                   values({{"resized_height", op.height}, {"resized_width", op.width}});
+                               },
+                               [&](const models::Rearrange& op) { rearrangement(op); },
+                               [&](const auto&) {
+                                   const auto channels = out.rank() > 0 ? out[part_.value(node_.output).channel_axis] : 1;
+                                   values({{"rows", out.num_elements() / std::max<std::int64_t>(channels, 1)}, {"inputs", channels}});
+                               }},
+            node_.op);
     }
 
     void rearrangement(const models::Rearrange& op) {
-        constants_.comment("the input viewed as kView, of axis kSliceAxis (-1: none) [kSliceBegin, kSliceBegin + kSliceCount) kept, axes in the order kOrder");
+        constants_.comment(
+            "the input viewed as kView, of axis kSliceAxis (-1: none) [kSliceBegin, kSliceBegin + kSliceCount) kept, axes in the order "
+            "kOrder");
         constants_.numbers("view", op.view.extents());
         constants_.numbers("order", {op.order.begin(), op.order.end()});
-        values({{"slice_axis", op.slice_axis ? static_cast<std::int64_t>(*op.slice_axis) : -1}, {"slice_begin", op.slice_begin}, {"slice_count", op.slice_count}});
+        values({{"slice_axis", op.slice_axis ? static_cast<std::int64_t>(*op.slice_axis) : -1},
+                {"slice_begin", op.slice_begin},
+                {"slice_count", op.slice_count}});
     }
 
     // Tables that are not members of the operation.
@@ -209,11 +236,14 @@ class NodeText {
         const auto& conv = std::get<models::Conv>(node_.op);
         const auto& in = part_.value(node_.inputs[0]).shape;
         const auto height = conv.content_height ? conv.content_height : in[2], width = conv.content_width ? conv.content_width : in[3];
-        constants_.comment("offsets of patches with kPatch, kContentHeight % kPatch and 0 real rows, times columns likewise, times outputs: in place of kRescaleOffset");
+        constants_.comment(
+            "offsets of patches with kPatch, kContentHeight % kPatch and 0 real rows, times columns likewise, times outputs: in place of "
+            "kRescaleOffset");
         std::vector<std::int64_t> offsets;
         for (const auto rows : {op.patch, height % op.patch, std::int64_t{0}})
             for (const auto cols : {op.patch, width % op.patch, std::int64_t{0}})
-                for (std::int64_t o = 0; o < op.contraction.num_outputs; ++o) offsets.push_back(quant::patch_offset(op, static_cast<std::size_t>(o), rows, cols));
+                for (std::int64_t o = 0; o < op.contraction.num_outputs; ++o)
+                    offsets.push_back(quant::patch_offset(op, static_cast<std::size_t>(o), rows, cols));
         constants_.numbers("patch_offset", offsets);
     }
     void tables_of(const auto&) {}
@@ -234,13 +264,18 @@ std::string one_line(std::string_view text) {
 
 }  // namespace
 
-std::string_view ap_types_header() { return assets::types; }
-std::string_view words_header() { return assets::words; }
+std::string_view ap_types_header() {
+    return assets::types;
+}
+std::string_view words_header() {
+    return assets::words;
+}
 
 std::string params_header(const Graph& part, const quant::QuantizedGraph& quantized, const Tiles& tiles, const std::string& design) {
     std::string text = fmt::format(
         "// Parameters of exported layers{}. Written by `explore export`: edits are lost.\n"
-        "// What the layers compute is docs/numerics.md of Prelude. Arrays are C++ integers; a synthesis tool trims a memory to the word it is read into,\n"
+        "// What the layers compute is docs/numerics.md of Prelude. Arrays are C++ integers; a synthesis tool trims a memory to the word "
+        "it is read into,\n"
         "// which the typedef before each array names.\n"
         "#pragma once\n\n#include <cstdint>\n\n#include \"prelude_ap_types.h\"\n\nnamespace prelude_params {{\n\n",
         design.empty() ? "" : ": " + one_line(design));

@@ -80,7 +80,8 @@ class Problem {
     [[nodiscard]] VectorXd scales() const { return prior_.deviation(free_); }
     [[nodiscard]] VectorXd residuals(const VectorXd& x) const {
         VectorXd r(static_cast<Index>(rows_.size()));
-        for (std::size_t i = 0; i < rows_.size(); ++i) r(static_cast<Index>(i)) = (predicted(rows_[i], x) - rows_[i].measured) / (noise_ * rows_[i].measured);
+        for (std::size_t i = 0; i < rows_.size(); ++i)
+            r(static_cast<Index>(i)) = (predicted(rows_[i], x) - rows_[i].measured) / (noise_ * rows_[i].measured);
         return r;
     }
     [[nodiscard]] MatrixXd slopes(const VectorXd& x) const {

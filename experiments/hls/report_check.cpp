@@ -35,7 +35,8 @@ void add_notes(const NamedReport& named, const Expected& expected, std::vector<s
     if (!may_be_of_part(report, expected.part))
         notes.push_back(fmt::format("{}: of part {}; expected is a build for {}", named.file, report.part, expected.part));
     if (report.clock_target_ns && std::abs(*report.clock_target_ns - expected.clock_target_ns) > 0.01 * expected.clock_target_ns)
-        notes.push_back(fmt::format("{}: for a clock of {:.3f} ns; expected is one of {:.3f} ns", named.file, *report.clock_target_ns, expected.clock_target_ns));
+        notes.push_back(fmt::format("{}: for a clock of {:.3f} ns; expected is one of {:.3f} ns", named.file, *report.clock_target_ns,
+                                    expected.clock_target_ns));
     if (report.kind == ReportKind::utilization && report.status == "synthesized")
         notes.push_back(fmt::format("{}: of a synthesized design; expected LUT and FF are those of a placed one", named.file));
 }
@@ -43,10 +44,13 @@ void add_notes(const NamedReport& named, const Expected& expected, std::vector<s
 std::string number_text(const std::optional<double>& value) {
     if (!value) return "unknown";
     constexpr double kWhole = 1000;  ///< from here on decimals say nothing
-    return std::abs(*value) >= kWhole || std::abs(*value - std::round(*value)) < 1e-6 ? fmt::format("{:.0f}", *value) : fmt::format("{:.4g}", *value);
+    return std::abs(*value) >= kWhole || std::abs(*value - std::round(*value)) < 1e-6 ? fmt::format("{:.0f}", *value)
+                                                                                      : fmt::format("{:.4g}", *value);
 }
 
-nlohmann::ordered_json number_json(const std::optional<double>& value) { return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(); }
+nlohmann::ordered_json number_json(const std::optional<double>& value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+}
 
 }  // namespace
 
@@ -55,13 +59,17 @@ std::string_view name_of(Verdict verdict) noexcept {
     return kNames[static_cast<std::size_t>(verdict)];
 }
 
-std::optional<double> TermCheck::residual() const { return expected && actual ? std::optional(*actual - *expected) : std::nullopt; }
+std::optional<double> TermCheck::residual() const {
+    return expected && actual ? std::optional(*actual - *expected) : std::nullopt;
+}
 
 std::optional<double> TermCheck::residual_pct() const {
     return expected && actual && *expected != 0 ? std::optional(100 * (*actual - *expected) / *expected) : std::nullopt;
 }
 
-bool ReportCheck::passed() const noexcept { return std::ranges::all_of(terms, &TermCheck::acceptable); }
+bool ReportCheck::passed() const noexcept {
+    return std::ranges::all_of(terms, &TermCheck::acceptable);
+}
 
 ReportCheck check_reports(const Expected& expected, std::span<const NamedReport> reports, const Tolerances& tolerances) {
     const sim::Estimate target{.value = expected.clock_target_ns, .low = expected.clock_target_ns, .high = expected.clock_target_ns};
@@ -91,7 +99,15 @@ ReportCheck check_reports(const Expected& expected, std::span<const NamedReport>
 }
 
 std::string print_check(const ReportCheck& check, std::string_view indent) {
-    TextTable table({{"report", false}, {"term", false}, {"expected"}, {"band"}, {"actual"}, {"off"}, {"off %"}, {"tolerance", false}, {"verdict", false}});
+    TextTable table({{"report", false},
+                     {"term", false},
+                     {"expected"},
+                     {"band"},
+                     {"actual"},
+                     {"off"},
+                     {"off %"},
+                     {"tolerance", false},
+                     {"verdict", false}});
     std::array<int, 3> counts{};
     int accepted = 0;
     for (const auto& term : check.terms) {
@@ -102,8 +118,9 @@ std::string print_check(const ReportCheck& check, std::string_view indent) {
         const auto residual = term.residual(), percent = term.residual_pct();
         table.add({std::string(name_of(term.kind)), term.term, status ? term.expected_status : number_text(term.expected),
                    term.low ? number_text(term.low) + ".." + number_text(term.high) : "",
-                   status ? (term.actual_status.empty() ? "unknown" : term.actual_status) : number_text(term.actual), residual ? number_text(residual) : "",
-                   percent ? fmt::format("{:+.1f}", *percent) : "", term.tolerance, std::string(name_of(term.verdict)) + (waived ? " (accepted)" : "")});
+                   status ? (term.actual_status.empty() ? "unknown" : term.actual_status) : number_text(term.actual),
+                   residual ? number_text(residual) : "", percent ? fmt::format("{:+.1f}", *percent) : "", term.tolerance,
+                   std::string(name_of(term.verdict)) + (waived ? " (accepted)" : "")});
     }
     auto text = table.print(indent);
     for (const auto& note : check.notes) text += fmt::format("{}note: {}\n", indent, note);

@@ -23,13 +23,13 @@ struct TermCheck {
     std::string file;
     ReportKind kind = ReportKind::csynth;
     std::string term, unit;
-    std::optional<double> expected, low, high;           ///< low..high: the figure's band
+    std::optional<double> expected, low, high;  ///< low..high: the figure's band
     std::optional<double> actual;
-    std::optional<double> allowed_low, allowed_high;     ///< what passes; of a clock no low
+    std::optional<double> allowed_low, allowed_high;  ///< what passes; of a clock no low
     std::string expected_status, actual_status;
-    std::string tolerance;                               ///< in words
+    std::string tolerance;  ///< in words
     Verdict verdict = Verdict::unknown;
-    bool may_be_unknown = false;                         ///< the tolerances name the term
+    bool may_be_unknown = false;  ///< the tolerances name the term
 
     [[nodiscard]] std::optional<double> residual() const;      ///< actual - expected
     [[nodiscard]] std::optional<double> residual_pct() const;  ///< of the expected value; none where that is 0
@@ -43,9 +43,11 @@ struct ReportCheck {
 };
 
 /// Contract
-///  - csynth: latency, interval, clock, LUT and FF as high-level synthesis books them, DSP, BRAM18, URAM; cosim: latency, interval, its status; export: clock,
+///  - csynth: latency, interval, clock, LUT and FF as high-level synthesis books them, DSP, BRAM18, URAM; cosim: latency, interval, its
+///  status; export: clock,
 ///    resources after implementation, its status; utilization: resources; power: powers; timing: clock, its status;
-///  - a clock passes up to its target; everything else within its tolerance on both sides: a build that is much smaller is not what was modelled either;
+///  - a clock passes up to its target; everything else within its tolerance on both sides: a build that is much smaller is not what was
+///  modelled either;
 ///  - what a report, or the model, does not know is unknown and never a pass.
 [[nodiscard]] ReportCheck check_reports(const Expected& expected, std::span<const NamedReport> reports, const Tolerances& tolerances);
 

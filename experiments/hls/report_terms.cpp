@@ -72,7 +72,8 @@ bool may_be_of_part(const ToolReport& report, std::string_view part) {
 const std::vector<std::string>& term_names() {
     static const std::vector<std::string> kNames = [] {
         std::vector<std::string> names;
-        for (const auto kind : {ReportKind::csynth, ReportKind::cosim, ReportKind::export_rtl, ReportKind::utilization, ReportKind::power, ReportKind::timing})
+        for (const auto kind : {ReportKind::csynth, ReportKind::cosim, ReportKind::export_rtl, ReportKind::utilization, ReportKind::power,
+                                ReportKind::timing})
             for (const auto& term : terms_of(kind))
                 if (std::ranges::find(names, term.name) == names.end()) names.emplace_back(term.name);
         names.emplace_back("status");

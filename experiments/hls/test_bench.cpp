@@ -20,7 +20,10 @@ const quant::Contraction* weights_of(const quant::Operation& operation) {
 class NodeCall {
   public:
     NodeCall(const models::Graph& part, const models::Node& node, const quant::Operation& operation)
-        : part_(part), node_(node), name_(c_name(node.name)), contraction_(weights_of(operation)),
+        : part_(part),
+          node_(node),
+          name_(c_name(node.name)),
+          contraction_(weights_of(operation)),
           sums_(contraction_ != nullptr || std::holds_alternative<quant::Product>(operation)) {}
 
     [[nodiscard]] std::string declaration() const {
@@ -34,11 +37,13 @@ class NodeCall {
     [[nodiscard]] std::string call() const {
         std::string text = fmt::format("    {{  // {}\n        using namespace {};\n", node_.name, name_), arguments;
         for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
-            text += fmt::format("        const auto in{0} = prelude_words::read<input{0}_t>(golden + \"/{1}.bin\", kInput{0}Elements);\n", i, part_.value(node_.inputs[i]).name);
+            text += fmt::format("        const auto in{0} = prelude_words::read<input{0}_t>(golden + \"/{1}.bin\", kInput{0}Elements);\n",
+                                i, part_.value(node_.inputs[i]).name);
             arguments += fmt::format("in{}.data(), ", i);
         }
         if (contraction_ != nullptr) {
-            text += fmt::format("        const auto weights = prelude_words::read<weight_t>(golden + \"/{}.weights.bin\", {});\n", node_.name, contraction_->weights.size());
+            text += fmt::format("        const auto weights = prelude_words::read<weight_t>(golden + \"/{}.weights.bin\", {});\n",
+                                node_.name, contraction_->weights.size());
             arguments += "weights.data(), ";
         }
         if (sums_) {
@@ -60,7 +65,8 @@ class NodeCall {
 };
 
 constexpr std::string_view kHead =
-    "// Test bench of exported layers: every layer on its own golden inputs. Written by `explore export` as a start: the functions declared here are yours.\n"
+    "// Test bench of exported layers: every layer on its own golden inputs. Written by `explore export` as a start: the functions "
+    "declared here are yours.\n"
     "//\n"
     "//     g++ -std=c++17 test_bench.cpp kernel.cpp -lsystemc && ./a.out ../bin actual     (words go to actual/NAME.bin)\n"
     "#include <string>\n"

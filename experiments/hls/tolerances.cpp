@@ -22,8 +22,11 @@ constexpr std::string_view kDefault = "default", kStatus = "status";
 bool is_term(std::string_view name, const Location& where, std::string_view section, bool with_status, Problems& problems) {
     if (std::ranges::find(term_names(), name) != term_names().end() && (with_status || name != kStatus)) return true;
     const auto near = closest(name, term_names());
-    problems.add({where, {}, fmt::format("{}: {} is no term.{}", section, shown(name), near.empty() ? "" : fmt::format(" Did you mean '{}'?", near)),
-                  fmt::format("{}", fmt::join(term_names(), ", ")), {}});
+    problems.add({where,
+                  {},
+                  fmt::format("{}: {} is no term.{}", section, shown(name), near.empty() ? "" : fmt::format(" Did you mean '{}'?", near)),
+                  fmt::format("{}", fmt::join(term_names(), ", ")),
+                  {}});
     return false;
 }
 
@@ -32,7 +35,8 @@ void read_terms(const Node& node, Tolerances& tolerances, Problems& problems) {
     for (const auto& member : node.members) {
         if (!is_term(member.name, member.where, "terms", false, problems)) continue;
         Section inner(member.value, "terms." + member.name, problems);
-        Tolerance tolerance{.relative = inner.number("relative", 0, kMostRelative, 0.0), .absolute = inner.number("absolute", 0, kMostAbsolute, 0.0)};
+        Tolerance tolerance{.relative = inner.number("relative", 0, kMostRelative, 0.0),
+                            .absolute = inner.number("absolute", 0, kMostAbsolute, 0.0)};
         if (inner.get("band", false) != nullptr) tolerance.band = inner.word("band", {"true", "false"}) == "true";
         inner.finish();
         tolerances.terms[member.name] = tolerance;
@@ -40,18 +44,23 @@ void read_terms(const Node& node, Tolerances& tolerances, Problems& problems) {
 }
 
 void read_unknown(const Node& node, Tolerances& tolerances, Problems& problems) {
-    if (node.kind != Node::Kind::sequence) problems.add({node.where, {}, fmt::format("unknown: got {}", node.describe()), "a list of terms", {}});
+    if (node.kind != Node::Kind::sequence)
+        problems.add({node.where, {}, fmt::format("unknown: got {}", node.describe()), "a list of terms", {}});
     for (const auto& item : node.items) {
-        if (item.kind != Node::Kind::scalar) problems.add({item.where, {}, fmt::format("unknown: got {}", item.describe()), "a term", {}});
-        else if (is_term(item.text, item.where, "unknown", true, problems)) tolerances.unknown.insert(item.text);
+        if (item.kind != Node::Kind::scalar)
+            problems.add({item.where, {}, fmt::format("unknown: got {}", item.describe()), "a term", {}});
+        else if (is_term(item.text, item.where, "unknown", true, problems))
+            tolerances.unknown.insert(item.text);
     }
 }
 
 void read_regression(const Node& node, Tolerances& tolerances, Problems& problems) {
     Section section(node, "regression", problems);
     for (const auto& member : node.members) {
-        if (member.name == kDefault) tolerances.regression_default = section.number(member.name, 0, kMostRelative);
-        else if (is_term(member.name, member.where, "regression", false, problems)) tolerances.regression[member.name] = section.number(member.name, 0, kMostRelative);
+        if (member.name == kDefault)
+            tolerances.regression_default = section.number(member.name, 0, kMostRelative);
+        else if (is_term(member.name, member.where, "regression", false, problems))
+            tolerances.regression[member.name] = section.number(member.name, 0, kMostRelative);
     }
 }
 
@@ -80,7 +89,8 @@ Tolerances default_tolerances() {
     Tolerances tolerances;
     for (const auto& name : term_names())
         if (name != kStatus) tolerances.terms[name] = {.band = true};
-    for (const auto* name : {"latency_min", "latency_max", "interval_min", "interval_max"}) tolerances.terms[name] = {.relative = 0.02, .absolute = 2, .band = true};
+    for (const auto* name : {"latency_min", "latency_max", "interval_min", "interval_max"})
+        tolerances.terms[name] = {.relative = 0.02, .absolute = 2, .band = true};
     tolerances.terms["dsp"].relative = 0.1;
     tolerances.terms["bram18"] = {.relative = 0.1, .absolute = 2, .band = true};
     tolerances.terms["uram"].absolute = 1;

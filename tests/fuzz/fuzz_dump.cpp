@@ -14,7 +14,8 @@
 
 using namespace prelude::experiments;
 
-/// A dump of any format, a side-car, expected figures or a baseline, by the first byte; the second chooses the words. Read, or refused by the reader's error.
+/// A dump of any format, a side-car, expected figures or a baseline, by the first byte; the second chooses the words. Read, or refused by
+/// the reader's error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     constexpr std::uint64_t kLimit = 1 << 20;
     if (size < 2) return 0;
@@ -26,7 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
             if (file < 0 || ::write(file, content.data(), content.size()) != static_cast<ssize_t>(content.size())) return 0;
             DumpSource source{.word = {.bits = 1 + bytes[1] % kMaxWordBits, .is_signed = (bytes[1] & 64) != 0}, .num_words = bytes[1]};
             if (kind < kNumDumpFormats) source.format = static_cast<DumpFormat>(kind);
-            if ((bytes[1] & 128) != 0) source.packing = {.word_bits = 8 * (bytes[1] & 63), .order = (bytes[1] & 1) != 0 ? ElementOrder::msb_first : ElementOrder::lsb_first};
+            if ((bytes[1] & 128) != 0)
+                source.packing = {.word_bits = 8 * (bytes[1] & 63),
+                                  .order = (bytes[1] & 1) != 0 ? ElementOrder::msb_first : ElementOrder::lsb_first};
             try {
                 (void)read_words("/proc/self/fd/" + std::to_string(file), source, kLimit);
             } catch (const prelude::models::InputError&) {

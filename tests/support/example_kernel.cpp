@@ -21,7 +21,9 @@ namespace {
 
 const std::vector<std::string> kSources{"layers.h", "kernel.h", "arithmetic.h", "kernel.cpp", "test_bench.cpp"};
 
-int bytes_of(int bits) { return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8; }
+int bytes_of(int bits) {
+    return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
+}
 
 template <class T>
 std::string raw(const T& words, int bytes) {
@@ -40,7 +42,8 @@ std::string trimmed(const std::string& text) {
 }  // namespace
 
 std::vector<std::string> example_nodes() {
-    return {"encoder.block0.norm2", "encoder.block0.lin1", "encoder.block0.gelu", "encoder.block0.lin2", "encoder.block0.add2", "encoder.block0.softmax", "decoder.layer0.lin1.in"};
+    return {"encoder.block0.norm2", "encoder.block0.lin1",    "encoder.block0.gelu",   "encoder.block0.lin2",
+            "encoder.block0.add2",  "encoder.block0.softmax", "decoder.layer0.lin1.in"};
 }
 
 quant::Settings example_settings() {
@@ -65,7 +68,8 @@ ExampleData example_data(const models::Graph& part, const quant::QuantizedGraph&
         data.outputs[part.value(node.output).name] = bytes(node.output);
         if (const auto* op = std::get_if<quant::Contraction>(&quantized.operation(node.name))) {
             data.inputs[node.name + ".weights"] = raw(op->weights, bytes_of(op->weight_bits + !op->weight_symmetric));
-            data.outputs[node.name + ".accumulators"] = raw(engine.accumulators(node, std::vector{&words.at(node.inputs[0])}).values(), bytes_of(op->accumulator_bits));
+            data.outputs[node.name + ".accumulators"] =
+                raw(engine.accumulators(node, std::vector{&words.at(node.inputs[0])}).values(), bytes_of(op->accumulator_bits));
         }
     }
     return data;
@@ -77,8 +81,11 @@ std::vector<Fault> read_faults(const fs::path& file) {
     for (std::string line; std::getline(in, line);) {
         if (trimmed(line).empty() || trimmed(line).front() == '#') continue;
         const auto first = line.find('|'), second = line.find('|', first + 1), third = line.find('|', second + 1);
-        if (third == std::string::npos) throw std::runtime_error(fmt::format("{}: not `name | cause | file | sed expression`: {}", file.string(), line));
-        faults.push_back({.name = trimmed(line.substr(0, first)), .cause = trimmed(line.substr(first + 1, second - first - 1)), .file = trimmed(line.substr(second + 1, third - second - 1)),
+        if (third == std::string::npos)
+            throw std::runtime_error(fmt::format("{}: not `name | cause | file | sed expression`: {}", file.string(), line));
+        faults.push_back({.name = trimmed(line.substr(0, first)),
+                          .cause = trimmed(line.substr(first + 1, second - first - 1)),
+                          .file = trimmed(line.substr(second + 1, third - second - 1)),
                           .edit = trimmed(line.substr(third + 1))});
     }
     return faults;
@@ -86,7 +93,8 @@ std::vector<Fault> read_faults(const fs::path& file) {
 
 ExampleKernel::ExampleKernel(fs::path folder, const std::string& params) : folder_(std::move(folder)) {
     fs::create_directories(folder_);
-    for (const auto& name : kSources) fs::copy_file(fs::path(PRELUDE_SOURCE_DIR "/experiments/hls_example") / name, folder_ / name, fs::copy_options::overwrite_existing);
+    for (const auto& name : kSources)
+        fs::copy_file(fs::path(PRELUDE_SOURCE_DIR "/experiments/hls_example") / name, folder_ / name, fs::copy_options::overwrite_existing);
     write_kernel_headers(folder_);
     write_file(folder_ / "prelude_params.h", params);
 }
@@ -100,8 +108,18 @@ bool ExampleKernel::plant(const Fault& fault) const {
 }
 
 std::string ExampleKernel::build() const {
-    std::vector<std::string> command{"g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label", "-I" + folder_.string(), (folder_ / "kernel.cpp").string(),
-                                     (folder_ / "test_bench.cpp").string(), "-o", (folder_ / "kernel").string()};
+    std::vector<std::string> command{"g++",
+                                     "-std=c++17",
+                                     "-O1",
+                                     "-Wall",
+                                     "-Wextra",
+                                     "-Wno-unknown-pragmas",
+                                     "-Wno-unused-label",
+                                     "-I" + folder_.string(),
+                                     (folder_ / "kernel.cpp").string(),
+                                     (folder_ / "test_bench.cpp").string(),
+                                     "-o",
+                                     (folder_ / "kernel").string()};
     std::istringstream flags(testing::run({"pkg-config", "--cflags", "--libs", "systemc"}).out);
     for (std::string flag; flags >> flag;) command.push_back(flag);
     const auto ended = testing::run(command);
@@ -132,7 +150,8 @@ std::vector<std::string> differing(const DataFiles& expected, const fs::path& fo
         const auto actual = read_file(file);
         if (actual == bytes) continue;
         const auto [a, b] = std::ranges::mismatch(bytes, actual);
-        list.push_back(fmt::format("{}: {} of {} bytes, first difference at byte {}", name, actual.size(), bytes.size(), a - bytes.begin()));
+        list.push_back(
+            fmt::format("{}: {} of {} bytes, first difference at byte {}", name, actual.size(), bytes.size(), a - bytes.begin()));
     }
     return list;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a diagnosis names is what was done to the words, and what it cannot explain it calls unknown. Faults are made here by arithmetic of the test's own.
-#include "experiments/diagnosis/diagnosis.hpp"
-
+// What a diagnosis names is what was done to the words, and what it cannot explain it calls unknown. Faults are made here by arithmetic of
+// the test's own.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <numeric>
 
+#include "experiments/diagnosis/diagnosis.hpp"
 #include "experiments/diagnosis/rounding.hpp"
 #include "experiments/handoff/tensors.hpp"
 #include "tests/support/tiny_model.hpp"
@@ -19,7 +19,8 @@ using Words = std::vector<std::int64_t>;
 
 models::SamConfig minute() {
     models::SamConfig config;
-    config.image_size = 32, config.patch_size = 8, config.width = 8, config.mlp_width = 12, config.depth = 2, config.num_heads = 2, config.window_size = 3;
+    config.image_size = 32, config.patch_size = 8, config.width = 8, config.mlp_width = 12, config.depth = 2, config.num_heads = 2,
+    config.window_size = 3;
     config.global_blocks = {1}, config.prompt_width = 16, config.mask_in_channels = 4, config.decoder_depth = 1, config.decoder_heads = 2;
     config.decoder_mlp_width = 10, config.iou_head_width = 6;
     return config;
@@ -28,7 +29,8 @@ models::SamConfig minute() {
 /// A small network with all its words, and dumps that a test may spoil.
 class Bench {
   public:
-    explicit Bench(const quant::Settings& settings, std::uint64_t seed = 21) : model_(tests::random_model(minute(), seed)), quantized_(model_.quantize(settings)) {
+    explicit Bench(const quant::Settings& settings, std::uint64_t seed = 21)
+        : model_(tests::random_model(minute(), seed)), quantized_(model_.quantize(settings)) {
         const quant::Engine engine(model_.graph, quantized_);
         const std::vector wanted{model_.id(models::sam_values::kMasks)};
         (void)engine.run(model_.words, wanted, [&](const models::Graph& graph, models::ValueId id, models::IntTensor& words) {
@@ -40,12 +42,15 @@ class Bench {
     [[nodiscard]] const quant::QuantizedGraph& quantized() const { return quantized_; }
     [[nodiscard]] const models::Graph& graph() const { return model_.graph; }
     [[nodiscard]] const Words& golden(const std::string& name) const { return golden_.at(name); }
-    [[nodiscard]] TensorDescription description(const std::string& value) const { return describe_value(model_.graph, quantized_, values_.at(value), TensorRole::output); }
+    [[nodiscard]] TensorDescription description(const std::string& value) const {
+        return describe_value(model_.graph, quantized_, values_.at(value), TensorRole::output);
+    }
     /// Names of all values that nodes compute.
     [[nodiscard]] std::vector<std::string> computed() const {
         std::vector<std::string> names;
         for (const auto& node : model_.graph.nodes())
-            if (golden_.contains(model_.graph.value(node.output).name) && !node.inputs.empty()) names.push_back(model_.graph.value(node.output).name);
+            if (golden_.contains(model_.graph.value(node.output).name) && !node.inputs.empty())
+                names.push_back(model_.graph.value(node.output).name);
         return names;
     }
 
@@ -98,7 +103,8 @@ Words linear(const Bench& bench, const Finish& finish) {
                 sums[term] += (input[row * k + i] - form.terms[term].zero_point) * form.weights[o * k + i];
             }
             std::int64_t acc = 0;
-            for (std::size_t t = 0; t < sums.size(); ++t) acc += sums[t] * form.terms[t].multiplier * (std::int64_t{1} << form.terms[t].exponent);
+            for (std::size_t t = 0; t < sums.size(); ++t)
+                acc += sums[t] * form.terms[t].multiplier * (std::int64_t{1} << form.terms[t].exponent);
             result.push_back(finish(form.rescale, o, acc));
         }
     }
@@ -111,7 +117,9 @@ std::int64_t divided(std::int64_t v, int shift, const Round& round) {
     return static_cast<std::int64_t>(round(std::ldexp(static_cast<long double>(v), -shift)));
 }
 
-long double half_even(long double v) { return std::nearbyint(v); }
+long double half_even(long double v) {
+    return std::nearbyint(v);
+}
 
 template <class Round>
 Words rounded_by(const Bench& bench, const Round& round) {
@@ -140,7 +148,8 @@ TEST_CASE("Modes of rounding are what HLS C++ says they are") {
             CHECK(shifted(v, shift, QuantizationMode::rnd) == static_cast<std::int64_t>(std::floor(x + 0.5L)));
             CHECK(shifted(v, shift, QuantizationMode::rnd_min_inf) == static_cast<std::int64_t>(std::ceil(x - 0.5L)));
             CHECK(shifted(v, shift, QuantizationMode::rnd_inf) == static_cast<std::int64_t>(std::round(x)));
-            CHECK(shifted(v, shift, QuantizationMode::rnd_zero) == static_cast<std::int64_t>(x < 0 ? std::floor(x + 0.5L) : std::ceil(x - 0.5L)));
+            CHECK(shifted(v, shift, QuantizationMode::rnd_zero) ==
+                  static_cast<std::int64_t>(x < 0 ? std::floor(x + 0.5L) : std::ceil(x - 0.5L)));
             CHECK(shifted(v, shift, QuantizationMode::rnd_conv) == static_cast<std::int64_t>(std::nearbyint(x)));
         }
     }
@@ -153,14 +162,25 @@ TEST_CASE("Faults of a linear layer's rescale are named by what they are") {
     CHECK(cause_of(bench.diagnose(kLin1Out, rounded_by(bench, [](long double v) { return std::floor(v); }))) == Cause::truncation);
     CHECK(cause_of(bench.diagnose(kLin1Out, rounded_by(bench, [](long double v) { return std::trunc(v); }))) == Cause::truncation);
     const auto variant = [&](const auto& finish) {
-        return bench.diagnose(kLin1Out, linear(bench, [&](const quant::Rescale& form, std::size_t o, std::int64_t acc) { return finish(form, o, divided(acc, form.operand_shift, half_even)); }));
+        return bench.diagnose(kLin1Out, linear(bench, [&](const quant::Rescale& form, std::size_t o, std::int64_t acc) {
+                                  return finish(form, o, divided(acc, form.operand_shift, half_even));
+                              }));
     };
-    const auto right = [](const quant::Rescale& form, std::size_t o, std::int64_t p) { return divided(form.multiplier[o] * p + form.offset[o], form.shift[o], half_even); };
+    const auto right = [](const quant::Rescale& form, std::size_t o, std::int64_t p) {
+        return divided(form.multiplier[o] * p + form.offset[o], form.shift[o], half_even);
+    };
     const auto limit = [](const quant::Rescale& form, std::int64_t v) { return std::clamp<std::int64_t>(v, form.lo, form.hi); };
-    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) { return limit(form, form.zero_point[o] + divided(form.multiplier[o] * p + form.offset[o], form.shift[o] - 1, half_even)); })) == Cause::shift);
-    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) { return limit(form, form.zero_point[o] + divided(form.multiplier[o] * p, form.shift[o], half_even)); })) == Cause::bias);
-    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) { return limit(form, right(form, o, p)); })) == Cause::zero_point);
-    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) { return limit(form, form.zero_point[o] + right(form, (o + 1) % form.multiplier.size(), p)); })) == Cause::channel_constants);
+    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) {
+              return limit(form, form.zero_point[o] + divided(form.multiplier[o] * p + form.offset[o], form.shift[o] - 1, half_even));
+          })) == Cause::shift);
+    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) {
+              return limit(form, form.zero_point[o] + divided(form.multiplier[o] * p, form.shift[o], half_even));
+          })) == Cause::bias);
+    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) { return limit(form, right(form, o, p)); })) ==
+          Cause::zero_point);
+    CHECK(cause_of(variant([&](const auto& form, std::size_t o, std::int64_t p) {
+              return limit(form, form.zero_point[o] + right(form, (o + 1) % form.multiplier.size(), p));
+          })) == Cause::channel_constants);
 }
 
 TEST_CASE("Faults of a linear layer's sums are named by what they are, also where only the output was dumped") {
@@ -176,10 +196,14 @@ TEST_CASE("Faults of a linear layer's sums are named by what they are, also wher
                 std::int64_t acc = 0;
                 for (std::size_t i = 0; i < end; ++i) {
                     const auto& term = form.terms[term_of(i)];
-                    acc += (input[row * k + i] - (zero_points ? term.zero_point : 0)) * weight(o, i) * std::int64_t{term.multiplier} * (std::int64_t{1} << term.exponent);
+                    acc += (input[row * k + i] - (zero_points ? term.zero_point : 0)) * weight(o, i) * std::int64_t{term.multiplier} *
+                           (std::int64_t{1} << term.exponent);
                 }
                 const auto p = divided(acc, form.rescale.operand_shift, half_even);
-                result.push_back(std::clamp<std::int64_t>(form.rescale.zero_point[o] + divided(form.rescale.multiplier[o] * p + form.rescale.offset[o], form.rescale.shift[o], half_even), form.rescale.lo, form.rescale.hi));
+                result.push_back(std::clamp<std::int64_t>(
+                    form.rescale.zero_point[o] +
+                        divided(form.rescale.multiplier[o] * p + form.rescale.offset[o], form.rescale.shift[o], half_even),
+                    form.rescale.lo, form.rescale.hi));
             }
         }
         return bench.diagnose(kLin1Out, result);
@@ -190,10 +214,17 @@ TEST_CASE("Faults of a linear layer's sums are named by what they are, also wher
     CHECK(with(own_term, own_weight, k, true).findings.empty());  // nothing differs, nothing is found
     CHECK(cause_of(with(own_term, own_weight, k, false)) == Cause::zero_point);
     CHECK(cause_of(with([&](std::size_t i) { return own_term((i + 1) % k); }, own_weight, k, true)) == Cause::group_map);
-    CHECK(cause_of(with([&](std::size_t i) { return own_term(i) == 0 ? 2 : own_term(i) == 2 ? 0 : own_term(i); }, own_weight, k, true)) == Cause::group_map);
-    CHECK(cause_of(with(own_term, [&](std::size_t o, std::size_t i) { return std::int64_t{form.weights[i * n + o]}; }, k, true)) == Cause::transposed);
+    CHECK(cause_of(with([&](std::size_t i) { return own_term(i) == 0   ? 2
+                                                    : own_term(i) == 2 ? 0
+                                                                       : own_term(i); }, own_weight, k, true)) ==
+          Cause::group_map);
+    CHECK(cause_of(with(
+              own_term, [&](std::size_t o, std::size_t i) { return std::int64_t{form.weights[i * n + o]}; }, k, true)) ==
+          Cause::transposed);
     CHECK(cause_of(with(own_term, own_weight, k - 1, true)) == Cause::loop_bound);
-    CHECK(cause_of(with(own_term, [&](std::size_t o, std::size_t i) { return std::int64_t{form.weights[o * k + i] & 15}; }, k, true)) == Cause::sign_extension);
+    CHECK(cause_of(with(
+              own_term, [&](std::size_t o, std::size_t i) { return std::int64_t{form.weights[o * k + i] & 15}; }, k, true)) ==
+          Cause::sign_extension);
 }
 
 TEST_CASE("Words in another order, of another sign or in another place are named by what they are") {
@@ -207,7 +238,9 @@ TEST_CASE("Words in another order, of another sign or in another place are named
         for (std::size_t i = 0; i < words.size(); ++i) words[i] = from(i);
         return bench.diagnose(name, words);
     };
-    CHECK(cause_of(spoilt([&](std::size_t i) { return static_cast<std::int64_t>(static_cast<std::int16_t>(__builtin_bswap16(static_cast<std::uint16_t>(golden[i])))); })) == Cause::byte_order);
+    CHECK(cause_of(spoilt([&](std::size_t i) {
+              return static_cast<std::int64_t>(static_cast<std::int16_t>(__builtin_bswap16(static_cast<std::uint16_t>(golden[i]))));
+          })) == Cause::byte_order);
     CHECK(cause_of(spoilt([&](std::size_t i) { return golden[golden.size() - 1 - i]; })) == Cause::element_order);
     CHECK(cause_of(spoilt([&](std::size_t i) { return golden[i % rows * columns + i / rows]; })) == Cause::transposed);
     CHECK(cause_of(spoilt([&](std::size_t i) { return i < 3 ? 0 : golden[i - 3]; })) == Cause::misplaced);
@@ -226,7 +259,8 @@ TEST_CASE("What follows from a dumped operand that differs is upstream, whatever
         const auto source = bench.graph().value(node.inputs[0]).name;
         const auto& golden = bench.golden(source);
         auto changed = golden;
-        for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = golden[static_cast<std::size_t>(random.in(0, static_cast<std::int64_t>(golden.size()) - 1))];
+        for (std::size_t i = 0; i < changed.size(); ++i)
+            changed[i] = golden[static_cast<std::size_t>(random.in(0, static_cast<std::int64_t>(golden.size()) - 1))];
         models::IntTensor operand(bench.graph().value(node.inputs[0]).shape);
         for (std::size_t i = 0; i < changed.size(); ++i) operand[i] = static_cast<std::int32_t>(changed[i]);
         std::vector<models::IntTensor> inputs;
@@ -276,7 +310,9 @@ TEST_CASE("Dumps with words outside their formats are diagnosed without harm") {
         for (std::size_t i = 0; i < words.size(); i += 3) words[i] = i % 2 ? kUndefinedWord : std::int64_t{1} << 61;
         std::map<std::string, Words> others;
         const auto& node = *bench.graph().producer(*bench.graph().find_value(name));
-        for (const auto id : node.inputs) others[bench.graph().value(id).name] = Words(bench.golden(bench.graph().value(id).name).size(), std::numeric_limits<std::int64_t>::max());
+        for (const auto id : node.inputs)
+            others[bench.graph().value(id).name] =
+                Words(bench.golden(bench.graph().value(id).name).size(), std::numeric_limits<std::int64_t>::max());
         INFO(name);
         CHECK_NOTHROW(bench.diagnose(name, words));
         CHECK_NOTHROW(bench.diagnose(name, words, others));

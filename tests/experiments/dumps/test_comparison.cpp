@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every word of a dump is compared, and what differs is told by where it lies.
-#include "experiments/dumps/comparison.hpp"
-
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "experiments/dumps/comparison.hpp"
 #include "models/error.hpp"
 
 using namespace prelude;
@@ -31,7 +30,14 @@ class MemoryReader final : public WordReader {
 };
 
 TensorDescription description(const models::Shape& shape) {
-    TensorDescription tensor{.name = "t", .node = "n", .shape = shape, .channel_axis = shape.rank() - 1, .coordinates = {{"window", 1}, {"token", shape[0]}, {"channel", shape[1]}}, .word = {8, true}, .kind = "code", .sha256 = {}};
+    TensorDescription tensor{.name = "t",
+                             .node = "n",
+                             .shape = shape,
+                             .channel_axis = shape.rank() - 1,
+                             .coordinates = {{"window", 1}, {"token", shape[0]}, {"channel", shape[1]}},
+                             .word = {8, true},
+                             .kind = "code",
+                             .sha256 = {}};
     tensor.tile = {{"token", 4}, {"channel", 5}};
     tensor.has_meaning = true;
     tensor.meaning.scale = {0.5};
@@ -39,7 +45,8 @@ TensorDescription description(const models::Shape& shape) {
     return tensor;
 }
 
-TensorComparison compare(const std::vector<std::int64_t>& golden, const std::vector<std::int64_t>& actual, const TensorDescription& tensor) {
+TensorComparison compare(const std::vector<std::int64_t>& golden, const std::vector<std::int64_t>& actual,
+                         const TensorDescription& tensor) {
     MemoryReader a(golden), b(actual);
     return compare_dumps(a, b, tensor);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dumps of every format: words come back as they were written, bytes lie where they should, broken files are refused by what is wrong with them.
+// Dumps of every format: words come back as they were written, bytes lie where they should, broken files are refused by what is wrong with
+// them.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <fstream>
-#include <unistd.h>
 
 #include "experiments/dumps/npy_header.hpp"
 #include "experiments/dumps/word_reader.hpp"
@@ -23,7 +25,8 @@ namespace {
 /// A file that goes with its scope.
 class TemporaryFile {
   public:
-    TemporaryFile(const std::string& name, std::string_view content) : path_(fs::temp_directory_path() / fmt::format("prelude_{}_{}", ::getpid(), name)) {
+    TemporaryFile(const std::string& name, std::string_view content)
+        : path_(fs::temp_directory_path() / fmt::format("prelude_{}_{}", ::getpid(), name)) {
         std::ofstream(path_, std::ios::binary) << content;
     }
     TemporaryFile(const TemporaryFile&) = delete;
@@ -35,7 +38,8 @@ class TemporaryFile {
     fs::path path_;
 };
 
-constexpr std::array kFormats{DumpFormat::npy, DumpFormat::binary, DumpFormat::hex, DumpFormat::decimal, DumpFormat::cosim, DumpFormat::header};
+constexpr std::array kFormats{DumpFormat::npy,     DumpFormat::binary, DumpFormat::hex,
+                              DumpFormat::decimal, DumpFormat::cosim,  DumpFormat::header};
 
 /// Ends, zero, ends of the other sign, and anything between.
 std::vector<std::int64_t> words_of(const WordFormat& word, std::int64_t count, std::uint64_t seed) {
@@ -61,10 +65,12 @@ std::vector<std::int64_t> read(std::string_view content, const std::string& name
 
 TEST_CASE("Words of 1 to 63 bits of odd shapes come back from every format, told or recognised") {
     std::uint64_t seed = 1;
-    for (const int bits : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 40, 48, 62, 63}) {
+    for (const int bits : {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+                           20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 40, 48, 62, 63}) {
         for (const bool is_signed : {false, true}) {
             const WordFormat word{.bits = bits, .is_signed = is_signed};
-            for (const auto& shape : {models::Shape{}, models::Shape{1}, models::Shape{7}, models::Shape{3, 1, 5}, models::Shape{1, 13, 11}, models::Shape{2, 3, 1, 7}}) {
+            for (const auto& shape : {models::Shape{}, models::Shape{1}, models::Shape{7}, models::Shape{3, 1, 5}, models::Shape{1, 13, 11},
+                                      models::Shape{2, 3, 1, 7}}) {
                 const auto words = words_of(word, shape.num_elements(), ++seed);
                 for (const auto format : kFormats) {
                     const auto text = dump_text(format, {.name = "words", .word = word, .shape = shape, .words = words});
@@ -98,14 +104,17 @@ TEST_CASE("Packed hexadecimal words come back in either order; only a last word 
         }
     }
     // A padding that is not zero is an extra word.
-    CHECK(read("21\n03\n", "p.hex", {.word = {4, false}, .packing = {.word_bits = 8}, .num_words = 3}) == std::vector<std::int64_t>{1, 2, 3});
-    CHECK(read("21\n43\n", "p.hex", {.word = {4, false}, .packing = {.word_bits = 8}, .num_words = 3}) == std::vector<std::int64_t>{1, 2, 3, 4});
+    CHECK(read("21\n03\n", "p.hex", {.word = {4, false}, .packing = {.word_bits = 8}, .num_words = 3}) ==
+          std::vector<std::int64_t>{1, 2, 3});
+    CHECK(read("21\n43\n", "p.hex", {.word = {4, false}, .packing = {.word_bits = 8}, .num_words = 3}) ==
+          std::vector<std::int64_t>{1, 2, 3, 4});
 }
 
 TEST_CASE("Bytes and digits lie where the formats say") {
     const WordFormat nibble{.bits = 4, .is_signed = true}, wide{.bits = 12, .is_signed = true};
     const std::vector<std::int64_t> small{-8, 7, -1, 0, 3}, large{-2048, 2047, -1, 1, 0};
-    const DumpTensor nibbles{.name = "w", .word = nibble, .shape = {5}, .words = small}, twelve{.name = "w", .word = wide, .shape = {5}, .words = large};
+    const DumpTensor nibbles{.name = "w", .word = nibble, .shape = {5}, .words = small},
+        twelve{.name = "w", .word = wide, .shape = {5}, .words = large};
     CHECK(dump_text(DumpFormat::binary, nibbles) == std::string("\xf8\x07\xff\x00\x03", 5));
     CHECK(dump_text(DumpFormat::binary, twelve) == std::string("\x00\xf8\xff\x07\xff\xff\x01\x00\x00\x00", 10));
     CHECK(dump_text(DumpFormat::hex, nibbles) == "8\n7\nf\n0\n3\n");
@@ -113,7 +122,8 @@ TEST_CASE("Bytes and digits lie where the formats say") {
     CHECK(dump_text(DumpFormat::hex, nibbles, {.word_bits = 16}) == "0f78\n0003\n");
     CHECK(dump_text(DumpFormat::hex, nibbles, {.word_bits = 16, .order = ElementOrder::msb_first}) == "87f0\n3000\n");
     CHECK(dump_text(DumpFormat::hex, twelve, {.word_bits = 32}) == "007ff800\n00001fff\n00000000\n");
-    CHECK(dump_text(DumpFormat::decimal, {.name = "w", .word = wide, .shape = {2, 2}, .words = std::span(large).first(4)}) == "-2048 2047\n-1 1\n");
+    CHECK(dump_text(DumpFormat::decimal, {.name = "w", .word = wide, .shape = {2, 2}, .words = std::span(large).first(4)}) ==
+          "-2048 2047\n-1 1\n");
     CHECK(dump_text(DumpFormat::cosim, twelve) ==
           "[[[runtime]]]\n[[transaction]]           0\n0xf800\n0x07ff\n0xffff\n0x0001\n0x0000\n[[/transaction]]\n[[[/runtime]]]\n");
     CHECK(dump_text(DumpFormat::header, {.name = "w", .word = wide, .shape = {2, 2}, .words = std::span(large).first(4)}) ==
@@ -136,15 +146,19 @@ TEST_CASE("What simulators and people write is read: comments, addresses, separa
     const auto decimal = [&](std::string_view text) { return read(text, "x.dat", {.word = word}); };
     CHECK(decimal("# saved\n1, 2,3\n+4 -5\t6.0 7e0 x\n") == std::vector<std::int64_t>{1, 2, 3, 4, -5, 6, 7, kUndefinedWord});
     const auto header = [&](std::string_view text) { return read(text, "x.h", {.word = word}); };
-    CHECK(header("/* = { 9 } */ #define A\nconst ap_int<4> w[2][2]={{1,-2},\n{0x3u, -0x4}}; // end\n#endif\n") == std::vector<std::int64_t>{1, -2, 3, -4});
+    CHECK(header("/* = { 9 } */ #define A\nconst ap_int<4> w[2][2]={{1,-2},\n{0x3u, -0x4}}; // end\n#endif\n") ==
+          std::vector<std::int64_t>{1, -2, 3, -4});
     const auto vectors = [&](std::string_view text) { return read(text, "x.dat", {.word = word}); };
-    CHECK(vectors("[[[runtime]]]\n[[transaction]] 0\n0xF8\n[[/transaction]]\n[[transaction]] 1\n0x07\n[[/transaction]]\n[[[/runtime]]]\n") == std::vector<std::int64_t>{-8, 7});
+    CHECK(
+        vectors("[[[runtime]]]\n[[transaction]] 0\n0xF8\n[[/transaction]]\n[[transaction]] 1\n0x07\n[[/transaction]]\n[[[/runtime]]]\n") ==
+        std::vector<std::int64_t>{-8, 7});
     const std::string trailer("\x5a\x5a\xa5\xa5\x0f\x0f\xf0\xf0", 8);
     CHECK(vectors(std::string("\xf8\x07", 2) + trailer) == std::vector<std::int64_t>{-8, 7});
 }
 
 TEST_CASE("NumPy files of any width and byte order are read, floats that are whole numbers too") {
-    const auto npy = [](const std::string& descriptor, const std::string& shape, const std::string& data, const std::string& order = "False") {
+    const auto npy = [](const std::string& descriptor, const std::string& shape, const std::string& data,
+                        const std::string& order = "False") {
         auto literal = fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}\n", descriptor, order, shape);
         return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(literal.size()) + '\0' + literal + data;
     };
@@ -205,7 +219,8 @@ TEST_CASE("Dumps of co-simulation in the public repositories are read") {
         WARN("no reports at " << folder << ": skipped");
         return;
     }
-    CHECK(read_words(folder / "vitis2022.2_cosim_cdatafile_autotvin_attn.dat", {.word = {32, false}}, 100) == std::vector<std::int64_t>{0x00030300});
+    CHECK(read_words(folder / "vitis2022.2_cosim_cdatafile_autotvin_attn.dat", {.word = {32, false}}, 100) ==
+          std::vector<std::int64_t>{0x00030300});
     const auto words = read_words(folder / "vitis2022.2_cosim_cdatafile_autotvin_inout3.dat", {.word = {8, false}}, 1 << 20);
     CHECK(words.size() == 99088 - 8);
     CHECK(std::vector(words.begin() + 4, words.begin() + 8) == std::vector<std::int64_t>{0, 0, 0x0c, 0x18});
@@ -220,14 +235,18 @@ TEST_CASE("NumPy reads the arrays that are written, and what it saves is read") 
         return;
     }
     std::uint64_t seed = 5000;
-    for (const auto& [bits, type] : {std::pair{4, "uint8"}, {8, "int8"}, {12, "uint16"}, {16, "int16"}, {24, "int32"}, {31, "uint32"}, {48, "int64"}}) {
+    for (const auto& [bits, type] :
+         {std::pair{4, "uint8"}, {8, "int8"}, {12, "uint16"}, {16, "int16"}, {24, "int32"}, {31, "uint32"}, {48, "int64"}}) {
         const WordFormat word{.bits = bits, .is_signed = std::string(type).starts_with("int")};
         const models::Shape shape{3, 5, 7};
         const auto words = words_of(word, shape.num_elements(), ++seed);
-        const TemporaryFile array("numpy.npy", dump_text(DumpFormat::npy, {.name = "w", .word = word, .shape = shape, .words = words})), text("numpy.dat", ""), saved("numpy_saved.npy", "");
-        const auto script = fmt::format("import numpy; a = numpy.load('{}'); assert a.dtype == numpy.{} and a.shape == (3, 5, 7), (a.dtype, a.shape); numpy.savetxt('{}', a.reshape(-1), fmt='%d'); "
-                                        "numpy.save('{}', a.astype(numpy.int64))",
-                                        array.path().string(), type, text.path().string(), saved.path().string());
+        const TemporaryFile array("numpy.npy", dump_text(DumpFormat::npy, {.name = "w", .word = word, .shape = shape, .words = words})),
+            text("numpy.dat", ""), saved("numpy_saved.npy", "");
+        const auto script = fmt::format(
+            "import numpy; a = numpy.load('{}'); assert a.dtype == numpy.{} and a.shape == (3, 5, 7), (a.dtype, a.shape); "
+            "numpy.savetxt('{}', a.reshape(-1), fmt='%d'); "
+            "numpy.save('{}', a.astype(numpy.int64))",
+            array.path().string(), type, text.path().string(), saved.path().string());
         REQUIRE(std::system(fmt::format("{} -c \"{}\"", python, script).c_str()) == 0);
         CHECK(read_words(text.path(), {.word = word, .format = DumpFormat::decimal}, 1000) == words);
         CHECK(read_words(saved.path(), {.word = word}, 1000) == words);

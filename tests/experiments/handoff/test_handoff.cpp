@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // explore export and explore verify as their users call them.
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
+
+#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "experiments/hash.hpp"
@@ -25,10 +26,12 @@ const fs::path& golden() {
     static const TemporaryFolder folder;
     static const fs::path path = [] {
         const auto config = folder / "design.yaml";
-        write_file(config, "model: {preset: sam_nano}\ndata: {kind: [phantom], num_images: 1, prompts_per_image: 1}\n"
-                           "quant: {weight_bits: 4, activation_bits: 4, groups: 2, calibration: {num_images: 1}}\nhw: {device: zcu102}\n");
-        const auto ended = explore({"export", "--config", config, "--out", folder / "golden", "--layers", "encoder.block0.norm2,encoder.block0.lin1,encoder.block0.gelu,encoder.block0.softmax",
-                                    "--formats", "bin,hex,dat,cosim,header", "--word-bits", "64", "--quiet"});
+        write_file(config,
+                   "model: {preset: sam_nano}\ndata: {kind: [phantom], num_images: 1, prompts_per_image: 1}\n"
+                   "quant: {weight_bits: 4, activation_bits: 4, groups: 2, calibration: {num_images: 1}}\nhw: {device: zcu102}\n");
+        const auto ended = explore({"export", "--config", config, "--out", folder / "golden", "--layers",
+                                    "encoder.block0.norm2,encoder.block0.lin1,encoder.block0.gelu,encoder.block0.softmax", "--formats",
+                                    "bin,hex,dat,cosim,header", "--word-bits", "64", "--quiet"});
         INFO(ended.err);
         REQUIRE(ended.code == 0);
         CHECK_THAT(ended.out, Contains("4 layers of sam_nano"));
@@ -88,13 +91,16 @@ TEST_CASE("The manifest names every file of an export with its hash") {
 
 TEST_CASE("One changed word fails, is placed, and is told in code and real units; JUnit and HTML say so") {
     const TemporaryFolder folder;
-    with_changed(folder / "actual", "encoder.block0.gelu.out", [](auto& bytes) { bytes[512 * 7 + 100] = static_cast<char>(bytes[512 * 7 + 100] ^ 1); });
-    const auto ended = verify(folder / "actual", {"--junit", folder / "v.xml", "--html", folder / "v.html", "--heat-maps", folder / "maps"});
+    with_changed(folder / "actual", "encoder.block0.gelu.out",
+                 [](auto& bytes) { bytes[512 * 7 + 100] = static_cast<char>(bytes[512 * 7 + 100] ^ 1); });
+    const auto ended =
+        verify(folder / "actual", {"--junit", folder / "v.xml", "--html", folder / "v.html", "--heat-maps", folder / "maps"});
     CHECK(ended.code == 1);
     CHECK_THAT(ended.out, Contains("first mismatch at token 7, channel 100 (word 3684): golden "));
     CHECK_THAT(ended.out, Contains("diagnosis: unknown"));
     CHECK_THAT(ended.out, Contains("1 failed"));
-    CHECK_THAT(read_file(folder / "v.xml"), Contains("failures=\"1\"") && Contains("<testcase classname=\"tensors\" name=\"encoder.block0.gelu.out\">"));
+    CHECK_THAT(read_file(folder / "v.xml"),
+               Contains("failures=\"1\"") && Contains("<testcase classname=\"tensors\" name=\"encoder.block0.gelu.out\">"));
     CHECK_THAT(read_file(folder / "v.html"), Contains("data:image/png;base64,") && Contains("first mismatch at token 7, channel 100"));
     CHECK(fs::file_size(folder / "maps" / "encoder.block0.gelu.out.png") > 100);
 }
@@ -151,7 +157,9 @@ TEST_CASE("Broken dumps and exports are refused with their names, whatever else 
     ended = explore({"verify", "--golden", folder / "changed", "--actual", golden() / "bin", "--quiet"});
     CHECK(ended.code == 3);
     CHECK_THAT(ended.out, Contains("not the file that was exported"));
-    write_file(folder / "changed" / "manifest.json", "{\"format\": \"prelude.export/1\", \"tensors\": [{\"name\": \"../x\", \"description\": \"../../etc/passwd\", \"files\": {}}]}");
+    write_file(
+        folder / "changed" / "manifest.json",
+        "{\"format\": \"prelude.export/1\", \"tensors\": [{\"name\": \"../x\", \"description\": \"../../etc/passwd\", \"files\": {}}]}");
     ended = explore({"verify", "--golden", folder / "changed", "--actual", golden() / "bin"});
     CHECK(ended.code == 3);
     CHECK_THAT(ended.err, Contains("is no path inside the folder") && Contains("workload: missing"));
@@ -166,9 +174,11 @@ TEST_CASE("What cannot be exported is refused before anything is written") {
     ended = explore({"export", "--config", quickstart, "--design-point", "36", "--out", folder / "g"});
     CHECK(ended.code == 3);
     CHECK_THAT(ended.err, Contains("has points 0 to 35"));
-    ended = explore({"export", "--config", quickstart, "--design-point", "0", "--layers", "encoder.block0.lin9,encoder.blck*", "--units", "engine", "--out", folder / "g"});
+    ended = explore({"export", "--config", quickstart, "--design-point", "0", "--layers", "encoder.block0.lin9,encoder.blck*", "--units",
+                     "engine", "--out", folder / "g"});
     CHECK(ended.code == 3);
-    CHECK_THAT(ended.err, Contains("unit 'engine': allowed: pe_array") && Contains("no layer matches 'encoder.block0.lin9'") && Contains("no layer matches 'encoder.blck*'"));
+    CHECK_THAT(ended.err, Contains("unit 'engine': allowed: pe_array") && Contains("no layer matches 'encoder.block0.lin9'") &&
+                              Contains("no layer matches 'encoder.blck*'"));
     ended = explore({"export", "--config", quickstart, "--design-point", "0", "--set", "model.checkpoint=none", "--out", folder / "g"});
     CHECK(ended.code == 3);
     CHECK_THAT(ended.err, Contains("golden vectors need them"));
@@ -187,7 +197,8 @@ TEST_CASE("Reports are held against expected.json, and against an earlier build"
     const auto report = std::string(PRELUDE_SOURCE_DIR "/tests/data/reports/");
     std::string csynth;
     for (const auto& entry : fs::directory_iterator(report))
-        if (entry.path().filename().string().find("csynth") != std::string::npos && entry.path().extension() == ".xml") csynth = entry.path();
+        if (entry.path().filename().string().find("csynth") != std::string::npos && entry.path().extension() == ".xml")
+            csynth = entry.path();
     REQUIRE_FALSE(csynth.empty());
     const auto with = [&](std::vector<std::string> more) {
         std::vector<std::string> arguments{"verify", "--golden", golden(), "--csynth", csynth};

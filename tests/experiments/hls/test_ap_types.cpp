@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <catch2/catch.hpp>
-
 #include <array>
+#include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -9,8 +8,8 @@
 
 #include "experiments/hls/prelude_ap_types.h"
 
-// The types against the meaning of their modes, written here from the documentation in exact integers. Nothing below is the stand-in's alone:
-// test_public_ap_types.cpp compiles this file with the public headers, where they are at hand.
+// The types against the meaning of their modes, written here from the documentation in exact integers. Nothing below is the stand-in's
+// alone: test_public_ap_types.cpp compiles this file with the public headers, where they are at hand.
 
 namespace prelude::experiments {
 namespace {
@@ -23,7 +22,9 @@ struct Target {
     int saturated;
 };
 
-std::int64_t floor_of(std::int64_t a, std::int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+std::int64_t floor_of(std::int64_t a, std::int64_t b) {
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 /// k * 2^-places on the grid of whole numbers.
 std::int64_t quantized(std::int64_t k, int places, ap_q_mode mode) {
@@ -89,9 +90,10 @@ std::string difference(const std::vector<std::int64_t>& words, int first, const 
         const auto k = first + static_cast<int>(i);
         const auto expected = fitted(quantized(k, kFraction - (target.width - target.whole), target.quantization), target);
         if (words[i] != expected) {
-            return "W " + std::to_string(target.width) + ", I " + std::to_string(target.whole) + (target.is_signed ? ", signed" : ", unsigned") + ", q " +
-                   std::to_string(target.quantization) + ", o " + std::to_string(target.overflow) + ", N " + std::to_string(target.saturated) + ": " +
-                   std::to_string(k) + "/16 became " + std::to_string(words[i]) + ", not " + std::to_string(expected);
+            return "W " + std::to_string(target.width) + ", I " + std::to_string(target.whole) +
+                   (target.is_signed ? ", signed" : ", unsigned") + ", q " + std::to_string(target.quantization) + ", o " +
+                   std::to_string(target.overflow) + ", N " + std::to_string(target.saturated) + ": " + std::to_string(k) + "/16 became " +
+                   std::to_string(words[i]) + ", not " + std::to_string(expected);
         }
     }
     return {};

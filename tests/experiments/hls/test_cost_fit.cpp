@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cost terms fitted to builds whose true prices are known: made from the counts of real designs, with noise of a fixed seed.
-#include "experiments/hls/cost_fit.hpp"
-
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
 
 #include "experiments/config/library.hpp"
+#include "experiments/hls/cost_fit.hpp"
 #include "models/error.hpp"
 #include "tests/support/adversarial.hpp"
 #include "tests/support/hls_designs.hpp"
@@ -30,12 +29,16 @@ struct Sample {
 const std::vector<Sample>& samples() {
     static const std::vector<Sample> kSamples = [] {
         std::vector<Sample> all;
-        const std::vector<std::string> attention{"encoder.block0.qk", "encoder.block0.rel_pos", "encoder.block0.softmax", "encoder.block0.pv"};
+        const std::vector<std::string> attention{"encoder.block0.qk", "encoder.block0.rel_pos", "encoder.block0.softmax",
+                                                 "encoder.block0.pv"};
         int lanes = 4;
-        for (const auto& [rows, cols, depth] : {std::tuple{2, 4, 2}, {2, 4, 8}, {4, 4, 4}, {4, 8, 2}, {4, 8, 8}, {8, 8, 4}, {2, 8, 16}, {8, 16, 8}}) {
+        for (const auto& [rows, cols, depth] :
+             {std::tuple{2, 4, 2}, {2, 4, 8}, {4, 4, 4}, {4, 8, 2}, {4, 8, 8}, {8, 8, 4}, {2, 8, 16}, {8, 16, 8}}) {
             for (const auto* multiplier : {"lut", "dsp"}) {
-                const HlsDesign design({fmt::format("hw.pe.rows={}", rows), fmt::format("hw.pe.cols={}", cols), fmt::format("hw.pe.depth={}", depth), fmt::format("hw.pe.multiplier={}", multiplier),
-                                        fmt::format("hw.layernorm.lanes={}", lanes), fmt::format("hw.softmax.lanes={}", lanes), fmt::format("hw.gelu.lanes={}", lanes)});
+                const HlsDesign design({fmt::format("hw.pe.rows={}", rows), fmt::format("hw.pe.cols={}", cols),
+                                        fmt::format("hw.pe.depth={}", depth), fmt::format("hw.pe.multiplier={}", multiplier),
+                                        fmt::format("hw.layernorm.lanes={}", lanes), fmt::format("hw.softmax.lanes={}", lanes),
+                                        fmt::format("hw.gelu.lanes={}", lanes)});
                 const auto name = fmt::format("{}{}x{}x{}", multiplier, rows, cols, depth);
                 all.push_back({name, design.expect(all.size() % 3 == 2 ? attention : kMlpNodes, name)});
                 lanes = lanes == 16 ? 4 : 2 * lanes;
@@ -65,7 +68,8 @@ enum class Reported { all, csynth, placed };
 Build build_of(const Sample& sample, const sim::CostTable& truth, double noise, tests::Random& random, Reported reported = Reported::all) {
     const auto noisy = [&](double value) { return static_cast<std::int64_t>(std::llround(value * (1 + noise * random.normal()))); };
     const auto placed = repriced(sample.expected, truth);
-    ToolReport csynth{.kind = ReportKind::csynth}, utilization{.kind = ReportKind::utilization, .status = "placed"}, power{.kind = ReportKind::power};
+    ToolReport csynth{.kind = ReportKind::csynth}, utilization{.kind = ReportKind::utilization, .status = "placed"},
+        power{.kind = ReportKind::power};
     csynth.used.lut = noisy(placed.lut * truth.at("csynth.lut").value);
     csynth.used.ff = noisy(placed.ff * truth.at("csynth.ff").value);
     utilization.used.lut = noisy(placed.lut);
@@ -78,18 +82,23 @@ Build build_of(const Sample& sample, const sim::CostTable& truth, double noise, 
     return build;
 }
 
-std::vector<Build> builds_of(std::size_t count, const sim::CostTable& truth, double noise, std::uint64_t seed, Reported reported = Reported::all) {
+std::vector<Build> builds_of(std::size_t count, const sim::CostTable& truth, double noise, std::uint64_t seed,
+                             Reported reported = Reported::all) {
     tests::Random random(seed);
     std::vector<Build> builds;
     for (std::size_t i = 0; i < count; ++i) builds.push_back(build_of(samples()[i], truth, noise, random, reported));
     return builds;
 }
 
-const ResourceFit& resource(const CostFit& fit, std::string_view name) { return *std::ranges::find(fit.resources, name, &ResourceFit::resource); }
+const ResourceFit& resource(const CostFit& fit, std::string_view name) {
+    return *std::ranges::find(fit.resources, name, &ResourceFit::resource);
+}
 
 std::string utilization_text(std::int64_t lut, std::int64_t ff, const std::string& part = "xczu9eg-ffvb1156-2-e") {
     auto text = testing::read_file(PRELUDE_SOURCE_DIR "/tests/data/reports/top_utilization_placed.rpt");
-    for (const auto& [from, to] : {std::pair{std::string("1320"), std::to_string(lut)}, {std::string("2104"), std::to_string(ff)}, {std::string("xczu9eg-ffvb1156-2-e"), part}}) {
+    for (const auto& [from, to] : {std::pair{std::string("1320"), std::to_string(lut)},
+                                   {std::string("2104"), std::to_string(ff)},
+                                   {std::string("xczu9eg-ffvb1156-2-e"), part}}) {
         const auto at = text.find(from);
         REQUIRE(at != std::string::npos);
         text.replace(at, from.size(), to);
@@ -206,7 +215,9 @@ TEST_CASE("Left-out designs are predicted without their own reports") {
     const auto& lut = resource(fit, "lut");
     REQUIRE(lut.left_out.worst == builds[5].name);
     const auto measured = static_cast<double>(*odd);
-    const auto off = [&](const sim::CostTable& table) { return 100 * std::abs(repriced(samples()[5].expected, table).lut - measured) / measured; };
+    const auto off = [&](const sim::CostTable& table) {
+        return 100 * std::abs(repriced(samples()[5].expected, table).lut - measured) / measured;
+    };
     builds.erase(builds.begin() + 5);
     CHECK(off(fit.table) < lut.left_out.worst_pct - 1);
     CHECK(lut.left_out.worst_pct == Approx(off(fit_costs(builds, default_costs()).table)).epsilon(0.1));
@@ -281,8 +292,9 @@ TEST_CASE("explore calibrate-costs writes a table that a configuration can name,
     const auto plain = calibrate({"--reports", builds, "--check", check});
     INFO(plain.err);
     CHECK(plain.code == 0);
-    CHECK_THAT(plain.out, Contains("notes.txt") && Contains("empty: no expected.json") && Contains("terms fitted") && Contains("extrapolated:") &&
-                              Contains("array.operand_ff_per_bit") && Contains("no report says anything of it"));
+    CHECK_THAT(plain.out, Contains("notes.txt") && Contains("empty: no expected.json") && Contains("terms fitted") &&
+                              Contains("extrapolated:") && Contains("array.operand_ff_per_bit") &&
+                              Contains("no report says anything of it"));
     CHECK_FALSE(fs::exists(out));
 
     const auto written = calibrate({"--reports", builds, "--out", out, "--json"});
@@ -307,7 +319,8 @@ TEST_CASE("explore calibrate-costs writes a table that a configuration can name,
     fs::create_directories(folder / "library" / "devices");
     fs::copy(out, folder / "library" / "costs" / "mine.yaml");
     fs::copy(PRELUDE_SOURCE_DIR "/arch_configs/devices/zcu102.yaml", folder / "library" / "devices" / "zcu102.yaml");
-    const auto configuration = read_configuration_text("model: {preset: sam_nano, checkpoint: none}\nhw: {costs: mine}\n", "c.yaml", {}, folder / "library");
+    const auto configuration =
+        read_configuration_text("model: {preset: sam_nano, checkpoint: none}\nhw: {costs: mine}\n", "c.yaml", {}, folder / "library");
     CHECK(configuration.costs.at("mine") == *table);
 }
 
@@ -352,13 +365,15 @@ TEST_CASE("Designs of several families are fitted apart, each to a table of its 
     write_builds(builds, 4, true_costs(2));
     const auto truth = true_costs(3);
     for (const auto& [rows, depth] : {std::pair{2, 2}, {2, 4}, {4, 2}, {4, 4}}) {
-        const HlsDesign design({"hw.device=zc706", fmt::format("hw.pe.rows={}", rows), "hw.pe.cols=4", fmt::format("hw.pe.depth={}", depth)});
+        const HlsDesign design(
+            {"hw.device=zc706", fmt::format("hw.pe.rows={}", rows), "hw.pe.cols=4", fmt::format("hw.pe.depth={}", depth)});
         const auto expected = design.expect(kMlpNodes);
         const auto placed = repriced(expected, truth);
         const auto name = fmt::format("old{}x{}", rows, depth);
         fs::create_directories(builds / name);
         testing::write_file(builds / name / "expected.json", to_json(expected).dump());
-        testing::write_file(builds / name / "utilization.rpt", utilization_text(std::llround(placed.lut), std::llround(placed.ff), expected.part));
+        testing::write_file(builds / name / "utilization.rpt",
+                            utilization_text(std::llround(placed.lut), std::llround(placed.ff), expected.part));
     }
     fs::create_directories(builds / "old2x2" / "reports");
     testing::write_file(builds / "old2x2" / "reports" / "other.rpt", utilization_text(1, 1));  // of a device of the other family

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the model expects of a build of some nodes: which units count, what terms contribute, the file it is written to.
-#include "experiments/hls/expected.hpp"
-
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "experiments/hls/expected.hpp"
 #include "models/error.hpp"
 #include "sim/simulate.hpp"
 #include "tests/support/adversarial.hpp"
@@ -49,8 +48,8 @@ std::string refusal(const std::string& text) {
 TEST_CASE("A build of some nodes has the units that they run on and no others") {
     const auto& design = small();
     const auto mlp = units_of(design.expect(kMlpNodes));
-    CHECK(mlp == std::set<std::string>{"pe_array", "array_frame", "post_unit", "layernorm_unit", "gelu_unit", "weight_buffer", "activation_buffer", "partial_sum_buffer", "memory_ports",
-                                       "dma", "controller"});
+    CHECK(mlp == std::set<std::string>{"pe_array", "array_frame", "post_unit", "layernorm_unit", "gelu_unit", "weight_buffer",
+                                       "activation_buffer", "partial_sum_buffer", "memory_ports", "dma", "controller"});
     const auto linear = units_of(design.expect({"encoder.block0.lin1"}));
     CHECK(linear.count("layernorm_unit") == 0);
     CHECK(linear.count("gelu_unit") == 0);
@@ -58,7 +57,8 @@ TEST_CASE("A build of some nodes has the units that they run on and no others") 
     const auto norm = units_of(design.expect({"encoder.block0.norm2"}));
     CHECK(norm.count("pe_array") == 0);
     CHECK(norm.count("layernorm_unit") == 1);
-    const auto attention = units_of(design.expect({"encoder.block0.qk", "encoder.block0.rel_pos", "encoder.block0.softmax", "encoder.block0.pv"}));
+    const auto attention =
+        units_of(design.expect({"encoder.block0.qk", "encoder.block0.rel_pos", "encoder.block0.softmax", "encoder.block0.pv"}));
     CHECK(attention.count("softmax_unit") == 1);
     CHECK(attention.count("layernorm_unit") == 0);
     const HlsDesign divided({"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4", "quant.nonlinear=ivit"});
@@ -72,7 +72,8 @@ TEST_CASE("Totals are the units' sums, and the cycles those of a simulation of t
     CHECK(expected.nodes == kMlpNodes);
     CHECK(expected.infeasible.empty());
     double lut = 0, ff = 0, dsp = 0, bram18 = 0, uram = 0;
-    for (const auto& unit : expected.units) lut += unit.lut.value, ff += unit.ff.value, dsp += unit.dsp.value, bram18 += unit.bram18.value, uram += unit.uram.value;
+    for (const auto& unit : expected.units)
+        lut += unit.lut.value, ff += unit.ff.value, dsp += unit.dsp.value, bram18 += unit.bram18.value, uram += unit.uram.value;
     CHECK(expected.lut->value == Approx(lut));
     CHECK(expected.ff->value == Approx(ff));
     CHECK(expected.dsp->value == Approx(dsp));
@@ -103,9 +104,10 @@ TEST_CASE("Array, ports and clock of a part are those of the whole design") {
 }
 
 TEST_CASE("Every figure is the count of its terms times their values, whatever these are") {
-    for (const auto& sets : std::vector<std::vector<std::string>>{{"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4"},
-                                                                   {"hw.pe.rows=2", "hw.pe.cols=4", "hw.pe.depth=8", "hw.pe.multiplier=lut", "quant.groups=3"},
-                                                                   {"hw.pe.rows=4", "hw.pe.cols=4", "hw.pe.depth=4", "quant.datatype=fp16"}}) {
+    for (const auto& sets :
+         std::vector<std::vector<std::string>>{{"hw.pe.rows=4", "hw.pe.cols=8", "hw.pe.depth=4"},
+                                               {"hw.pe.rows=2", "hw.pe.cols=4", "hw.pe.depth=8", "hw.pe.multiplier=lut", "quant.groups=3"},
+                                               {"hw.pe.rows=4", "hw.pe.cols=4", "hw.pe.depth=4", "quant.datatype=fp16"}}) {
         const HlsDesign design(sets);
         INFO(sets.back());
         const auto expected = design.expect(kMlpNodes);
@@ -129,15 +131,18 @@ TEST_CASE("Every figure is the count of its terms times their values, whatever t
 TEST_CASE("A term that enters otherwise than as a count is named, near a kink or on a curve") {
     const auto& costs = small().costs();
     const auto at = [](const sim::CostTable& table, std::string_view name) { return table.at(name).value; };
-    const std::vector<std::string_view> names{"control.lut", "control.ff", "dma.lut", "axi_port.lut", "softmax.exponential_dsp.shift", "dma.ff"};
+    const std::vector<std::string_view> names{"control.lut", "control.ff", "dma.lut", "axi_port.lut", "softmax.exponential_dsp.shift",
+                                              "dma.ff"};
     const double lut = at(costs, "control.lut"), ff = at(costs, "control.ff"), port = at(costs, "axi_port.lut");
     std::vector<std::string> not_linear;
-    const auto form = linear_form(costs, names,
-                                  [&](const sim::CostTable& table) {
-                                      return 7 + 3 * at(table, "dma.lut") + 5 * at(table, "softmax.exponential_dsp.shift") + std::max(1.2 * lut, at(table, "control.lut")) +
-                                             std::max(0.9 * ff, at(table, "control.ff")) + std::pow(at(table, "axi_port.lut"), 2);
-                                  },
-                                  not_linear);
+    const auto form = linear_form(
+        costs, names,
+        [&](const sim::CostTable& table) {
+            return 7 + 3 * at(table, "dma.lut") + 5 * at(table, "softmax.exponential_dsp.shift") +
+                   std::max(1.2 * lut, at(table, "control.lut")) + std::max(0.9 * ff, at(table, "control.ff")) +
+                   std::pow(at(table, "axi_port.lut"), 2);
+        },
+        not_linear);
     CHECK(not_linear == std::vector<std::string>{"control.lut", "control.ff", "axi_port.lut"});
     REQUIRE(form.counts.size() == 2);
     CHECK(form.counts.at("dma.lut") == Approx(3));
@@ -186,14 +191,17 @@ TEST_CASE("A broken expected.json is refused with all that is wrong with it") {
     bad["counts"]["ff"]["terms"]["control.ff"] = "many";
     bad["units"][0].erase("unit");
     const auto text = refusal(bad.dump());
-    for (const auto* place : {"e.json: nodes: got 3", "clock_target_ns: got -1", "device.family: missing", "figures.lut: got low 1000000000", "figures.dsp.status: got \"guessed\"",
-                              "counts.lut.terms.no.such_term: got 1", "counts.ff.terms.control.ff: got \"many\"", "units[0].unit: missing", "8 problems"})
+    for (const auto* place :
+         {"e.json: nodes: got 3", "clock_target_ns: got -1", "device.family: missing", "figures.lut: got low 1000000000",
+          "figures.dsp.status: got \"guessed\"", "counts.lut.terms.no.such_term: got 1", "counts.ff.terms.control.ff: got \"many\"",
+          "units[0].unit: missing", "8 problems"})
         CHECK_THAT(text, Contains(place));
     CHECK_THAT(refusal("{"), Contains("not JSON"));
     CHECK_THAT(refusal("[]"), Contains("format prelude.expected/1"));
     CHECK_THAT(refusal("{\"format\": \"prelude.expected/2\"}"), Contains("format: got \"prelude.expected/2\""));
     CHECK_THAT(refusal(std::string(500'000, '[')), Contains("not JSON"));
-    CHECK_THAT(refusal("{\"format\": \"prelude.expected/1\", \"a\": " + std::string(400'000, '[') + std::string(400'000, ']') + "}"), Contains("nests deeper than 8"));
+    CHECK_THAT(refusal("{\"format\": \"prelude.expected/1\", \"a\": " + std::string(400'000, '[') + std::string(400'000, ']') + "}"),
+               Contains("nests deeper than 8"));
     CHECK_THAT(refusal(std::string(1'000'001, ' ')), Contains("1000001 bytes"));
     CHECK_THROWS_WITH(read_expected("/nowhere/expected.json"), Contains("no such file"));
     auto huge = good;
@@ -209,15 +217,19 @@ TEST_CASE("An expected.json with any bytes changed is read or refused, nothing e
         auto text = good;
         for (auto changes = random.in(1, 4); changes > 0; --changes) {
             const auto at = static_cast<std::size_t>(random.in(0, static_cast<std::int64_t>(text.size()) - 1));
-            if (random.one_in(3)) text.erase(at, static_cast<std::size_t>(random.in(1, 40)));
-            else text[at] = random.one_in(2) ? static_cast<char>(random.in(0, 255)) : std::string("0-9e{}[],\"n")[static_cast<std::size_t>(random.in(0, 10))];
+            if (random.one_in(3))
+                text.erase(at, static_cast<std::size_t>(random.in(1, 40)));
+            else
+                text[at] = random.one_in(2) ? static_cast<char>(random.in(0, 255))
+                                            : std::string("0-9e{}[],\"n")[static_cast<std::size_t>(random.in(0, 10))];
             if (text.empty()) text = "{";
         }
         try {
             const auto expected = expected_of(text, "e.json");
             ++read;
             for (const auto& figure : expected_figures())
-                if (const auto* value = find_figure(expected, figure.name)) CHECK((value->low <= value->value && value->value <= value->high));
+                if (const auto* value = find_figure(expected, figure.name))
+                    CHECK((value->low <= value->value && value->value <= value->high));
         } catch (const models::DataError&) {
             ++refused;
         }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <catch2/catch.hpp>
-
 #include <algorithm>
 #include <array>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -34,7 +33,8 @@ struct Exported {
 
 Exported exported(const tests::CalibratedModel& model) {
     const auto names = testing::example_nodes();
-    Exported result{.part = models::subgraph(model.graph, models::nodes_named(model.graph, names)), .quantized = {}, .data = {}, .header = {}};
+    Exported result{
+        .part = models::subgraph(model.graph, models::nodes_named(model.graph, names)), .quantized = {}, .data = {}, .header = {}};
     REQUIRE(result.part.nodes().size() == names.size());
     const auto quantized = model.quantize(testing::example_settings());
     quant::Words words;
@@ -87,7 +87,8 @@ namespace {
 class FaultyBuilds {
   public:
     FaultyBuilds() {
-        const auto ended = testing::run({EXPLORE, "export", "--config", PRELUDE_SOURCE_DIR "/experiments/hls_example/design.yaml", "--layers", layers(), "--formats", "bin", "--out", golden(), "--quiet"});
+        const auto ended = testing::run({EXPLORE, "export", "--config", PRELUDE_SOURCE_DIR "/experiments/hls_example/design.yaml",
+                                         "--layers", layers(), "--formats", "bin", "--out", golden(), "--quiet"});
         INFO(ended.err);
         REQUIRE(ended.code == 0);
         header_ = testing::read_file(fs::path(golden()) / "hls" / "prelude_params.h");
@@ -128,7 +129,8 @@ TensorResult verify_build(const FaultyBuilds& builds, const testing::TemporaryFo
     for (const auto& tensor : verification.tensors) {
         if (tensor.actual.empty()) continue;
         INFO(tensor.description.name);
-        const auto expected = first_difference(fs::path(builds.golden()) / "bin" / (tensor.description.name + ".bin"), tensor.actual, tensor.description.word.storage_bytes());
+        const auto expected = first_difference(fs::path(builds.golden()) / "bin" / (tensor.description.name + ".bin"), tensor.actual,
+                                               tensor.description.word.storage_bytes());
         const auto found = tensor.comparison.first;
         CHECK(expected.has_value() == (tensor.verdict == TensorVerdict::differs));
         if (expected && found) CHECK(found->index == *expected);
@@ -141,7 +143,9 @@ TensorResult verify_build(const FaultyBuilds& builds, const testing::TemporaryFo
 }  // namespace
 
 /// Minutes: `test_experiments [faults]`.
-TEST_CASE("Single faults of the example fail, are placed exactly and named rightly in four of five cases, wrongly in less than one of twenty", "[.][faults]") {
+TEST_CASE(
+    "Single faults of the example fail, are placed exactly and named rightly in four of five cases, wrongly in less than one of twenty",
+    "[.][faults]") {
     const FaultyBuilds builds;
     const auto faults = testing::read_faults(kFaults);
     std::size_t named = 0, wrong = 0;
@@ -154,7 +158,11 @@ TEST_CASE("Single faults of the example fail, are placed exactly and named right
         const bool is_right = cause && name_of(*cause) == fault.cause;
         named += is_right;
         wrong += cause && !is_right;
-        std::printf("%-34s %-8s %s: %s\n", fault.name.c_str(), is_right ? "named" : cause ? "WRONG" : "unknown", result.description.name.c_str(), result.diagnosis.text().c_str());
+        std::printf("%-34s %-8s %s: %s\n", fault.name.c_str(),
+                    is_right ? "named"
+                    : cause  ? "WRONG"
+                             : "unknown",
+                    result.description.name.c_str(), result.diagnosis.text().c_str());
         std::fflush(stdout);
     }
     std::printf("%zu single faults: %zu named, %zu named wrongly\n", faults.size(), named, wrong);

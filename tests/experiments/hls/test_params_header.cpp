@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <catch2/catch.hpp>
-
 #include <fmt/format.h>
 
+#include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
@@ -62,7 +61,8 @@ std::vector<Design> designs() {
 
 /// The text under a namespace of its own, so that several designs fit in one translation unit.
 std::string renamed(std::string text, const std::string& name) {
-    for (std::size_t at = 0; (at = text.find("namespace prelude_params", at)) != std::string::npos; at += 10) text.replace(at + 10, 14, name);
+    for (std::size_t at = 0; (at = text.find("namespace prelude_params", at)) != std::string::npos; at += 10)
+        text.replace(at + 10, 14, name);
     return text;
 }
 
@@ -77,7 +77,8 @@ class Claims {
     }
     template <class T>
     void equal(const std::string& array, const std::vector<T>& values) {
-        for (const std::size_t i : {std::size_t{0}, values.size() / 2, values.size() - 1}) equal(fmt::format("{}[{}]", array, i), static_cast<std::int64_t>(values[i]));
+        for (const std::size_t i : {std::size_t{0}, values.size() / 2, values.size() - 1})
+            equal(fmt::format("{}[{}]", array, i), static_cast<std::int64_t>(values[i]));
         text_ += fmt::format("static_assert(sizeof({0}::{1}) / sizeof({0}::{1}[0]) == {2}, \"\");\n", space_, array, values.size());
     }
     [[nodiscard]] const std::string& text() const { return text_; }
@@ -110,7 +111,8 @@ class Claims {
         equal("kTau", op.tau);
         equal("kScoreFraction", op.score_fraction);
         if (!op.exp_constants.empty()) equal("kExpConstants", op.exp_constants);
-        if (!op.threshold_mantissa.empty()) equal("kThresholdMantissa", op.threshold_mantissa), equal("kThresholdExponent", op.threshold_exponent);
+        if (!op.threshold_mantissa.empty())
+            equal("kThresholdMantissa", op.threshold_mantissa), equal("kThresholdExponent", op.threshold_exponent);
     }
     void operator()(const quant::LayerNormOp& op) {
         rescale(op.rescale);
@@ -166,7 +168,8 @@ TEST_CASE("the header of a whole network compiles without a warning and holds it
     const testing::TemporaryFolder folder;
     testing::write_kernel_headers(folder.path());
     testing::write_file(folder / "headers.cpp", text);
-    const auto ended = testing::run({"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", (folder / "headers.cpp").string()});
+    const auto ended = testing::run(
+        {"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", (folder / "headers.cpp").string()});
     INFO(ended.err.substr(0, 4000));
     CHECK(ended.code == 0);
 }
@@ -174,12 +177,15 @@ TEST_CASE("the header of a whole network compiles without a warning and holds it
 TEST_CASE("the test bench of exported layers compiles against their header, and tiles stand where they are known", "[hls]") {
     const auto model = tests::tiny_model();
     REQUIRE(model);
-    const std::vector<std::string> names{"encoder.block0.norm2", "encoder.block0.lin1", "encoder.block0.qk", "encoder.block0.softmax", "encoder.block0.add2", "decoder.layer0.lin1.in"};
+    const std::vector<std::string> names{"encoder.block0.norm2",   "encoder.block0.lin1", "encoder.block0.qk",
+                                         "encoder.block0.softmax", "encoder.block0.add2", "decoder.layer0.lin1.in"};
     const auto part = models::subgraph(model->graph, models::nodes_named(model->graph, names));
     const auto quantized = quant::restricted_to(model->quantize(designs()[0].settings), part);
-    const auto header = params_header(part, quantized, {{"encoder.block0.lin1", {.rows = 16, .inputs = 8, .outputs = 4}}}, "a design\nof two lines");
+    const auto header =
+        params_header(part, quantized, {{"encoder.block0.lin1", {.rows = 16, .inputs = 8, .outputs = 4}}}, "a design\nof two lines");
     CHECK(header.find("// Parameters of exported layers: a design of two lines.") == 0);
-    CHECK(header.find("constexpr int kTileRows = 16;\nconstexpr int kTileInputs = 8;\nconstexpr int kTileOutputs = 4;\n") != std::string::npos);
+    CHECK(header.find("constexpr int kTileRows = 16;\nconstexpr int kTileInputs = 8;\nconstexpr int kTileOutputs = 4;\n") !=
+          std::string::npos);
     CHECK(header.find("typedef ap_fixed<16, ") != std::string::npos);
     CHECK(header.find("//   value = ") != std::string::npos);
     CHECK(header.find("namespace decoder_layer0_lin1_in {") != std::string::npos);
@@ -191,7 +197,8 @@ TEST_CASE("the test bench of exported layers compiles against their header, and 
     testing::write_kernel_headers(folder.path());
     testing::write_file(folder / "prelude_params.h", header);
     testing::write_file(folder / "test_bench.cpp", test_bench_skeleton(part, quantized));
-    const auto ended = testing::run({"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", (folder / "test_bench.cpp").string()});
+    const auto ended = testing::run(
+        {"g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", (folder / "test_bench.cpp").string()});
     INFO(ended.err.substr(0, 4000));
     CHECK(ended.code == 0);
 }
@@ -201,8 +208,10 @@ TEST_CASE("a header of layers without integers names the layer", "[hls]") {
     REQUIRE(model);
     const std::vector<std::string> one{"encoder.block0.norm2"}, other{"encoder.block0.lin1"};
     const auto part = models::subgraph(model->graph, models::nodes_named(model->graph, one));
-    const auto quantized = quant::restricted_to(model->quantize(designs()[0].settings), models::subgraph(model->graph, models::nodes_named(model->graph, other)));
-    CHECK_THROWS_WITH(params_header(part, quantized, {}, ""), "encoder.block0.norm2: no integers of this node; a header holds exported layers alone");
+    const auto quantized = quant::restricted_to(model->quantize(designs()[0].settings),
+                                                models::subgraph(model->graph, models::nodes_named(model->graph, other)));
+    CHECK_THROWS_WITH(params_header(part, quantized, {}, ""),
+                      "encoder.block0.norm2: no integers of this node; a header holds exported layers alone");
 }
 
 }  // namespace prelude::experiments

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Regularised fits of prices: the closed form, the bound at 0, factors, and what is held.
-#include "experiments/hls/product_fit.hpp"
-
 #include <catch2/catch.hpp>
 
+#include "experiments/hls/product_fit.hpp"
 #include "tests/support/adversarial.hpp"
 
 using namespace prelude::experiments;
@@ -68,9 +67,12 @@ TEST_CASE("Prices are not negative, and no small step from the fit is better") {
     int at_bound = 0;
     for (int trial = 0; trial < 30; ++trial) {
         const Eigen::Index prices = 6;
-        const Prices prior{.value = VectorXd::NullaryExpr(prices, [&] { return random.real(); }), .deviation = VectorXd::Constant(prices, 2)};
+        const Prices prior{.value = VectorXd::NullaryExpr(prices, [&] { return random.real(); }),
+                           .deviation = VectorXd::Constant(prices, 2)};
         std::vector<ProductRow> rows;
-        for (int i = 0; i < 9; ++i) rows.push_back(row(10 + 40 * random.real(), VectorXd::NullaryExpr(prices, [&] { return 30 * random.real(); })));  // no such prices exist
+        for (int i = 0; i < 9; ++i)
+            rows.push_back(
+                row(10 + 40 * random.real(), VectorXd::NullaryExpr(prices, [&] { return 30 * random.real(); })));  // no such prices exist
         const auto fit = fitted(rows, prior, kNoise);
         CHECK(fit.value.minCoeff() >= 0);
         const double least = objective(rows, prior, fit.value);

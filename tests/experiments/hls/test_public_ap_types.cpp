@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
-
 #include <cstdlib>
 #include <string>
 
@@ -17,8 +16,8 @@ TEST_CASE("the public headers of the arbitrary-precision types pass what the sta
     }
     const testing::TemporaryFolder out;
     const std::string root = PRELUDE_SOURCE_DIR, program = (out / "test").string();
-    const auto built = testing::run({"g++", "-std=c++20", "-w", "-I" + root, "-I" + std::string(folder), root + "/tests/experiments/hls/test_ap_types.cpp", "-o", program,
-                                     "-lCatch2WithMain"});
+    const auto built = testing::run({"g++", "-std=c++20", "-w", "-I" + root, "-I" + std::string(folder),
+                                     root + "/tests/experiments/hls/test_ap_types.cpp", "-o", program, "-lCatch2WithMain"});
     INFO(built.err);
     REQUIRE(built.code == 0);
     const auto ended = testing::run({program});

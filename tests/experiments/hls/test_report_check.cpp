@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reports against expectations and earlier builds: what passes, what fails, and that nothing unknown ever passes.
-#include "experiments/hls/report_check.hpp"
-
 #include <catch2/catch.hpp>
 
 #include "experiments/hls/baseline.hpp"
+#include "experiments/hls/report_check.hpp"
 #include "models/error.hpp"
 #include "tests/paths.hpp"
 #include "tests/support/program.hpp"
@@ -17,9 +16,13 @@ namespace {
 
 constexpr auto kReports = PRELUDE_SOURCE_DIR "/tests/data/reports/";
 
-NamedReport sample(const std::string& name) { return {name, read_tool_report(std::filesystem::path(kReports + name))}; }
+NamedReport sample(const std::string& name) {
+    return {name, read_tool_report(std::filesystem::path(kReports + name))};
+}
 
-sim::Estimate band(double value, double low, double high) { return {.value = value, .low = low, .high = high, .status = sim::Provenance::published}; }
+sim::Estimate band(double value, double low, double high) {
+    return {.value = value, .low = low, .high = high, .status = sim::Provenance::published};
+}
 
 /// What the samples were made from, more or less.
 Expected expected_of_samples() {
@@ -40,7 +43,8 @@ const TermCheck& term(const ReportCheck& check, std::string_view name) {
     return *found;
 }
 
-ReportCheck check_of(const std::vector<std::string>& names, const Tolerances& tolerances = default_tolerances(), const Expected& expected = expected_of_samples()) {
+ReportCheck check_of(const std::vector<std::string>& names, const Tolerances& tolerances = default_tolerances(),
+                     const Expected& expected = expected_of_samples()) {
     std::vector<NamedReport> reports;
     for (const auto& name : names) reports.push_back(sample(name));
     return check_reports(expected, reports, tolerances);
@@ -61,7 +65,9 @@ std::string refusal(const std::string& text) {
     return {};
 }
 
-Baseline baseline(std::map<std::string, double, std::less<>> terms) { return {.design = "d", .terms = std::move(terms)}; }
+Baseline baseline(std::map<std::string, double, std::less<>> terms) {
+    return {.design = "d", .terms = std::move(terms)};
+}
 
 }  // namespace
 
@@ -72,7 +78,8 @@ TEST_CASE("Every kind of report is held against its own terms") {
         return found;
     };
     using Names = std::vector<std::string>;
-    CHECK(names("csynth.rpt") == Names{"latency_min", "latency_max", "interval_min", "interval_max", "clock_estimated_ns", "lut_csynth", "ff_csynth", "dsp", "bram18", "uram"});
+    CHECK(names("csynth.rpt") == Names{"latency_min", "latency_max", "interval_min", "interval_max", "clock_estimated_ns", "lut_csynth",
+                                       "ff_csynth", "dsp", "bram18", "uram"});
     CHECK(names("top_cosim.rpt") == Names{"latency_min", "latency_max", "interval_min", "interval_max", "status"});
     CHECK(names("top_export.rpt") == Names{"clock_estimated_ns", "lut", "ff", "dsp", "bram18", "uram", "status"});
     CHECK(names("top_utilization_placed.rpt") == Names{"lut", "ff", "dsp", "bram18", "uram"});
@@ -110,7 +117,9 @@ TEST_CASE("A term outside of its tolerance fails, on either side, at the bound i
     CHECK(verdict(1400, 1320, 1500) == Verdict::pass);
     CHECK(verdict(1400, 1321, 1500) == Verdict::fail);
     expected.lut = band(1000, 1000, 1000);
-    const auto with = [&](const std::string& tolerance) { return term(check_of({"top_utilization_placed.rpt"}, tolerances_of("terms: {lut: " + tolerance + "}\n"), expected), "lut").verdict; };
+    const auto with = [&](const std::string& tolerance) {
+        return term(check_of({"top_utilization_placed.rpt"}, tolerances_of("terms: {lut: " + tolerance + "}\n"), expected), "lut").verdict;
+    };
     CHECK(with("{relative: 0.32}") == Verdict::pass);
     CHECK(with("{relative: 0.31}") == Verdict::fail);
     CHECK(with("{absolute: 320}") == Verdict::pass);
@@ -146,7 +155,8 @@ TEST_CASE("What a report or the model does not know is unknown and never a pass"
     // No tolerance, however wide, makes a pass of an unknown; every term of every kind of report, all unknown.
     auto wide = default_tolerances();
     for (auto& [name, tolerance] : wide.terms) tolerance = {.relative = 100, .absolute = 1e15, .band = true};
-    for (const auto kind : {ReportKind::csynth, ReportKind::cosim, ReportKind::export_rtl, ReportKind::utilization, ReportKind::power, ReportKind::timing}) {
+    for (const auto kind :
+         {ReportKind::csynth, ReportKind::cosim, ReportKind::export_rtl, ReportKind::utilization, ReportKind::power, ReportKind::timing}) {
         const NamedReport empty{"r.rpt", {.kind = kind}};
         const auto nothing = check_reports(expected_of_samples(), std::span(&empty, 1), wide);
         CHECK_FALSE(nothing.passed());
@@ -154,7 +164,8 @@ TEST_CASE("What a report or the model does not know is unknown and never a pass"
     }
     Expected blank;  // an infeasible part has no figures
     blank.clock_target_ns = 5, blank.part = "xczu9eg-ffvb1156-2-e";
-    for (const auto& entry : check_of({"top_utilization_placed.rpt", "top_power_routed.rpt"}, wide, blank).terms) CHECK(entry.verdict == Verdict::unknown);
+    for (const auto& entry : check_of({"top_utilization_placed.rpt", "top_power_routed.rpt"}, wide, blank).terms)
+        CHECK(entry.verdict == Verdict::unknown);
     const auto json = to_json(check);
     CHECK(json.at("passed") == false);
     CHECK(json.at("terms").at(1).at("actual").is_null());
@@ -183,7 +194,9 @@ TEST_CASE("Another device, another clock and a design before placement are point
 }
 
 TEST_CASE("Tolerances replace defaults term by term, and a broken file is refused with every problem") {
-    const auto tolerances = tolerances_of("terms: {latency_max: {relative: 0.1}, lut: {relative: 0.25, absolute: 200}}\nunknown: [latency_min, status]\nregression: {default: 0.01, lut: 0.05}\n");
+    const auto tolerances = tolerances_of(
+        "terms: {latency_max: {relative: 0.1}, lut: {relative: 0.25, absolute: 200}}\nunknown: [latency_min, status]\nregression: "
+        "{default: 0.01, lut: 0.05}\n");
     CHECK(tolerances.of("latency_max") == Tolerance{.relative = 0.1});
     CHECK(tolerances.of("lut") == Tolerance{.relative = 0.25, .absolute = 200});
     CHECK(tolerances.of("ff") == default_tolerances().of("ff"));
@@ -191,9 +204,13 @@ TEST_CASE("Tolerances replace defaults term by term, and a broken file is refuse
     CHECK(tolerances.regression_of("lut") == 0.05);
     CHECK(tolerances.regression_of("ff") == 0.01);
     CHECK(default_tolerances().regression_of("ff") == 0.02);
-    const auto text = refusal("terms: {luts: {relative: 0.1}, ff: {relative: -1, absolut: 3}, dsp: 4, status: {relative: 1}}\nunknown: [everything, [a]]\nregression: {lut: many}\nextra: 1\n");
-    for (const auto* part : {"t.yaml:1:9: terms: luts is no term. Did you mean 'lut'?", "terms.ff.relative: got -1", "terms.ff.absolut: unknown key. Did you mean 'absolute'?", "terms.dsp: got 4",
-                             "terms: status is no term", "t.yaml:2:11: unknown: everything is no term", "unknown: got a list", "t.yaml:3:19: regression.lut: got many", "extra: unknown key", "9 errors"})
+    const auto text = refusal(
+        "terms: {luts: {relative: 0.1}, ff: {relative: -1, absolut: 3}, dsp: 4, status: {relative: 1}}\nunknown: [everything, "
+        "[a]]\nregression: {lut: many}\nextra: 1\n");
+    for (const auto* part : {"t.yaml:1:9: terms: luts is no term. Did you mean 'lut'?", "terms.ff.relative: got -1",
+                             "terms.ff.absolut: unknown key. Did you mean 'absolute'?", "terms.dsp: got 4", "terms: status is no term",
+                             "t.yaml:2:11: unknown: everything is no term", "unknown: got a list", "t.yaml:3:19: regression.lut: got many",
+                             "extra: unknown key", "9 errors"})
         CHECK_THAT(text, Contains(part));
     CHECK_THAT(refusal("terms: [a]\nunknown: 3\n"), Contains("terms: got a list") && Contains("unknown: got 3"));
     CHECK_THAT(refusal("terms: {lut: {relative: .nan}}\n"), Contains("terms.lut.relative"));
@@ -219,12 +236,14 @@ TEST_CASE("Growth over an earlier build beyond the tolerance fails, and is told 
     const auto from_nothing = compare(baseline({{"utilization.uram", 0}}), baseline({{"utilization.uram", 2}}), default_tolerances());
     CHECK_FALSE(from_nothing.passed());
     CHECK(from_nothing.summary() == "URAM: 0 -> 2");
-    const auto both = baseline({{"csynth.latency_max", 10}, {"cosim.latency_max", 10}}), later = baseline({{"csynth.latency_max", 11}, {"cosim.latency_max", 10}});
+    const auto both = baseline({{"csynth.latency_max", 10}, {"cosim.latency_max", 10}}),
+               later = baseline({{"csynth.latency_max", 11}, {"cosim.latency_max", 10}});
     CHECK(compare(both, later, default_tolerances()).summary() == "latency of csynth +10.0 %");
 }
 
 TEST_CASE("A term that is no longer known fails, a new one is named") {
-    const auto before = baseline({{"utilization.lut", 500}, {"csynth.dsp", 3}}), now = baseline({{"utilization.lut", 500}, {"power.total_w", 1}});
+    const auto before = baseline({{"utilization.lut", 500}, {"csynth.dsp", 3}}),
+               now = baseline({{"utilization.lut", 500}, {"power.total_w", 1}});
     const auto regression = compare(before, now, default_tolerances());
     CHECK_FALSE(regression.passed());
     CHECK(regression.summary() == "DSP: no longer known, power: new");
@@ -233,16 +252,22 @@ TEST_CASE("A term that is no longer known fails, a new one is named") {
 }
 
 TEST_CASE("A baseline holds what all reports of a build know, and is read back as written") {
-    const std::vector reports{sample("top_csynth.rpt"), sample("top_cosim.rpt"), sample("top_utilization_placed.rpt"), sample("top_power_routed.rpt")};
+    const std::vector reports{sample("top_csynth.rpt"), sample("top_cosim.rpt"), sample("top_utilization_placed.rpt"),
+                              sample("top_power_routed.rpt")};
     const auto found = measured(reports, "d");
     CHECK(found.terms.at("utilization.lut") == 1320);
     CHECK(found.terms.at("csynth.lut_csynth") == 2036);
     CHECK(found.terms.at("cosim.latency_max") == 816);
     CHECK(found.terms.count("csynth.latency_max") == 0);
     CHECK(baseline_of(to_json(found).dump(), "b.json") == found);
-    CHECK_THROWS_WITH(measured(std::vector{sample("top_csynth.rpt"), sample("top_csynth.xml")}, "d"), Contains("csynth.lut_csynth is 2036 in top_csynth.rpt and 811 in top_csynth.xml"));
-    CHECK_THROWS_WITH(baseline_of(R"({"format": "prelude.baseline/1", "terms": {"utilization.lut": -1, "utilization.luts": 3, "power.total_w": null}})", "b.json"),
-                      Contains("b.json: design: missing") && Contains("terms.utilization.lut: got -1") && Contains("terms.utilization.luts: got 3") && Contains("terms.power.total_w: got null"));
-    CHECK_THROWS_WITH(baseline_of(R"({"format": "prelude.baseline/1", "design": "d", "terms": [1]})", "b.json"), Contains("terms: got a list"));
+    CHECK_THROWS_WITH(measured(std::vector{sample("top_csynth.rpt"), sample("top_csynth.xml")}, "d"),
+                      Contains("csynth.lut_csynth is 2036 in top_csynth.rpt and 811 in top_csynth.xml"));
+    CHECK_THROWS_WITH(
+        baseline_of(R"({"format": "prelude.baseline/1", "terms": {"utilization.lut": -1, "utilization.luts": 3, "power.total_w": null}})",
+                    "b.json"),
+        Contains("b.json: design: missing") && Contains("terms.utilization.lut: got -1") && Contains("terms.utilization.luts: got 3") &&
+            Contains("terms.power.total_w: got null"));
+    CHECK_THROWS_WITH(baseline_of(R"({"format": "prelude.baseline/1", "design": "d", "terms": [1]})", "b.json"),
+                      Contains("terms: got a list"));
     CHECK_THROWS_WITH(baseline_of(R"({"format": "prelude.baseline/1"})", "b.json"), Contains("terms: missing"));
 }
