@@ -84,7 +84,7 @@ TEST_CASE("Words of 1 to 63 bits of odd shapes come back from every format, told
     }
 }
 
-TEST_CASE("Packed hexadecimal words come back in either order; only a last word is filled, and its filling does not count") {
+TEST_CASE("Packed hexadecimal words come back in either order, only a last word is filled, and its filling does not count") {
     std::uint64_t seed = 1000;
     for (const int word_bits : {8, 16, 31, 32, 64, 100, 128, 512, 4096}) {
         for (const int bits : {2, 3, 4, 5, 7, 8, 12, 16, 31, 32}) {

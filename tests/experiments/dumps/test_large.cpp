@@ -57,9 +57,9 @@ TEST_CASE("A pair of dumps of a gigabyte is compared within 200 MB", "[.][large]
     const nlohmann::json description{{"format", "prelude.tensor/1"},
                                      {"name", "t"},
                                      {"role", "output"},
-                                     {"shape", {1000, kWords / 1000}},
+                                     {"shape", nlohmann::json::array({1000, kWords / 1000})},
                                      {"channel_axis", 1},
-                                     {"coordinates", {{"token", 1000}, {"channel", kWords / 1000}}},
+                                     {"coordinates", nlohmann::json::array({nlohmann::json::array({"token", 1000}), nlohmann::json::array({"channel", kWords / 1000})})},
                                      {"bits", 4},
                                      {"signed", true},
                                      {"kind", "fixed"},
@@ -75,7 +75,7 @@ TEST_CASE("A pair of dumps of a gigabyte is compared within 200 MB", "[.][large]
                                   {"workload", workload},
                                   {"nodes", nlohmann::json::array()},
                                   {"packing", {{"word_bits", 0}, {"element_order", "lsb_first"}}},
-                                  {"tensors", {{{"name", "t"}, {"description", "tensors/t.json"}, {"files", {{"npy", "tensors/t.npy"}}}}}}};
+                                  {"tensors", nlohmann::json::array({{{"name", "t"}, {"description", "tensors/t.json"}, {"files", {{"npy", "tensors/t.npy"}}}}})}};
     write_file(golden / "manifest.json", manifest.dump());
     const auto compare = [&](const char* what, int code, const std::string& says) {
         const auto begin = std::chrono::steady_clock::now();

@@ -89,7 +89,7 @@ TEST_CASE("The manifest names every file of an export with its hash") {
     CHECK(expected.at("nodes").size() == 4);
 }
 
-TEST_CASE("One changed word fails, is placed, and is told in code and real units; JUnit and HTML say so") {
+TEST_CASE("One changed word fails, is placed, and is told in code and real units, JUnit and HTML say so") {
     const TemporaryFolder folder;
     with_changed(folder / "actual", "encoder.block0.gelu.out",
                  [](auto& bytes) { bytes[512 * 7 + 100] = static_cast<char>(bytes[512 * 7 + 100] ^ 1); });

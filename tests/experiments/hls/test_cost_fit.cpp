@@ -161,7 +161,7 @@ TEST_CASE("Without noise a fit finds the placed figures of its builds and the fa
     CHECK(fit.table.at("csynth.ff").value == Approx(truth.at("csynth.ff").value).epsilon(0.02));
 }
 
-TEST_CASE("Fitted terms say so, with reports, error and band; others keep value and status and are named") {
+TEST_CASE("Fitted terms say so, with reports, error and band, others keep value and status and are named") {
     const auto fit = fit_costs(builds_of(14, true_costs(1), 0.02, 9), default_costs());
     const auto& lut = resource(fit, "lut");
     REQUIRE(lut.terms.size() > 5);
