@@ -117,6 +117,13 @@ class NodeText {
                 "  value = {:.9g} + a power of two above {:.9g}, or {:.9g} + steps of {:.9g}; kCode.. of the node that reads it say which",
                 meaning.offset, meaning.scale[0], meaning.offset, meaning.scale.size() > 1 ? meaning.scale[1] : 0.0));
         }
+        if (form.kind == quant::FormatKind::probability && form.code == quant::OperandKind::logarithmic) {
+            const auto unit = form.scale == quant::ScaleMode::row ? std::string("the row's largest") : fmt::format("{:.9g}", meaning.scale[0]);
+            const auto zero = form.zero_code >= 0 ? fmt::format(", word {}: 0", form.zero_code) : std::string();
+            return constants_.comment(fmt::format("  value = {} * 2^(-word / {}){}", unit, form.tau, zero));
+        }
+        if (form.kind == quant::FormatKind::probability && form.code != quant::OperandKind::uniform)
+            return constants_.comment("  the value of a word is its factor in the node that reads it");
         constexpr std::size_t kMostGroups = 16;
         const auto groups = std::min(meaning.scale.size(), kMostGroups);
         for (std::size_t g = 0; g < groups; ++g) {
