@@ -32,7 +32,7 @@ CLI::Option* add_list(CLI::App& app, const std::string& name, const std::string&
 
 DumpFormat format_named(const std::string& option, const std::string& name) {
     if (const auto format = dump_format_of(name)) return *format;
-    throw CLI::ValidationError(option, fmt::format("got {}; allowed: npy, bin, hex, dat, cosim, header", name));
+    throw CLI::ValidationError(option, fmt::format("got {}; allowed: npy, bin, hex, dat, real, cosim, header", name));
 }
 
 void add_element_order(CLI::App& app, const std::function<void(ElementOrder)>& put) {
@@ -74,7 +74,7 @@ void HandoffCommands::declare_export(CLI::App& app) {
             [&c](const std::string& text) {
                 for (const auto& name : parts_of(text)) c.formats.insert(format_named("--formats", name));
             },
-            "Formats beside npy: bin, hex, dat, cosim, header")
+            "Formats beside npy: bin, hex, dat, real, cosim, header")
         ->option_text("FORMAT,...");
     export_->add_option("--word-bits", c.packing.word_bits, "Width of packed hexadecimal words (default: an element a word)")
         ->option_text("N")

@@ -16,9 +16,9 @@ struct CalibrateCostsCommand {
     bool json = false;
 };
 
-/// Prints errors before and after, fitted and kept terms, and where the designs asked about leave the fit's range. With `out` writes a
-/// whole table, atomically; of several device families one each, called NAME_FAMILY_SLICE.yaml. Throws    models::InputError, ConfigError;
-/// nothing is written then, nor where no resource could be fitted
+/// Prints errors before and after, fitted and kept terms, and where the designs asked about leave the fit's range. With `out` writes a whole table, atomically; of
+/// several device families one each, called NAME_FAMILY_SLICE.yaml.
+/// Throws    models::InputError, ConfigError; nothing is written then, nor where no resource could be fitted
 [[nodiscard]] int calibrate_costs(const CalibrateCostsCommand& command);
 
 }  // namespace prelude::experiments

@@ -9,8 +9,8 @@
 
 namespace prelude::experiments {
 
-/// What the codes of a logarithmic, hybrid or companded operand count as in dumped sums: sums are linear in them, so they are solved for,
-/// and what differs from the right table is named.
+/// What the codes of a logarithmic, hybrid or companded operand count as in dumped sums: sums are linear in them, so they are solved for, and what differs from the
+/// right table is named.
 ///
 /// Contract  the solved table gives every dumped sum exactly
 /// Limits    linear layers and products of two values, codes of up to 8 bits, sums below 2^52

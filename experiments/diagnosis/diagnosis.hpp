@@ -37,8 +37,7 @@ struct DiagnosisContext {
 };
 
 /// Contract
-///  - a finding predicts every dumped word from golden and dumped words of what the tensor is made of, or (table_entry, stale_buffer,
-///  not_written) every mismatch and no match;
+///  - a finding predicts every dumped word from golden and dumped words of what the tensor is made of, or (table_entry, stale_buffer, not_written) every mismatch and no match;
 ///  - nothing is named that does not: then it is unknown;
 ///  - what a dumped operand that differs makes of the tensor counts as upstream.
 [[nodiscard]] Diagnosis diagnose(const DiagnosisContext& context, const TensorDescription& tensor);

@@ -34,8 +34,7 @@ class LinearModel {
     [[nodiscard]] std::size_t outputs() const noexcept { return outputs_; }
     [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
 
-    /// Acc of word `i` where the operand of (row, k) is that of operand(row, output, k), and the weight of (output, k) that of weight(row,
-    /// output, k).
+    /// Acc of word `i` where the operand of (row, k) is that of operand(row, output, k), and the weight of (output, k) that of weight(row, output, k).
     template <class Operand, class Weight>
     [[nodiscard]] std::int64_t sum(std::size_t i, const Operand& operand, const Weight& weight) const {
         const auto row = i / outputs_, output = i % outputs_;

@@ -10,8 +10,8 @@
 
 namespace prelude::experiments {
 
-/// Faults of q = clamp(z + round((M round(Acc 2^-r) + B) 2^-n), lo, hi) that turn these sums into the dumped words: rounding, shifts, bias,
-/// zero point, constants of other channels, saturation.
+/// Faults of q = clamp(z + round((M round(Acc 2^-r) + B) 2^-n), lo, hi) that turn these sums into the dumped words: rounding, shifts, bias, zero point, constants of other channels,
+/// saturation.
 ///
 /// Shapes    sums: one per word; channel_of(i): entry of the form for word i
 [[nodiscard]] std::vector<Finding> causes_of_rescale(const Evidence& evidence, std::span<const std::int64_t> sums,

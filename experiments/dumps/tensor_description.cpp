@@ -162,6 +162,26 @@ std::optional<double> TensorDescription::real_value(std::uint64_t index, std::in
     return quant::value_of(meaning, channel_of(index), static_cast<std::int32_t>(value));
 }
 
+bool TensorDescription::has_real_values() const {
+    auto values = meaning.values;
+    std::ranges::sort(values);
+    return has_meaning && std::ranges::adjacent_find(values) == values.end();
+}
+
+std::optional<std::int64_t> TensorDescription::word_of(std::uint64_t index, double value) const {
+    constexpr double kOffGrid = 0.01, kLargest = 4503599627370496.0;  // 2^52
+    if (!has_meaning) return std::nullopt;
+    if (!meaning.values.empty()) {
+        const auto nearest = std::ranges::min_element(meaning.values, {}, [&](double v) { return std::abs(v - value); });
+        if (std::abs(*nearest - value) > 1e-6 * std::max(1.0, std::abs(value))) return std::nullopt;
+        return nearest - meaning.values.begin();
+    }
+    const auto group = meaning.group_of.empty() ? std::size_t{0} : static_cast<std::size_t>(meaning.group_of[channel_of(index)]);
+    const double steps = value / meaning.scale[group];
+    if (!(std::abs(steps) < kLargest) || std::abs(steps - std::nearbyint(steps)) > kOffGrid) return std::nullopt;
+    return static_cast<std::int64_t>(std::nearbyint(steps)) + meaning.zero_point[group];
+}
+
 ordered_json to_json(const TensorDescription& tensor) {
     const auto pairs = [](const auto& entries) {
         auto list = ordered_json::array();

@@ -60,6 +60,10 @@ struct TensorDescription {
     [[nodiscard]] std::size_t channel_of(std::uint64_t index) const noexcept;
     /// The real number a word stands for; nothing where the words have no scale, or the word is none of the format.
     [[nodiscard]] std::optional<double> real_value(std::uint64_t index, std::int64_t value) const;
+    /// Whether every word has a value of its own, so that dumps in real units tell words.
+    [[nodiscard]] bool has_real_values() const;
+    /// The word whose value a real number is, to a hundredth of a step; nothing where there is none.
+    [[nodiscard]] std::optional<std::int64_t> word_of(std::uint64_t index, double value) const;
 };
 
 [[nodiscard]] nlohmann::ordered_json to_json(const TensorDescription& tensor);

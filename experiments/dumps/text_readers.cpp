@@ -275,6 +275,36 @@ class DecimalReader final : public NumberReader {
         : NumberReader(file, TokenSource::Syntax{.separators = ",", .hash_comments = true}) {}
 };
 
+/// Numbers in real units.
+class RealReader final : public TextReader {
+  public:
+    RealReader(const std::filesystem::path& file, const DumpSource& source)
+        : TextReader(file, TokenSource::Syntax{.separators = ",", .hash_comments = true}), word_of_(source.word_of) {
+        if (!word_of_) tokens_.refuse("words of this tensor have no real values");
+    }
+
+    std::size_t read(std::span<std::int64_t> words) override {
+        std::size_t filled = 0;
+        while (filled < words.size()) {
+            const auto token = tokens_.next();
+            if (token.empty()) break;
+            const auto digits = token.substr(token.starts_with('+') ? 1 : 0);
+            double value = 0;
+            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+            if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(value)) refuse(token, "a number was expected");
+            const auto word = word_of_(index_, value);
+            if (!word) refuse(token, "no word of this tensor has that value: it is no multiple of its scale");
+            words[filled++] = *word;
+            ++index_;
+        }
+        return filled;
+    }
+
+  private:
+    std::function<std::optional<std::int64_t>(std::uint64_t, double)> word_of_;
+    std::uint64_t index_ = 0;
+};
+
 class HeaderReader final : public NumberReader {
   public:
     explicit HeaderReader(const std::filesystem::path& file)
@@ -314,6 +344,9 @@ std::unique_ptr<WordReader> open_decimal(const std::filesystem::path& file) {
 }
 std::unique_ptr<WordReader> open_text_vectors(const std::filesystem::path& file, const DumpSource& source) {
     return std::make_unique<VectorReader>(file, source);
+}
+std::unique_ptr<WordReader> open_real(const std::filesystem::path& file, const DumpSource& source) {
+    return std::make_unique<RealReader>(file, source);
 }
 std::unique_ptr<WordReader> open_header(const std::filesystem::path& file) {
     return std::make_unique<HeaderReader>(file);

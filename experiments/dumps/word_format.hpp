@@ -45,11 +45,12 @@ enum class DumpFormat {
     decimal,  ///< decimal numbers, blanks or commas between them, # comments
     cosim,    ///< vectors of Vitis/Vivado HLS co-simulation: [[[runtime]]] and 0x words, or raw words and a trailer
     header,   ///< C array initialiser
+    real,     ///< decimal numbers in real units, as hls4ml and ap_fixed print them
 };
-inline constexpr int kNumDumpFormats = 6;
+inline constexpr int kNumDumpFormats = 7;
 [[nodiscard]] std::string_view name_of(DumpFormat format) noexcept;
 [[nodiscard]] std::optional<DumpFormat> dump_format_of(std::string_view name) noexcept;
-/// ".npy", ".bin", ".hex", ".dat", ".dat", ".h"
+/// ".npy", ".bin", ".hex", ".dat", ".dat", ".h", ".dat"
 [[nodiscard]] std::string_view extension_of(DumpFormat format) noexcept;
 
 enum class ElementOrder {

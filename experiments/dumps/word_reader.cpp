@@ -17,28 +17,31 @@ namespace prelude::experiments {
 
 namespace {
 
-constexpr std::array<std::string_view, kNumDumpFormats> kNames{"npy", "bin", "hex", "dat", "cosim", "header"};
-constexpr std::array<std::string_view, kNumDumpFormats> kExtensions{".npy", ".bin", ".hex", ".dat", ".dat", ".h"};
+constexpr std::array<std::string_view, kNumDumpFormats> kNames{"npy", "bin", "hex", "dat", "cosim", "header", "real"};
+constexpr std::array<std::string_view, kNumDumpFormats> kExtensions{".npy", ".bin", ".hex", ".dat", ".dat", ".h", ".dat"};
 constexpr std::string_view kNumpyMagic = "\x93NUMPY", kZipMagic = "PK\x03\x04", kGzipMagic = "\x1f\x8b", kRuntime = "[[[runtime]]]";
 
-/// A text of hexadecimal words rather than of decimal ones: by the first token that says so.
-bool is_hexadecimal(std::string_view text) {
+/// What numbers a text is of: by the first token that says so.
+DumpFormat format_of_text(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         while (at < text.size() && (std::isspace(static_cast<unsigned char>(text[at])) != 0 || text[at] == ',')) ++at;
         auto end = at;
         while (end < text.size() && std::isspace(static_cast<unsigned char>(text[end])) == 0 && text[end] != ',') ++end;
         const auto token = text.substr(at, end - at);
+        const bool whole_token = end < text.size();
         if (token.starts_with("#")) {
             end = std::min(text.find('\n', at), text.size());
         } else if (token.starts_with("//") || token.starts_with("@") || token.starts_with("0x") || token.starts_with("0X")) {
-            return true;
-        } else if (const auto letter = token.find_first_of("abcdfABCDF");
-                   letter != std::string_view::npos && end < text.size() && token != "inf" && token != "nan") {
-            return true;
+            return DumpFormat::hex;
+        } else if (const auto point = token.find('.'); point != std::string_view::npos) {
+            const auto fraction = token.substr(point + 1, token.find_first_of("eE", point) - point - 1);
+            if (fraction.find_first_of("123456789") != std::string_view::npos) return DumpFormat::real;
+        } else if (whole_token && token.find_first_of("abcdfABCDF") != std::string_view::npos && token != "inf" && token != "nan") {
+            return DumpFormat::hex;
         }
         at = end;
     }
-    return false;
+    return DumpFormat::decimal;
 }
 
 }  // namespace
@@ -84,7 +87,7 @@ DumpFormat detect_format(const std::filesystem::path& file) {
             fmt::format("{}: neither a text nor a NumPy file; raw words are called .bin, or say --format bin", source.name()));
     if (extension == ".hex" || extension == ".mem") return DumpFormat::hex;
     if (extension == ".h" || extension == ".hpp" || extension == ".inc") return DumpFormat::header;
-    return is_hexadecimal(text) ? DumpFormat::hex : DumpFormat::decimal;
+    return format_of_text(text);
 }
 
 std::unique_ptr<WordReader> open_words(const std::filesystem::path& file, const DumpSource& source) {
@@ -97,6 +100,7 @@ std::unique_ptr<WordReader> open_words(const std::filesystem::path& file, const 
         case DumpFormat::decimal: return open_decimal(file);
         case DumpFormat::cosim: return has_vector_trailer(file) ? open_binary_vectors(file, source.word) : open_text_vectors(file, source);
         case DumpFormat::header: return open_header(file);
+        case DumpFormat::real: return open_real(file, source);
     }
     models::check(false, "unknown format of a dump");
     return nullptr;

@@ -4,6 +4,7 @@
 // The words of a dump, whatever its format, from front to back.
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,13 +50,14 @@ struct DumpSource {
     WordFormat word;
     std::optional<DumpFormat> format{};        ///< empty: told by the file
     Packing packing{};                         ///< of hexadecimal files
+    /// Of dumps in real units: the word whose value a number is; nothing where no word has that value.
+    std::function<std::optional<std::int64_t>(std::uint64_t index, double value)> word_of{};
     std::optional<std::uint64_t> num_words{};  ///< that should be there: padding of a last packed word does not count
 };
 
 /// The format of a file by its content, and by its name where the content leaves it open.
 ///
-/// Contract  NumPy's magic, [[[runtime]]], the trailer of binary vectors; .bin, .hex, .mem, .h; a text is hexadecimal where a token says so
-/// (0x, @, letters a-f), else
+/// Contract  NumPy's magic, [[[runtime]]], the trailer of binary vectors; .bin, .hex, .mem, .h; a text is hexadecimal where a token says so (0x, @, letters a-f), else
 ///           decimal
 /// Throws    models::InputError for archives, and for bytes that no name explains
 [[nodiscard]] DumpFormat detect_format(const std::filesystem::path& file);

@@ -49,11 +49,13 @@ std::size_t row_length(const models::Shape& shape) {
     return shape.rank() == 0 ? 1 : static_cast<std::size_t>(std::max<std::int64_t>(1, shape.back()));
 }
 
-std::string decimal_text(const DumpTensor& tensor) {
+/// A row of the last axis a line.
+template <class Number>
+std::string rows_text(const DumpTensor& tensor, const Number& number) {
     const auto row = row_length(tensor.shape);
     std::string text;
     for (std::size_t i = 0; i < tensor.words.size(); ++i)
-        fmt::format_to(std::back_inserter(text), "{}{}", tensor.words[i], (i + 1) % row == 0 || i + 1 == tensor.words.size() ? '\n' : ' ');
+        fmt::format_to(std::back_inserter(text), "{}{}", number(i), (i + 1) % row == 0 || i + 1 == tensor.words.size() ? '\n' : ' ');
     return text;
 }
 
@@ -107,8 +109,12 @@ std::string dump_text(DumpFormat format, const DumpTensor& tensor, const Packing
             break;
         case DumpFormat::binary: append_raw(text, tensor); break;
         case DumpFormat::hex: text = hex_text(tensor, packing); break;
-        case DumpFormat::decimal: text = decimal_text(tensor); break;
+        case DumpFormat::decimal: text = rows_text(tensor, [&](std::size_t i) { return tensor.words[i]; }); break;
         case DumpFormat::cosim: text = vector_text(tensor); break;
+        case DumpFormat::real:
+            models::check(static_cast<bool>(tensor.real), "a dump in real units knows the values of its words");
+            text = rows_text(tensor, [&](std::size_t i) { return tensor.real(i, tensor.words[i]); });
+            break;
         case DumpFormat::header: text = header_text(tensor); break;
     }
     return text;

@@ -27,6 +27,7 @@ bool may_hold(const fs::path& file, DumpFormat format) {
         case DumpFormat::binary: return extension == ".bin" || extension == ".raw";
         case DumpFormat::hex: return extension == ".hex" || extension == ".mem" || extension == ".dat" || extension == ".txt";
         case DumpFormat::decimal: return extension == ".dat" || extension == ".txt" || extension == ".log";
+        case DumpFormat::real: return extension == ".dat" || extension == ".txt" || extension == ".log";
         case DumpFormat::cosim: return extension == ".dat";
         case DumpFormat::header: return extension == ".h";
     }

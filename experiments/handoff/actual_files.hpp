@@ -15,10 +15,8 @@ namespace prelude::experiments {
 
 /// Files of a folder by the tensor they are called after.
 ///
-/// Contract  a tensor NAME is in NAME.EXT or in its C name (dots as underscores), alone or behind `autotvin_` / `autotvout_` as
-/// co-simulation calls its vectors; EXT .npy, .bin,
-///           .raw, .hex, .mem, .dat, .txt, .log or .h; in the folder or in folders inside it. Of several files of one tensor the one of the
-///           wanted format
+/// Contract  a tensor NAME is in NAME.EXT or in its C name (dots as underscores), alone or behind `autotvin_` / `autotvout_` as co-simulation calls its vectors; EXT .npy, .bin,
+///           .raw, .hex, .mem, .dat, .txt, .log or .h; in the folder or in folders inside it. Of several files of one tensor the one of the wanted format
 /// Limits    100000 files, folders eight deep; links are not followed
 class ActualFiles final {
   public:

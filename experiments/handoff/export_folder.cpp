@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array kSubfolders{"tensors", "bin", "hex", "dat", "cosim", "header", "hls"};
+constexpr std::array kSubfolders{"tensors", "bin", "hex", "dat", "real", "cosim", "header", "hls"};
 
 /// Empties an earlier export; refuses what is none.
 void clear(const fs::path& folder) {
@@ -82,9 +82,11 @@ void ExportFolder::add_tensor(ExportedTensor&& tensor) {
     auto& description = tensor.description;
     const auto name_in_c = c_name(description.name);
     models::check(c_names_.insert(name_in_c).second, "two tensors of an export have one name: " + description.name);
-    const DumpTensor dump{.name = name_in_c, .word = description.word, .shape = description.shape, .words = tensor.words};
+    const DumpTensor dump{.name = name_in_c, .word = description.word, .shape = description.shape, .words = tensor.words,
+                          .real = [&](std::uint64_t index, std::int64_t word) { return *description.real_value(index, word); }};
     ManifestTensor entry{.name = description.name, .description = fmt::format("tensors/{}.json", description.name)};
     for (const auto format : formats_) {
+        if (format == DumpFormat::real && !description.has_real_values()) continue;
         const auto name =
             format == DumpFormat::npy ? fmt::format("tensors/{}.npy", description.name)
             : format == DumpFormat::cosim

@@ -27,8 +27,7 @@ using TakeTensor = std::function<void(ExportedTensor&&)>;
 [[nodiscard]] TensorDescription describe_accumulators(const models::Graph& part, const quant::QuantizedGraph& quantized,
                                                       const models::Node& node);
 
-/// The members of an operation that are lists, one tensor each, named NODE.member: weights [N, K], terms [T, 3] (multiplier, exponent, zero
-/// point), all others [n].
+/// The members of an operation that are lists, one tensor each, named NODE.member: weights [N, K], terms [T, 3] (multiplier, exponent, zero point), all others [n].
 ///
 /// Contract  words as docs/numerics.md means them, of as many bits as the largest needs; weights as many as their width says
 [[nodiscard]] std::vector<ExportedTensor> constants_of(const models::Node& node, const quant::Operation& operation);

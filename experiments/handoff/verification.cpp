@@ -93,7 +93,10 @@ class Verifier {
     [[nodiscard]] DumpSource source_of(const TensorResult& tensor) const {
         const auto format = options_.format ? *options_.format : detect_format(tensor.actual);
         const auto packing = options_.packing ? *options_.packing : format == DumpFormat::hex ? result_.manifest.packing : Packing{};
-        return {.word = tensor.description.word, .format = format, .packing = packing, .num_words = tensor.description.num_words()};
+        DumpSource source{.word = tensor.description.word, .format = format, .packing = packing, .word_of = {}, .num_words = tensor.description.num_words()};
+        if (tensor.description.has_real_values())
+            source.word_of = [&description = tensor.description](std::uint64_t index, double value) { return description.word_of(index, value); };
+        return source;
     }
 
     void compare(TensorResult& tensor) {

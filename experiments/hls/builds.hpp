@@ -27,8 +27,7 @@ struct Builds {
 /// Reads DIR/NAME/expected.json and the reports beside it, or in DIR/NAME/reports.
 ///
 /// Contract
-///  - reports are known by what they say, not by their names; of the files beside expected.json those of an export (manifest.json,
-///  config.resolved.yaml,
+///  - reports are known by what they say, not by their names; of the files beside expected.json those of an export (manifest.json, config.resolved.yaml,
 ///    operations.safetensors) are no reports and not named; a report of another device is passed over
 /// Limits    1000 folders, 200 files in each
 /// Throws    models::InputError where DIR is no folder, is larger, or an expected.json is broken: all of them at once

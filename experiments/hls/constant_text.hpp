@@ -59,8 +59,7 @@ class ConstantText {
     void comment(std::string_view line);
 
   private:
-    /// Members of a member: none of a patch embedding's contraction, whose members are the node's; `accumulator` would clash with
-    /// accumulator_bits.
+    /// Members of a member: none of a patch embedding's contraction, whose members are the node's; `accumulator` would clash with accumulator_bits.
     static std::string prefix_of(std::string_view name) {
         return name == "contraction" ? "" : name == "accumulator" ? "narrowing." : std::string(name) + ".";
     }

@@ -55,8 +55,7 @@ std::optional<std::pair<Stage, double>> measurement(const ToolReport& report, co
     }
 }
 
-/// One measurement of each stage of each build; several reports may give it, if they agree. What Vivado counts goes before what HLS says of
-/// it.
+/// One measurement of each stage of each build; several reports may give it, if they agree. What Vivado counts goes before what HLS says of it.
 std::vector<Observation> observations_of(std::span<const Build> builds, const Resource& resource) {
     std::vector<Observation> all;
     std::vector<std::string> problems;

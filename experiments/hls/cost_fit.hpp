@@ -66,15 +66,11 @@ struct CostFit {
 
 /// Fits what the reports of these builds say something about.
 ///
-/// Meaning   lut = (fixed + sum count * term) * band.lut after implementation, without the factor after synthesis, times csynth.lut in a
-/// csynth report; ff alike;
+/// Meaning   lut = (fixed + sum count * term) * band.lut after implementation, without the factor after synthesis, times csynth.lut in a csynth report; ff alike;
 ///           dynamic_w = fixed + sum count * term in the energies of the family, at the resources of the table as it was
-/// Prior     every term's present value; its deviation from its band (80 %): (high - low) / 2.56. A term without a band stays. Of the
-/// others the one that
-///           the reports narrow least is held as it is until they narrow every one by kLeastNarrowing. Fit: product_fit.hpp, noise
-///           kBuildNoise
-/// Status    calibrated, if predictions of designs left out one by one are better than those of the table as it was; else everything is
-/// kept. Bands: the wider of
+/// Prior     every term's present value; its deviation from its band (80 %): (high - low) / 2.56. A term without a band stays. Of the others the one that
+///           the reports narrow least is held as it is until they narrow every one by kLeastNarrowing. Fit: product_fit.hpp, noise kBuildNoise
+/// Status    calibrated, if predictions of designs left out one by one are better than those of the table as it was; else everything is kept. Bands: the wider of
 ///           the fit's own deviation and what left-out designs were off; of the factors the fit's alone
 /// Limits    builds are of one family and DSP generation, `costs` is the table they were priced with
 /// Throws    models::InputError where two reports of a build measure one thing differently
@@ -86,8 +82,8 @@ struct Extrapolation {
     double count = 0;
     std::optional<CountRange> seen;  ///< none: no design has it
 };
-/// Where a prediction with the fitted table leaves the range of the fit, fitted terms or not. Terms that the design does not use are not
-/// listed, nor are resources that were not fitted.
+/// Where a prediction with the fitted table leaves the range of the fit, fitted terms or not. Terms that the design does not use are not listed, nor are resources
+/// that were not fitted.
 [[nodiscard]] std::vector<Extrapolation> extrapolations(const CostFit& fit, const Expected& design);
 
 /// What a table makes of a design's counts: LUT, FF after implementation, dynamic power.

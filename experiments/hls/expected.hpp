@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the model expects of a build that implements exactly some nodes of a network: cycles, resources and power, each with its band and
-// its grounds, and what every term of the cost table contributes. Written beside the words that are handed to HLS; reports of the build are
-// held against it.
+// What the model expects of a build that implements exactly some nodes of a network: cycles, resources and power, each with its band and its grounds,
+// and what every term of the cost table contributes. Written beside the words that are handed to HLS; reports of the build are held against it.
 
 #include <functional>
 #include <map>
@@ -68,18 +67,13 @@ struct ExpectedFigure {
 
 /// What a build of `part` is expected to give.
 ///
-/// Meaning   array, buffers, ports, clock and device are those of `point`, resolved for the whole network; what its units have to be able
-/// to do follows from the
-///           formats of the part; units that no node of the part runs on do not count, and neither does what the platform takes before the
-///           design is placed
-/// Cycles    the simulation of the part alone, its inputs and outputs in external memory; one figure, so minimum and maximum are the same.
-/// A new run begins when
+/// Meaning   array, buffers, ports, clock and device are those of `point`, resolved for the whole network; what its units have to be able to do follows from the
+///           formats of the part; units that no node of the part runs on do not count, and neither does what the platform takes before the design is placed
+/// Cycles    the simulation of the part alone, its inputs and outputs in external memory; one figure, so minimum and maximum are the same. A new run begins when
 ///           the last has ended: interval = latency. The band is band.latency
 /// Power     of the FPGA in runs without a pause between; the processing system is not part of the top, external memory is not on the chip
-/// Counts    by differences: the forms are linear in every term wherever no register of a product more or less than its slice holds is at
-/// stake; terms for
-///           which two differences disagree are named in not_linear. Terms that decide on structure (products per slice) are no counts and
-///           left out
+/// Counts    by differences: the forms are linear in every term wherever no register of a product more or less than its slice holds is at stake; terms for
+///           which two differences disagree are named in not_linear. Terms that decide on structure (products per slice) are no counts and left out
 /// Throws    sim::SimulationError
 [[nodiscard]] Expected expect(const DesignPoint& point, const models::Graph& part, const sim::CostTable& costs, std::string design);
 

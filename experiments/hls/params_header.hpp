@@ -22,14 +22,10 @@ using Tiles = std::map<std::string, Tile, std::less<>>;  ///< by node name
 /// prelude_params.h of `part`: namespace prelude_params with one namespace per node, called c_name of it (handoff/selection.hpp).
 ///
 /// Contract
-///  - words       typedefs input0_t, input1_t .. output_t (and _fixed_t where the point stands still), weight_t, product_t (A_t),
-///  accumulator_t (Acc)
-///  - bounds      kBatch, kRows, kInputs, kOutputs; kernel, stride, padding; shapes of inputs and output; kTileRows .. where `tiles` has
-///  them
-///  - constants   every member of the node's operation (quant/operations.hpp) by its name: rescale.multiplier is kRescaleMultiplier[] of
-///  rescale_multiplier_t, the
-///                narrowest word that holds the values (of an accumulator study: kNarrowingBits ..). Weights, constant tensors and vectors
-///                beyond 2^14 entries are in the data files: type and size stand here
+///  - words       typedefs input0_t, input1_t .. output_t (and _fixed_t where the point stands still), weight_t, product_t (A_t), accumulator_t (Acc)
+///  - bounds      kBatch, kRows, kInputs, kOutputs; kernel, stride, padding; shapes of inputs and output; kTileRows .. where `tiles` has them
+///  - constants   every member of the node's operation (quant/operations.hpp) by its name: rescale.multiplier is kRescaleMultiplier[] of rescale_multiplier_t, the
+///                narrowest word that holds the values (of an accumulator study: kNarrowingBits ..). Weights, constant tensors and vectors beyond 2^14 entries are in the data files: type and size stand here
 ///  - tables      besides the operation's: seeds of the root, the sine of prompts, offsets of patches at the picture's edge
 ///  - real values of words are comments: value = scale * (word - zero)
 /// Compiles as C++14 with the public ap_int.h and ap_fixed.h, as C++17 with prelude_ap_types.h's own.
@@ -37,8 +33,8 @@ using Tiles = std::map<std::string, Tile, std::less<>>;  ///< by node name
 [[nodiscard]] std::string params_header(const models::Graph& part, const quant::QuantizedGraph& quantized, const Tiles& tiles,
                                         const std::string& design);
 
-/// A test bench that reads bin/NAME.bin of every input and weight, calls a function per node that is declared and left to write, and writes
-/// its words to actual/NAME.bin.
+/// A test bench that reads bin/NAME.bin of every input and weight, calls a function per node that is declared and left to write, and writes its words to
+/// actual/NAME.bin.
 [[nodiscard]] std::string test_bench_skeleton(const models::Graph& part, const quant::QuantizedGraph& quantized);
 
 /// prelude_ap_types.h and prelude_words.h, which the two include.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Regularised least squares of sums of priced counts, some of them times common factors: what few measurements say of many prices that are
-// roughly known.
+// Regularised least squares of sums of priced counts, some of them times common factors: what few measurements say of many prices that are roughly known.
 
 #include <Eigen/Dense>
 #include <span>
@@ -27,9 +26,9 @@ struct Prices {
 
 /// The most likely prices and factors, given what was known of them.
 ///
-/// Meaning   min over x >= 0 of  sum_rows ((f(x) - y) / (noise y))^2 + sum_i ((x_i - p_i) / s_i)^2,  f as in ProductRow (1)
-///           without factors in closed form, x = p + S^2 A^T (A S^2 A^T + noise^2)^-1 (1 - A p) where none of it is negative; with them
-///           Gauss-Newton steps of the same form. The deviations are those of (1) around its minimum, the bound at 0 left aside
+/// Meaning   min over x >= 0 of  sum_rows ((f(x) - y) / (noise y))^2 + sum_i ((x_i - p_i) / s_i)^2,  f as in ProductRow                            (1)
+///           without factors in closed form, x = p + S^2 A^T (A S^2 A^T + noise^2)^-1 (1 - A p) where none of it is negative; with them Gauss-Newton
+///           steps of the same form. The deviations are those of (1) around its minimum, the bound at 0 left aside
 /// Limits    prior.deviation >= 0, prior.value >= 0, as many counts as prior has values less the factors; noise > 0
 /// Throws    nothing; no rows give the prior back
 [[nodiscard]] Prices fitted(std::span<const ProductRow> rows, const Prices& prior, double noise);

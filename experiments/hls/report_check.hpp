@@ -43,11 +43,9 @@ struct ReportCheck {
 };
 
 /// Contract
-///  - csynth: latency, interval, clock, LUT and FF as high-level synthesis books them, DSP, BRAM18, URAM; cosim: latency, interval, its
-///  status; export: clock,
+///  - csynth: latency, interval, clock, LUT and FF as high-level synthesis books them, DSP, BRAM18, URAM; cosim: latency, interval, its status; export: clock,
 ///    resources after implementation, its status; utilization: resources; power: powers; timing: clock, its status;
-///  - a clock passes up to its target; everything else within its tolerance on both sides: a build that is much smaller is not what was
-///  modelled either;
+///  - a clock passes up to its target; everything else within its tolerance on both sides: a build that is much smaller is not what was modelled either;
 ///  - what a report, or the model, does not know is unknown and never a pass.
 [[nodiscard]] ReportCheck check_reports(const Expected& expected, std::span<const NamedReport> reports, const Tolerances& tolerances);
 

@@ -34,8 +34,7 @@ struct NamedReport {
     ToolReport report;
 };
 
-/// Whether a report may be of this part ("xczu9eg-ffvb1156-2-e"): of another device it is not; package and grade are not compared, and a
-/// report may not say.
+/// Whether a report may be of this part ("xczu9eg-ffvb1156-2-e"): of another device it is not; package and grade are not compared, and a report may not say.
 [[nodiscard]] bool may_be_of_part(const ToolReport& report, std::string_view part);
 
 }  // namespace prelude::experiments

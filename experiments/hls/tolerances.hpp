@@ -33,8 +33,7 @@ struct Tolerances {
 
 /// Tolerances where nobody gives any.
 ///
-/// Meaning   every figure within its own band; beyond it latency and interval 2 % or 2 cycles, DSP slices 10 %, block RAM 10 % or 2 halves,
-/// UltraRAM 1 block,
+/// Meaning   every figure within its own band; beyond it latency and interval 2 % or 2 cycles, DSP slices 10 %, block RAM 10 % or 2 halves, UltraRAM 1 block,
 ///           powers 10 %; nothing for the clock, which has to be met; growth over an earlier build 2 %
 [[nodiscard]] Tolerances default_tolerances();
 

@@ -14,8 +14,7 @@
 
 using namespace prelude::experiments;
 
-/// A dump of any format, a side-car, expected figures or a baseline, by the first byte; the second chooses the words. Read, or refused by
-/// the reader's error.
+/// A dump of any format, a side-car, expected figures or a baseline, by the first byte; the second chooses the words. Read, or refused by the reader's error.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     constexpr std::uint64_t kLimit = 1 << 20;
     if (size < 2) return 0;

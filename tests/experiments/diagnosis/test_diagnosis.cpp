@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a diagnosis names is what was done to the words, and what it cannot explain it calls unknown. Faults are made here by arithmetic of
-// the test's own.
+// What a diagnosis names is what was done to the words, and what it cannot explain it calls unknown. Faults are made here by arithmetic of the test's own.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <numeric>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dumps of every format: words come back as they were written, bytes lie where they should, broken files are refused by what is wrong with
-// them.
+// Dumps of every format: words come back as they were written, bytes lie where they should, broken files are refused by what is wrong with them.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <fstream>
 
 #include "experiments/dumps/npy_header.hpp"
+#include "experiments/dumps/tensor_description.hpp"
 #include "experiments/dumps/word_reader.hpp"
 #include "experiments/dumps/word_writer.hpp"
 #include "models/error.hpp"
@@ -135,6 +135,28 @@ TEST_CASE("Bytes and digits lie where the formats say") {
     CHECK(npy.substr(127) == std::string("\n\xf8\x07\xff\x00\x03", 6));
 }
 
+TEST_CASE("Dumps in real units give the words back, channel by channel, and what lies between two words is refused") {
+    TensorDescription tensor{.name = "t", .node = "n", .shape = {2, 3}, .channel_axis = 1, .coordinates = {{"token", 2}, {"channel", 3}}, .word = {8, false}, .kind = "code", .sha256 = {}};
+    tensor.has_meaning = true;
+    tensor.meaning.scale = {0.1, 0.0078125};
+    tensor.meaning.zero_point = {7, 200};
+    tensor.meaning.group_of = {0, 1, 0};
+    REQUIRE(tensor.has_real_values());
+    const auto read_real = [&](std::string_view text) {
+        return read(text, "real.dat", {.word = tensor.word, .word_of = [&](std::uint64_t i, double value) { return tensor.word_of(i, value); }});
+    };
+    const std::vector<std::int64_t> words{0, 0, 255, 7, 201, 8};
+    const auto text = dump_text(DumpFormat::real, {.name = "t", .word = tensor.word, .shape = tensor.shape, .words = words, .real = [&](std::uint64_t i, std::int64_t w) { return *tensor.real_value(i, w); }});
+    CHECK(text == "-0.7000000000000001 -1.5625 24.8\n0 0.0078125 0.1\n");
+    CHECK(read_real(text) == words);
+    CHECK(read_real("-0.7 -1.5625 24.80001\n0 0.0078125 0.1\n") == words);  // six digits, as streams print them
+    CHECK_THROWS_WITH(read_real("-0.7 -1.5625\n0.26 0"), Contains("real.dat:2: found '0.26'; no word of this tensor has that value"));
+    CHECK_THROWS_WITH(read_real("-0.7 nan"), Contains("a number was expected"));
+    tensor.meaning.values = {0.0, 0.5, 0.25, 0.5};  // two codes of one value cannot be told apart
+    CHECK_FALSE(tensor.has_real_values());
+    CHECK_THROWS_WITH(read("0.5", "real.dat", {.word = tensor.word}), Contains("have no real values"));
+}
+
 TEST_CASE("What simulators and people write is read: comments, addresses, separators, wide words, undefined digits") {
     const WordFormat word{.bits = 4, .is_signed = true};
     const auto hex = [&](std::string_view text) { return read(text, "x.hex", {.word = word}); };
@@ -194,7 +216,7 @@ TEST_CASE("A broken dump is refused with its line") {
     fails("a.hex", std::string(3000, '1'), "is longer than 2048 characters");
     fails("a.hex", "1" + std::string(1500, '0'), "of up to 4096 bits was expected");
     fails("a.dat", "1\n2\nnan\n", "a.dat:3: found 'nan'; words are whole numbers");
-    fails("a.dat", "1 2.5\n", "found '2.5'; words are whole numbers");
+    fails("a.dat", "1 2.5\n", "words of this tensor have no real values");
     fails("a.dat", "1e300\n", "words are whole numbers of up to 2^53");
     fails("a.dat", "1 2 hello\n", "a number was expected");
     fails("a.dat", std::string(5000, '7'), "is longer than 2048 characters");

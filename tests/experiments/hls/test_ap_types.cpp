@@ -8,8 +8,8 @@
 
 #include "experiments/hls/prelude_ap_types.h"
 
-// The types against the meaning of their modes, written here from the documentation in exact integers. Nothing below is the stand-in's
-// alone: test_public_ap_types.cpp compiles this file with the public headers, where they are at hand.
+// The types against the meaning of their modes, written here from the documentation in exact integers. Nothing below is the stand-in's alone:
+// test_public_ap_types.cpp compiles this file with the public headers, where they are at hand.
 
 namespace prelude::experiments {
 namespace {
