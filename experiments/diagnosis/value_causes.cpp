@@ -162,6 +162,7 @@ Found offset(const Evidence& e) {
     if (e.mismatches().empty() || e.tensor().kind != "code") return std::nullopt;
     std::set<std::int64_t> offsets;
     for (const auto i : e.mismatches()) {
+        if (e.actual()[i] < word.lowest() || e.actual()[i] > word.highest()) return std::nullopt;
         offsets.insert(e.actual()[i] - e.golden()[i]);
         if (offsets.size() > 8) return std::nullopt;
     }
